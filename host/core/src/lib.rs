@@ -1,0 +1,1 @@
+//! The pure core of pm-arb: record in, effects out.

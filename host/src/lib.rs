@@ -1,0 +1,1 @@
+//! The shell of pm-arb: everything that touches the world.

@@ -1,0 +1,2 @@
+//! Turns a core module with an embedded component type into a component.
+fn main() {}
