@@ -1,1 +1,21 @@
 //! The shell of pm-arb: everything that touches the world.
+//!
+//! ```text
+//! venue watchers ─┐ bounded                                            ┌─ store (SQLite | Postgres)
+//! oracle feeds   ─┼─► runner ─► journal ─► Engine::step ─► effects ────┼─ bus (Redis)
+//! operator       ─┤   stamps    append     (pm-arb-core)               ├─ control socket, status line
+//! strategy loads ─┘   seq, time                                        └─ timers (come back as events)
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+/// What a supervised task is given.
+pub mod agent;
+/// Numbers of markets, instruments and oracles.
+pub mod catalog;
+/// What time it is.
+pub mod clock;
+/// What reaches the engine.
+pub mod input;
+/// Strategies as components.
+pub mod plugin;

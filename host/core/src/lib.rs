@@ -1,1 +1,29 @@
 //! The pure core of pm-arb: record in, effects out.
+//!
+//! ```text
+//! Record ─► Engine::step ─► book/oracle ─► scanner ─► strategies ─► allocator + risk ─► paper ─► ledger ─► Vec<Effect>
+//! ```
+//!
+//! No I/O, clock, randomness, thread, async or hash-ordered container is reachable from here, and no
+//! float outside [`fair_value`]: the same records give the same effects on every machine.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+/// Settings of a run.
+pub mod config;
+/// What the engine wants done.
+pub mod effect;
+/// What can happen.
+pub mod event;
+/// Names of things.
+pub mod ids;
+/// What a market is.
+pub mod market;
+/// What an edge looks like.
+pub mod opportunity;
+/// Why something did not happen.
+pub mod reason;
+/// The port for strategies.
+pub mod strategy;
+/// Money and quantities.
+pub mod units;

@@ -1,0 +1,223 @@
+//! Everything that can happen to the engine, as one closed enum of facts.
+//!
+//! The runner stamps each fact with `seq` and receive time, appends it to the journal and only then
+//! steps the engine with it; replay reads the same records. An event never carries an opinion
+//! (a parsed frame is a fact, "this looks like an arbitrage" is not) and never a default.
+
+use crate::config::EngineConfig;
+use crate::ids::{InstrumentId, MarketId, OracleId, Seq, StrategyId, Timestamp, Venue};
+use crate::market::{MarketSpec, OracleSpec};
+use crate::strategy::{Manifest, StrategyFault};
+use crate::units::{Price, Qty, SpotPrice};
+use serde::{Deserialize, Serialize};
+
+/// One entry of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Position, from 1, without holes.
+    pub seq: Seq,
+    /// When the pilot received it. Never decreases.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// A fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The run's settings, first of all and again whenever they change.
+    Configured(Box<EngineConfig>),
+    /// A market became known, or its specification changed (same id).
+    MarketListed(Box<MarketSpec>),
+    /// An oracle feed became known.
+    OracleListed(Box<OracleSpec>),
+    /// One price level changed.
+    Level(LevelChange),
+    /// A whole book replaces what was known.
+    Snapshot(Box<BookSnapshot>),
+    /// A trade printed.
+    Print(Print),
+    /// An instrument's grid changed: its book is invalid until the next snapshot.
+    TickSize {
+        /// Whose.
+        instrument: InstrumentId,
+        /// The new grid.
+        tick: Price,
+    },
+    /// A stream was interrupted: the named books are invalid until their next snapshot.
+    Gap {
+        /// Which books.
+        scope: GapScope,
+        /// Why, for the log.
+        cause: String,
+    },
+    /// An oracle published.
+    OracleTick(OracleTick),
+    /// An oracle's stream was interrupted: its last value is stale at once.
+    OracleGap(OracleId),
+    /// The venue stopped or resumed trading in a market.
+    Trading {
+        /// Which market.
+        market: MarketId,
+        /// Whether orders are accepted.
+        open: bool,
+    },
+    /// The venue published the outcome.
+    Resolved(Box<Resolution>),
+    /// A strategy was loaded, swapped, restarted, unloaded.
+    Strategy(Box<StrategyChange>),
+    /// An operator spoke.
+    Command(Command),
+    /// An input could not be used. Counted, never guessed.
+    Refused {
+        /// Where it came from.
+        venue: Option<Venue>,
+        /// Why.
+        reason: crate::reason::Reason,
+    },
+    /// Nothing but time passed.
+    Tick,
+}
+
+/// One side of a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum BookSide {
+    /// Those who buy.
+    Bid,
+    /// Those who sell.
+    Ask,
+}
+
+/// A level's new *absolute* size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelChange {
+    /// Whose book.
+    pub instrument: InstrumentId,
+    /// Which side.
+    pub side: BookSide,
+    /// The next record belongs to the same atomic message: nothing may be concluded before it.
+    pub more: bool,
+    /// The level.
+    pub price: Price,
+    /// Its new size; zero removes it.
+    pub qty: Qty,
+    /// The venue's stamp.
+    pub venue_time: Timestamp,
+}
+
+/// A whole book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookSnapshot {
+    /// Whose book.
+    pub instrument: InstrumentId,
+    /// The next record belongs to the same atomic message.
+    pub more: bool,
+    /// The venue's stamp.
+    pub venue_time: Timestamp,
+    /// `(price, size)` in any order.
+    pub bids: Vec<(Price, Qty)>,
+    /// `(price, size)` in any order.
+    pub asks: Vec<(Price, Qty)>,
+}
+
+/// A trade between others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Print {
+    /// What traded.
+    pub instrument: InstrumentId,
+    /// At.
+    pub price: Price,
+    /// How much.
+    pub qty: Qty,
+    /// Whether the taker bought.
+    pub taker_bought: bool,
+    /// The venue's stamp.
+    pub venue_time: Timestamp,
+}
+
+/// Which books a gap invalidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GapScope {
+    /// One instrument's.
+    Instrument(InstrumentId),
+    /// All of a venue.
+    Venue(Venue),
+}
+
+/// An oracle's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OracleTick {
+    /// Whose.
+    pub oracle: OracleId,
+    /// The value.
+    pub price: SpotPrice,
+    /// The instant it is valid for, as the source stamps it (the receive time where it stamps none).
+    pub source_time: Timestamp,
+}
+
+/// A market's outcome as its venue published it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// Which market.
+    pub market: MarketId,
+    /// What a share of each outcome pays, in the order of the specification; sums to one dollar.
+    pub payouts: Vec<Price>,
+    /// Where it was read ("gamma outcomePrices", "market_resolved").
+    pub evidence: String,
+}
+
+/// Life of a strategy within a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyChange {
+    /// Its identity in this run.
+    pub id: StrategyId,
+    /// What happened.
+    pub kind: StrategyChangeKind,
+}
+
+/// See [`StrategyChange`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StrategyChangeKind {
+    /// New code runs from here on. The runner installed it just before this record was stepped.
+    Loaded {
+        /// What it says of itself.
+        manifest: Manifest,
+        /// SHA-256 of its bytes.
+        digest: [u8; 32],
+        /// Counts the loads of this strategy in this run, from 1.
+        generation: u32,
+        /// Configuration handed to it, as `key=value` pairs in order.
+        params: Vec<(String, String)>,
+        /// Whether the state of the one before was carried over.
+        restored: bool,
+    },
+    /// New bytes were not accepted; the old generation goes on.
+    Refused {
+        /// SHA-256 of the refused bytes.
+        digest: [u8; 32],
+        /// Why.
+        why: String,
+    },
+    /// It failed too often and is stopped until new bytes or an operator release it.
+    Quarantined {
+        /// The last failure.
+        fault: StrategyFault,
+    },
+    /// It was taken out.
+    Unloaded,
+}
+
+/// What an operator can say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Stop trading. Latched: survives a restart.
+    Halt {
+        /// Who or what, and why.
+        why: String,
+    },
+    /// Trade again.
+    Resume {
+        /// Note for the record.
+        note: String,
+    },
+}

@@ -1,0 +1,290 @@
+//! What a market *is*: outcomes, grid, fees, how it settles. Facts of the venue, never guesses.
+//!
+//! Owns the specification types and the fee formula. It holds no prices and no state.
+
+use crate::ids::{InstrumentId, MarketId, Nanos, OracleId, Timestamp, Venue};
+use crate::units::{ONE, Price, Qty, Rounding, SpotPrice, Usd, div_round};
+use serde::{Deserialize, Serialize};
+
+/// A question on a venue, with its tradable outcomes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketSpec {
+    /// Ours.
+    pub id: MarketId,
+    /// Where it trades.
+    pub venue: Venue,
+    /// The venue's identifier (condition id, ticker); never empty.
+    pub native_id: String,
+    /// The venue's short readable name.
+    pub slug: String,
+    /// The question as the venue words it. Untrusted text.
+    pub question: String,
+    /// YES (or Up) first. Two for every market we trade.
+    pub outcomes: Vec<Outcome>,
+    /// Price grid.
+    pub tick: Price,
+    /// Sizes are multiples of it.
+    pub lot: Qty,
+    /// Smallest order.
+    pub min_qty: Qty,
+    /// What a taker pays.
+    pub fee: FeeSchedule,
+    /// How long the venue holds a taker order before matching it.
+    pub taker_delay: Nanos,
+    /// Start of the window the question is about (zero when it has none).
+    pub opens_at: Timestamp,
+    /// When trading ends and the question is decided.
+    pub closes_at: Timestamp,
+    /// What decides it.
+    pub settlement: SettlementRule,
+    /// Markets of which exactly one pays, as named by the venue. `None` when it stands alone.
+    pub exclusive_set: Option<ExclusiveSet>,
+    /// The same key on two venues means the same question decided by the same source.
+    pub pair_key: Option<String>,
+}
+
+impl MarketSpec {
+    /// The other outcome of a two-outcome market.
+    #[must_use]
+    pub fn complement_of(&self, instrument: InstrumentId) -> Option<InstrumentId> {
+        match self.outcomes.as_slice() {
+            [a, b] if a.instrument == instrument => Some(b.instrument),
+            [a, b] if b.instrument == instrument => Some(a.instrument),
+            _ => None,
+        }
+    }
+
+    /// The named outcome and its position.
+    #[must_use]
+    pub fn outcome(&self, instrument: InstrumentId) -> Option<(usize, &Outcome)> {
+        self.outcomes
+            .iter()
+            .enumerate()
+            .find(|(_, o)| o.instrument == instrument)
+    }
+}
+
+/// One tradable outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Ours.
+    pub instrument: InstrumentId,
+    /// "Up", "Yes", …
+    pub name: String,
+    /// The venue's identifier (token id, `TICKER:yes`); never empty.
+    pub native_id: String,
+}
+
+/// A set of markets of which exactly one outcome 0 pays ("negative risk").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExclusiveSet {
+    /// The venue's event.
+    pub event: String,
+    /// How many members it has in all. Sums mean nothing before every one is known.
+    pub members: u16,
+    /// Has unlisted outcomes: sums over the listed ones are no arbitrage.
+    pub augmented: bool,
+}
+
+/// What decides a market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SettlementRule {
+    /// Only the venue's own resolution.
+    VenueOnly,
+    /// Outcome 0 when the oracle's value of the closing second ≥ that of the opening second (tie = Up).
+    UpDown {
+        /// The settlement source.
+        oracle: OracleId,
+        /// Price to beat when the venue states it; otherwise the oracle's value of the opening second.
+        strike: Option<SpotPrice>,
+    },
+    /// As `UpDown`, on the mean of the last `lookback_secs` seconds. Not rebuilt from ticks: the venue decides.
+    UpDownTwap {
+        /// The source the mean is taken of.
+        oracle: OracleId,
+        /// Length of the mean.
+        lookback_secs: u32,
+        /// Price to beat, when the venue states it.
+        strike: Option<SpotPrice>,
+    },
+    /// Outcome 0 when the oracle's value at the close is above the strike.
+    Above {
+        /// The settlement source.
+        oracle: OracleId,
+        /// The threshold.
+        strike: SpotPrice,
+        /// Whether equality is not enough.
+        strict: bool,
+    },
+}
+
+impl SettlementRule {
+    /// The oracle it depends on.
+    #[must_use]
+    pub fn oracle(&self) -> Option<OracleId> {
+        match self {
+            SettlementRule::VenueOnly => None,
+            SettlementRule::UpDown { oracle, .. }
+            | SettlementRule::UpDownTwap { oracle, .. }
+            | SettlementRule::Above { oracle, .. } => Some(*oracle),
+        }
+    }
+}
+
+/// A price feed. `source` and `symbol` name its channel: `oracle.<source>.<symbol>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OracleSpec {
+    /// Ours.
+    pub id: OracleId,
+    /// "binance", "chainlink", …
+    pub source: String,
+    /// "btcusdt", "btcusd", …
+    pub symbol: String,
+    /// The feed that stands in for this one when a live value is needed and this one is slow or
+    /// silent (Binance for Chainlink). Used for fair value only, never for settlement.
+    pub proxy: Option<OracleId>,
+}
+
+/// What a taker pays per fill, as the market states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeeSchedule {
+    /// The market states that there is none.
+    Free,
+    /// `shares × rate × p × (1 − p)`, rounded as named.
+    /// Polymarket: 5 decimals toward zero (21 of 21 recorded on-chain fees reproduce);
+    /// Kalshi: 4 decimals up (docs, fee_rounding).
+    Quadratic {
+        /// Rate in millionths (0.07 = 70,000).
+        rate_ppm: u32,
+        /// Rounding step in millionths of a dollar (10 = 5 decimals).
+        step: u32,
+        /// Whether the remainder is charged.
+        round_up: bool,
+    },
+    /// `shares × p × rate × (p × (1 − p))²`, 4 decimals toward zero: Polymarket crypto, January to
+    /// March 2026. Kept for recordings of that time.
+    QuadraticSquared {
+        /// Rate in millionths (0.25 = 250,000).
+        rate_ppm: u32,
+    },
+    /// The market states one that we do not know: it can not be traded.
+    Unknown,
+}
+
+impl FeeSchedule {
+    /// Polymarket's formula in force since mid-2026.
+    #[must_use]
+    pub const fn polymarket(rate_ppm: u32) -> Self {
+        FeeSchedule::Quadratic {
+            rate_ppm,
+            step: 10,
+            round_up: false,
+        }
+    }
+
+    /// Kalshi's taker formula (rate × multiplier already applied).
+    #[must_use]
+    pub const fn kalshi(rate_ppm: u32) -> Self {
+        FeeSchedule::Quadratic {
+            rate_ppm,
+            step: 100,
+            round_up: true,
+        }
+    }
+
+    /// The fee of one fill; `None` when the schedule is unknown or the result does not fit.
+    #[must_use]
+    pub fn fee(self, price: Price, qty: Qty) -> Option<Usd> {
+        let one = i128::from(ONE);
+        let p = i128::from(price.0);
+        let pq = p.checked_mul(one.checked_sub(p)?)?; // 1e-12
+        let (exact, scale, step, rounding) = match self {
+            FeeSchedule::Free => return Some(Usd::ZERO),
+            FeeSchedule::Unknown => return None,
+            FeeSchedule::Quadratic {
+                rate_ppm,
+                step,
+                round_up,
+            } => (
+                i128::from(qty.0)
+                    .checked_mul(i128::from(rate_ppm))?
+                    .checked_mul(pq)?, // 1e-24
+                10_i128.pow(18),
+                i128::from(step),
+                if round_up {
+                    Rounding::Up
+                } else {
+                    Rounding::TowardZero
+                },
+            ),
+            FeeSchedule::QuadraticSquared { rate_ppm } => {
+                // shares 1e-6 × p 1e-6 × rate 1e-6 × pq² 1e-24, with pq² cut to 1e-12 first.
+                let squared =
+                    div_round(pq.checked_mul(pq)?, 10_i128.pow(12), Rounding::TowardZero)?;
+                (
+                    i128::from(qty.0)
+                        .checked_mul(p)?
+                        .checked_mul(i128::from(rate_ppm))?
+                        .checked_mul(squared)?, // 1e-30
+                    10_i128.pow(24),
+                    100,
+                    Rounding::TowardZero,
+                )
+            }
+        };
+        let steps = div_round(exact, scale.checked_mul(step)?, rounding)?;
+        i64::try_from(steps.checked_mul(step)?).ok().map(Usd)
+    }
+}
+
+/// Where a market is in its life. See `settlement` for the transitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MarketStatus {
+    /// Trading.
+    Open,
+    /// The venue paused it.
+    Paused,
+    /// Trading ended; the outcome is not known.
+    Pending,
+    /// The outcome is known and booked.
+    Settled,
+    /// Neither outcome won: every share pays 0.50.
+    Void,
+    /// Two sources of truth disagree; its capital stays locked.
+    Disputed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fees_of_the_golden_examples() {
+        let crypto = FeeSchedule::polymarket(70_000);
+        // BUY 1.219511 @ 0.82: 0.012599987… is cut to 0.01259 (venues/polymarket.md, Fees).
+        assert_eq!(
+            crypto.fee(Price(820_000), Qty(1_219_511)),
+            Some(Usd(12_590))
+        );
+        // YES at 52 c: 0.01747 a share (honest-paper.md).
+        assert_eq!(
+            crypto.fee(Price(520_000), Qty(1_000_000)),
+            Some(Usd(17_470))
+        );
+        // Kalshi at 0.50: 100 contracts 1.75.
+        assert_eq!(
+            FeeSchedule::kalshi(70_000).fee(Price(500_000), Qty(100_000_000)),
+            Some(Usd(1_750_000))
+        );
+        assert_eq!(
+            FeeSchedule::Unknown.fee(Price(500_000), Qty(1_000_000)),
+            None
+        );
+        // 100 shares at 0.50 under the spring 2026 formula: 100 × 0.5 × 0.25 × 0.0625 = 0.78125 → 0.7812.
+        assert_eq!(
+            FeeSchedule::QuadraticSquared { rate_ppm: 250_000 }
+                .fee(Price(500_000), Qty(100_000_000)),
+            Some(Usd(781_200))
+        );
+    }
+}

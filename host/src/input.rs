@@ -1,0 +1,39 @@
+//! What reaches the engine's thread: one bounded channel, one order.
+//!
+//! Watchers, oracles, operators and the strategy loader send here; the runner stamps, journals and
+//! steps. Nothing else feeds the engine.
+
+use pm_arb_core::event::{Command, Event};
+use pm_arb_core::ids::Timestamp;
+use tokio::sync::mpsc;
+
+/// Messages waiting for the engine. When it is full, senders wait: sockets then push back on the venue.
+pub const INPUT_QUEUE: usize = 8_192;
+
+/// One message for the engine.
+pub enum Input {
+    /// What one frame of a venue or oracle said, in order.
+    Feed {
+        /// When the frame was read, by the run's clock.
+        received: Timestamp,
+        /// The facts in it.
+        events: Vec<Event>,
+    },
+    /// An operator spoke.
+    Command(Command),
+    /// Something for the strategies' loader, which runs on the engine's thread between two events.
+    Strategies(crate::plugin::LoaderInput),
+    /// Finish what is there and stop.
+    Stop,
+}
+
+/// Where inputs are sent.
+pub type InputSender = mpsc::Sender<Input>;
+/// Where the runner takes them.
+pub type InputReceiver = mpsc::Receiver<Input>;
+
+/// The channel.
+#[must_use]
+pub fn channel() -> (InputSender, InputReceiver) {
+    mpsc::channel(INPUT_QUEUE)
+}
