@@ -8,8 +8,8 @@
 #                                 by apt from the mirror this machine already uses
 #
 # What is built goes to strategies/target/wasm-std, and strategies/.cargo/config.toml includes the
-# file that points cargo there when it exists. The toolchain itself is never touched.
-# GUEST_STD=source skips the first two steps (`make guest-target-check`).
+# file that points cargo there when it exists. The toolchain itself is never touched. Exit code 69: no
+# source could be had. `make guest-target-check` proves the last way.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -107,7 +107,7 @@ from_source() {
     say "building the standard library for $GUEST_TRIPLE from source (Rust $RUST, about half a minute)"
     rm -rf "$OUT" "$CONFIG"
     mkdir -p "$OUT"
-    find_source || die "no source of Rust $RUST's standard library was found, here or on this machine's Debian mirror" \
+    find_source || STATUS=$UNREACHABLE die "no source of Rust $RUST's standard library was found, here or on this machine's Debian mirror" \
         "where rustup can download: rustup target add $GUEST_TRIPLE" \
         "otherwise unpack rust-src $RUST so that /usr/src/rustc-$RUST/library exists"
     build || die "the standard library did not build from $SOURCE"
@@ -127,16 +127,19 @@ mkdir -p "$ROOT/strategies/target"
 exec 9>"$ROOT/strategies/target/.wasm-std.lock"
 flock 9
 
-if [[ ${GUEST_STD:-} != source ]]; then
-    if in_toolchain; then
-        rm -rf "$CONFIG" "$OUT"
+if in_toolchain; then
+    rm -rf "$CONFIG" "$OUT"
+    exit 0
+fi
+if already_built; then
+    exit 0
+fi
+if have rustup; then
+    say "adding $GUEST_TRIPLE with rustup"
+    if (cd "$ROOT" && RUST_BACKTRACE=0 timeout $RUSTUP_SECONDS_MAX rustup target add $GUEST_TRIPLE 9>&-) >&2 &&
+        in_toolchain; then
         exit 0
     fi
-    already_built && exit 0
-    if have rustup; then
-        say "adding $GUEST_TRIPLE with rustup"
-        (cd "$ROOT" && timeout $RUSTUP_SECONDS_MAX rustup target add $GUEST_TRIPLE 9>&-) >&2 && in_toolchain && exit 0
-        say "rustup could not add $GUEST_TRIPLE"
-    fi
+    say "rustup could not add $GUEST_TRIPLE"
 fi
 from_source

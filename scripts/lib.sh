@@ -17,13 +17,16 @@ GUEST_TARGET=${CARGO_TARGET_DIR:-$ROOT/strategies/target}
 
 say() { printf '== %s\n' "$*" >&2; }
 
-# die WHAT [NEXT STEP...]
+# die WHAT [NEXT STEP...]; STATUS is the exit code when it is not 1.
 die() {
     printf 'error: %s\n' "$1" >&2
     shift
     (($# == 0)) || printf '  help: %s\n' "$@" >&2
-    exit 1
+    exit "${STATUS:-1}"
 }
+
+# Exit code: something outside this machine is out of reach (sysexits' EX_UNAVAILABLE).
+UNREACHABLE=69
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -49,7 +52,7 @@ install_packages() (
     export DEBIAN_FRONTEND=noninteractive
     # A third-party source of this machine that is out of reach is no reason to stop.
     apt-get -qq -o DPkg::Lock::Timeout=300 update || true
-    apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" </dev/null
+    apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --no-install-recommends "$@" </dev/null
 )
 
 # need_rust: a cargo of the pinned version that runs here, and a linker for it.
