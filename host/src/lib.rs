@@ -15,7 +15,13 @@ pub mod agent;
 pub mod catalog;
 /// What time it is.
 pub mod clock;
+/// `pm-arb.toml`.
+pub mod config;
+/// Whether two runs are the same.
+pub mod digest;
 /// What reaches the engine.
 pub mod input;
+/// Starting, watching and stopping agents.
+pub mod orchestrator;
 /// Strategies as components.
 pub mod plugin;
