@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves that the guests build where rustup cannot download: in a copy of the project, with a copy of
 # the toolchain that lacks the wasm target and with a closed port for rustup's server.
-# Exit code 69: this machine has no source to build the standard library from.
+# Exit code 69: this machine cannot show it (no rustup, or no source for the standard library in reach).
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -10,8 +10,8 @@ CLOSED=http://127.0.0.1:9
 check=$HOST_TARGET/guest-target-check
 
 need_rust
-have rustup || die "this machine's Rust is not rustup's: there is no download to cut off"
-[[ -n $(strategy_crates) ]] || die "strategies/ holds no crate that builds a component: nothing to prove with"
+have rustup || STATUS=$UNREACHABLE die "this machine's Rust is not rustup's: there is no download to cut off"
+[[ -n $(strategy_crates) ]] || STATUS=$UNREACHABLE die "strategies/ holds no crate that builds a component: nothing to prove with"
 (cd "$ROOT" && cargo build --workspace --locked --bin componentize)
 
 rm -rf "$check"
