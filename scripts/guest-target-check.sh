@@ -44,8 +44,8 @@ cp "$ROOT/rust-toolchain.toml" "$check/project/"
 (cd "$ROOT" && tar -c --exclude strategies/target --exclude '*.wasm' scripts strategies $(compgen -G wit)) |
     tar -x -C "$check/project"
 
-export RUSTUP_HOME=$check/rustup RUSTUP_DIST_SERVER=$CLOSED
-unset CARGO_TARGET_DIR RUSTUP_TOOLCHAIN
+export RUSTUP_HOME=$check/rustup RUSTUP_DIST_SERVER=$CLOSED RUSTUP_TOOLCHAIN=${toolchain##*/}
+unset CARGO_TARGET_DIR
 cd "$check/project"
 ! compgen -G "$(rustc --print target-libdir --target $GUEST_TRIPLE)/*.rlib" >/dev/null ||
     die "the copied toolchain still has $GUEST_TRIPLE: this run would prove nothing"
