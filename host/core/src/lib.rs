@@ -17,12 +17,18 @@ pub mod config;
 pub mod effect;
 /// What can happen.
 pub mod event;
+/// What an outcome is worth, given its oracle.
+pub mod fair_value;
 /// Names of things.
 pub mod ids;
 /// What a market is.
 pub mod market;
+/// Specifications, books and oracles of the moment, and their indices.
+pub mod market_data;
 /// What an edge looks like.
 pub mod opportunity;
+/// One price feed: its last value and its values by second.
+pub mod oracle;
 /// Why something did not happen.
 pub mod reason;
 /// The port for strategies.
