@@ -31,6 +31,8 @@ pub mod opportunity;
 pub mod oracle;
 /// Why something did not happen.
 pub mod reason;
+/// Edges net of fees, or the reason for none.
+pub mod scanner;
 /// The port for strategies.
 pub mod strategy;
 /// Money and quantities.
