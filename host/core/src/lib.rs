@@ -31,6 +31,8 @@ pub mod opportunity;
 pub mod oracle;
 /// Why something did not happen.
 pub mod reason;
+/// Rules of venues by date.
+pub mod rulebook;
 /// Edges net of fees, or the reason for none.
 pub mod scanner;
 /// The port for strategies.
