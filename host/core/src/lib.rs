@@ -19,6 +19,8 @@ pub mod effect;
 pub mod event;
 /// What an outcome is worth, given its oracle.
 pub mod fair_value;
+#[cfg(test)]
+mod fixtures;
 /// Names of things.
 pub mod ids;
 /// What a market is.
