@@ -422,11 +422,11 @@ impl MarketData {
         for (_, links) in self.links.iter_mut() {
             links.stands_in_for.retain(|o| *o != spec.id);
         }
-        if let Some(proxy) = spec.proxy {
-            if let Some(links) = self.links.entry(proxy.index(), Links::default) {
-                links.stands_in_for.push(spec.id);
-                links.stands_in_for.sort_unstable();
-            }
+        if let Some(proxy) = spec.proxy
+            && let Some(links) = self.links.entry(proxy.index(), Links::default)
+        {
+            links.stands_in_for.push(spec.id);
+            links.stands_in_for.sort_unstable();
         }
         let make = || OracleState::new(spec.clone());
         if let Some(state) = self.oracles.entry(spec.id.index(), make) {
@@ -548,13 +548,13 @@ impl MarketData {
         if let Some(key) = &state.spec.pair_key {
             state.pair = Some(self.pairs.join(key.clone(), market));
         }
-        if let Some(oracle) = state.spec.settlement.oracle() {
-            if let Some(links) = self.links.entry(oracle.index(), Links::default) {
-                let from = moved_from(&state.spec);
-                links.markets.insert((from, market));
-                if state.strike.is_none() {
-                    links.awaiting.insert((from, market));
-                }
+        if let Some(oracle) = state.spec.settlement.oracle()
+            && let Some(links) = self.links.entry(oracle.index(), Links::default)
+        {
+            let from = moved_from(&state.spec);
+            links.markets.insert((from, market));
+            if state.strike.is_none() {
+                links.awaiting.insert((from, market));
             }
         }
         self.renew_next_close();

@@ -250,7 +250,8 @@ fn interruptions_reach_the_books_they_name() {
 
 #[test]
 fn what_can_not_be_is_refused() {
-    let spoilt: [(&str, fn(&mut MarketSpec), Reason); 10] = [
+    type Spoil = fn(&mut MarketSpec);
+    let spoilt: [(&str, Spoil, Reason); 10] = [
         ("no id", |m| m.native_id.clear(), Reason::EmptyId),
         (
             "no token",

@@ -80,10 +80,10 @@ impl Scanner {
                 let fair = if i == 0 { first } else { first.complement() };
                 let book = view.data.book(outcome.instrument).ok_or(Reason::NoBook)?;
                 // Nearly every look ends here: no fee is worth computing without a difference.
-                if let Some((ask, _)) = book.best_ask() {
-                    if fair.0.saturating_sub(ask.0) < self.config.edge_min.0 {
-                        return Ok(Found::Nothing);
-                    }
+                if let Some((ask, _)) = book.best_ask()
+                    && fair.0.saturating_sub(ask.0) < self.config.edge_min.0
+                {
+                    return Ok(Found::Nothing);
                 }
                 let leg = leg(view, market, outcome.instrument, Some(fair))?;
                 let gross = Usd(fair.0).checked_sub(Usd(leg.price.0));

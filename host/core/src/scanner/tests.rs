@@ -118,7 +118,8 @@ fn why_there_is_no_oracle_lag() {
     assert_eq!(b.see(1_001_600, good()), []);
     assert_eq!(b.count(Reason::NoStrike), 4);
 
-    let cases: [(&str, fn(&mut MarketSpec), Event, Reason); 6] = [
+    type Change = fn(&mut MarketSpec);
+    let cases: [(&str, Change, Event, Reason); 6] = [
         (
             "fee",
             |m| m.fee = FeeSchedule::Unknown,
