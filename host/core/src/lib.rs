@@ -9,6 +9,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+/// One instrument's levels, and whether they may be used.
+pub mod book;
 /// Settings of a run.
 pub mod config;
 /// What the engine wants done.
