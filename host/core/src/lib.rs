@@ -11,10 +11,14 @@
 
 /// One instrument's levels, and whether they may be used.
 pub mod book;
+/// Shares capital and sets it aside.
+pub mod allocator;
 /// Settings of a run.
 pub mod config;
 /// What the engine wants done.
 pub mod effect;
+/// Puts the stages in order.
+pub mod engine;
 /// What can happen.
 pub mod event;
 /// Names of things.
@@ -25,12 +29,20 @@ pub mod ledger;
 pub mod market;
 /// What an edge looks like.
 pub mod opportunity;
+/// An order's life.
+pub mod order;
+/// Fills on paper.
+pub mod paper;
 /// What is held.
 pub mod position;
 /// Why something did not happen.
 pub mod reason;
 /// What a run came to.
 pub mod report;
+/// Approves or denies.
+pub mod risk;
+/// What a market came to.
+pub mod settlement;
 /// The port for strategies.
 pub mod strategy;
 /// Money and quantities.

@@ -79,6 +79,8 @@ pub struct Exit {
     pub proceeds: Usd,
     /// The fee on it.
     pub fee: Usd,
+    /// What everything that left the row so far had cost.
+    pub invested: Usd,
     /// The row's new state.
     pub update: TradeUpdate,
 }
@@ -230,6 +232,7 @@ impl Positions {
                 cost: change.cost,
                 proceeds: change.proceeds,
                 fee: change.fee,
+                invested: position.exited_cost,
                 update: position.update(id, at, end, evidence),
             });
             if position.remaining > Qty::ZERO {
