@@ -243,7 +243,13 @@ impl OrderBook {
         let side = if buy { BookSide::Ask } else { BookSide::Bid };
         let sum = self
             .side(side)
-            .take_while(|(price, _)| if buy { *price <= limit } else { *price >= limit })
+            .take_while(|(price, _)| {
+                if buy {
+                    *price <= limit
+                } else {
+                    *price >= limit
+                }
+            })
             .fold(0_i64, |sum, (_, qty)| sum.saturating_add(qty.0));
         Qty(sum)
     }
@@ -400,7 +406,9 @@ impl OrderBook {
         ladder.0.clear();
         match sorted {
             Some(levels) => ladder.0.extend(levels),
-            None => ladder.0.extend(given.iter().map(|&(p, q)| level(side, p, q))),
+            None => ladder
+                .0
+                .extend(given.iter().map(|&(p, q)| level(side, p, q))),
         }
         ladder.0.retain(|l| l.qty > 0);
         BookChange::between(before, ladder.best())
@@ -421,10 +429,7 @@ fn level(side: BookSide, price: Price, qty: Qty) -> Level {
 }
 
 fn priced(side: BookSide, level: Level) -> (Price, Qty) {
-    (
-        Price(i64::from(key_of(side, level.key))),
-        Qty(level.qty),
-    )
+    (Price(i64::from(key_of(side, level.key))), Qty(level.qty))
 }
 
 #[cfg(test)]

@@ -49,7 +49,10 @@ fn levels_before_a_snapshot_mean_nothing() {
     let mut book = OrderBook::new(CENT);
     let set = change(1, BookSide::Bid, cents(48), shares(5));
     assert_eq!(book.apply_level(&set, Timestamp(1)), Err(Reason::NoBook));
-    assert_eq!(book.usable(true, Timestamp(1), Nanos(9)), Err(Reason::NoBook));
+    assert_eq!(
+        book.usable(true, Timestamp(1), Nanos(9)),
+        Err(Reason::NoBook)
+    );
     assert_eq!(book.best_bid(), None);
 }
 
@@ -90,26 +93,64 @@ fn what_can_not_be_true_is_refused_and_changes_nothing() {
     let mut book = live(&[(48, 5)], &[(52, 3)]);
     let before = format!("{book:?}");
     let levels = [
-        (change(2, BookSide::Bid, Price(0), shares(1)), Reason::PriceOutOfRange),
-        (change(2, BookSide::Ask, Price::DOLLAR, shares(1)), Reason::PriceOutOfRange),
-        (change(2, BookSide::Ask, Price(-10_000), shares(1)), Reason::PriceOutOfRange),
-        (change(2, BookSide::Ask, Price(i64::MAX), shares(1)), Reason::PriceOutOfRange),
-        (change(2, BookSide::Bid, Price(485_000), shares(1)), Reason::OffTick),
-        (change(2, BookSide::Bid, cents(48), Qty(-1)), Reason::MalformedFrame),
-        (change(0, BookSide::Bid, cents(48), shares(1)), Reason::OutOfOrder),
+        (
+            change(2, BookSide::Bid, Price(0), shares(1)),
+            Reason::PriceOutOfRange,
+        ),
+        (
+            change(2, BookSide::Ask, Price::DOLLAR, shares(1)),
+            Reason::PriceOutOfRange,
+        ),
+        (
+            change(2, BookSide::Ask, Price(-10_000), shares(1)),
+            Reason::PriceOutOfRange,
+        ),
+        (
+            change(2, BookSide::Ask, Price(i64::MAX), shares(1)),
+            Reason::PriceOutOfRange,
+        ),
+        (
+            change(2, BookSide::Bid, Price(485_000), shares(1)),
+            Reason::OffTick,
+        ),
+        (
+            change(2, BookSide::Bid, cents(48), Qty(-1)),
+            Reason::MalformedFrame,
+        ),
+        (
+            change(0, BookSide::Bid, cents(48), shares(1)),
+            Reason::OutOfOrder,
+        ),
     ];
     for (level, reason) in levels {
-        assert_eq!(book.apply_level(&level, Timestamp(2)), Err(reason), "{level:?}");
+        assert_eq!(
+            book.apply_level(&level, Timestamp(2)),
+            Err(reason),
+            "{level:?}"
+        );
     }
     let snapshots = [
         (snapshot(0, &[(48, 5)], &[]), Reason::OutOfOrder),
-        (snapshot(2, &[(48, 5)], &[(100, 1)]), Reason::PriceOutOfRange),
+        (
+            snapshot(2, &[(48, 5)], &[(100, 1)]),
+            Reason::PriceOutOfRange,
+        ),
         (snapshot(2, &[(48, 5)], &[(52, -1)]), Reason::MalformedFrame),
-        (snapshot(2, &[(47, 5), (48, 1), (47, 5)], &[]), Reason::MalformedFrame),
-        (snapshot(2, &[(47, 5), (47, 5)], &[]), Reason::MalformedFrame),
+        (
+            snapshot(2, &[(47, 5), (48, 1), (47, 5)], &[]),
+            Reason::MalformedFrame,
+        ),
+        (
+            snapshot(2, &[(47, 5), (47, 5)], &[]),
+            Reason::MalformedFrame,
+        ),
     ];
     for (snapshot, reason) in snapshots {
-        assert_eq!(book.apply_snapshot(&snapshot, Timestamp(2)), Err(reason), "{snapshot:?}");
+        assert_eq!(
+            book.apply_snapshot(&snapshot, Timestamp(2)),
+            Err(reason),
+            "{snapshot:?}"
+        );
     }
     assert_eq!(format!("{book:?}"), before);
 }
@@ -118,12 +159,27 @@ fn what_can_not_be_true_is_refused_and_changes_nothing() {
 fn usable_says_why_not() {
     let now = Timestamp::from_ms(2);
     let age = Nanos::from_ms(5);
-    let cases: [(&[(i64, i64)], &[(i64, i64)], Result<(), Reason>, Result<(), Reason>); 6] = [
+    let cases: [(
+        &[(i64, i64)],
+        &[(i64, i64)],
+        Result<(), Reason>,
+        Result<(), Reason>,
+    ); 6] = [
         (&[(48, 1)], &[(52, 1)], Ok(()), Ok(())),
         (&[(48, 1)], &[], Err(Reason::OneSidedBook), Ok(())),
         (&[], &[(52, 1)], Ok(()), Err(Reason::OneSidedBook)),
-        (&[(52, 1)], &[(52, 1)], Err(Reason::CrossedBook), Err(Reason::CrossedBook)),
-        (&[(1, 9)], &[(99, 9)], Err(Reason::PlaceholderBook), Err(Reason::PlaceholderBook)),
+        (
+            &[(52, 1)],
+            &[(52, 1)],
+            Err(Reason::CrossedBook),
+            Err(Reason::CrossedBook),
+        ),
+        (
+            &[(1, 9)],
+            &[(99, 9)],
+            Err(Reason::PlaceholderBook),
+            Err(Reason::PlaceholderBook),
+        ),
         (&[(1, 9)], &[(98, 9)], Ok(()), Ok(())),
     ];
     for (bids, asks, buy, sell) in cases {
@@ -133,15 +189,24 @@ fn usable_says_why_not() {
     }
     let book = live(&[(48, 1)], &[(52, 1)]);
     assert_eq!(book.usable(true, Timestamp::from_ms(6), age), Ok(()));
-    assert_eq!(book.usable(true, Timestamp::from_ms(7), age), Err(Reason::StaleBook));
+    assert_eq!(
+        book.usable(true, Timestamp::from_ms(7), age),
+        Err(Reason::StaleBook)
+    );
 }
 
 #[test]
 fn an_interruption_forgets_the_levels_and_counts() {
     let mut book = live(&[(48, 1)], &[(52, 1)]);
     book.interrupt();
-    assert_eq!((book.best_bid(), book.best_ask(), book.epoch()), (None, None, 1));
-    assert_eq!(book.usable(true, Timestamp::from_ms(1), Nanos(9)), Err(Reason::NoBook));
+    assert_eq!(
+        (book.best_bid(), book.best_ask(), book.epoch()),
+        (None, None, 1)
+    );
+    assert_eq!(
+        book.usable(true, Timestamp::from_ms(1), Nanos(9)),
+        Err(Reason::NoBook)
+    );
     let level = change(9, BookSide::Bid, cents(40), shares(1));
     assert_eq!(book.apply_level(&level, Timestamp(9)), Err(Reason::NoBook));
     // The same levels again are news: nothing was known in between.
@@ -149,7 +214,10 @@ fn an_interruption_forgets_the_levels_and_counts() {
     assert!(again.unwrap().best_price_changed);
 
     book.set_tick(Price(1_000));
-    assert_eq!((book.is_live(), book.epoch(), book.tick()), (false, 2, Price(1_000)));
+    assert_eq!(
+        (book.is_live(), book.epoch(), book.tick()),
+        (false, 2, Price(1_000))
+    );
     let mut fine = snapshot(10, &[], &[]);
     fine.bids = vec![(Price(481_000), shares(2))];
     assert!(book.apply_snapshot(&fine, Timestamp(10)).is_ok());
@@ -168,7 +236,11 @@ fn available_stops_at_the_limit() {
         (false, 47, 6),
         (false, 1, 7),
     ] {
-        assert_eq!(book.available(buy, cents(limit)), shares(want), "{buy} {limit}");
+        assert_eq!(
+            book.available(buy, cents(limit)),
+            shares(want),
+            "{buy} {limit}"
+        );
     }
     let asks: Vec<_> = book.asks().map(|(p, _)| p.0 / 10_000).collect();
     assert_eq!(asks, [52, 53, 54]);

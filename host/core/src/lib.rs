@@ -21,12 +21,16 @@ pub mod effect;
 pub mod engine;
 /// What can happen.
 pub mod event;
+/// What an outcome is worth, given its oracle.
+pub mod fair_value;
 /// Names of things.
 pub mod ids;
 /// The money, in double entry.
 pub mod ledger;
 /// What a market is.
 pub mod market;
+/// Specifications, books and oracles of the moment, and their indices.
+pub mod market_data;
 /// What an edge looks like.
 pub mod opportunity;
 /// An order's life.
@@ -35,6 +39,8 @@ pub mod order;
 pub mod paper;
 /// What is held.
 pub mod position;
+/// One price feed: its last value and its values by second.
+pub mod oracle;
 /// Why something did not happen.
 pub mod reason;
 /// What a run came to.

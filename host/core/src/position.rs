@@ -28,7 +28,7 @@ pub struct Position {
     pub proceeds: Usd,
     /// What those had cost.
     pub exited_cost: Usd,
-    /// The bid at the last look at a live book; zero when it had none, `None` before the first look.
+    /// The bid when positions were last marked; zero when there was none, `None` before the first time.
     pub mark: Option<Price>,
 }
 
@@ -244,21 +244,27 @@ impl Positions {
         exits
     }
 
-    /// What everything held is worth at the lower of cost and bid, row by row. `bid` answers with the
-    /// best bid of a live book (zero when it has none) or `None` when there is no live book; then the
-    /// last bid seen stands, and before any was seen, the cost.
-    pub fn mark(&mut self, bid: impl Fn(InstrumentId) -> Option<Price>) -> Usd {
-        let mut worth = 0_i64;
+    /// Takes note of the bids now. `bid` answers with the best bid of a live book (zero when it has
+    /// none) or `None` when there is no live book; then the last bid seen stands.
+    pub fn mark(&mut self, bid: impl Fn(InstrumentId) -> Option<Price>) {
         for position in self.open.values_mut() {
             if let Some(price) = bid(position.instrument) {
                 position.mark = Some(price);
             }
+        }
+    }
+
+    /// What everything held is worth, row by row at the lower of cost and marked bid; at cost before
+    /// any bid was seen.
+    #[must_use]
+    pub fn worth(&self) -> Usd {
+        let worth = self.open.values().fold(0_i64, |sum, position| {
             let value = position
                 .mark
                 .and_then(|price| price.times(position.remaining, Rounding::Down))
                 .map_or(position.cost, |value| value.min(position.cost));
-            worth = worth.saturating_add(value.0);
-        }
+            sum.saturating_add(value.0)
+        });
         Usd(worth)
     }
 }

@@ -131,11 +131,12 @@ impl RiskGuardian {
         self.high_water = self.high_water.max(equity);
     }
 
-    /// The next moment at which [`Self::observe`] starts a new day.
+    /// The next moment at which [`Self::observe`] starts a new day; never, before the first.
     #[must_use]
     pub fn next_day(&self) -> Timestamp {
-        self.day
-            .map_or(Timestamp(0), |day| Timestamp(day.saturating_add(1).saturating_mul(DAY)))
+        self.day.map_or(Timestamp(u64::MAX), |day| {
+            Timestamp(day.saturating_add(1).saturating_mul(DAY))
+        })
     }
 
     /// An operator resumed trading: the drawdown so far is accepted and measured anew from here.
