@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn shares_start_equal_and_follow_results() {
-        let cases: [(&[(u32, i64)], &[i32]); 6] = [
+        type Case = (&'static [(u32, i64)], &'static [i32]);
+        let cases: [Case; 6] = [
             // Alone: the largest share, not everything.
             (&[(0, 0)], &[5_000]),
             (&[(0, 0), (0, 0), (0, 0), (0, 0)], &[2_500; 4]),

@@ -9,10 +9,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-/// One instrument's levels, and whether they may be used.
-pub mod book;
 /// Shares capital and sets it aside.
 pub mod allocator;
+/// One instrument's levels, and whether they may be used.
+pub mod book;
 /// Settings of a run.
 pub mod config;
 /// What the engine wants done.
@@ -33,20 +33,22 @@ pub mod market;
 pub mod market_data;
 /// What an edge looks like.
 pub mod opportunity;
+/// One price feed: its last value and its values by second.
+pub mod oracle;
 /// An order's life.
 pub mod order;
 /// Fills on paper.
 pub mod paper;
 /// What is held.
 pub mod position;
-/// One price feed: its last value and its values by second.
-pub mod oracle;
 /// Why something did not happen.
 pub mod reason;
 /// What a run came to.
 pub mod report;
 /// Approves or denies.
 pub mod risk;
+/// Edges net of fees, or the reason for none.
+pub mod scanner;
 /// What a market came to.
 pub mod settlement;
 /// The port for strategies.

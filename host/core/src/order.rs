@@ -4,9 +4,7 @@
 //! moves an order from one state to the next. Data of a state lives only in that state.
 
 use crate::allocator::Reservation;
-use crate::ids::{
-    InstrumentId, IntentId, Nanos, OpportunityId, StrategyId, Timestamp, TradeId,
-};
+use crate::ids::{InstrumentId, IntentId, Nanos, OpportunityId, StrategyId, Timestamp, TradeId};
 use crate::ledger::Holding;
 use crate::opportunity::OpportunityKind;
 use crate::reason::Reason;

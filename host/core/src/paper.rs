@@ -112,7 +112,11 @@ impl PaperExecutor {
     /// Fills an order, or says why not. A fill takes its liquidity; a refusal takes nothing.
     pub fn execute(&mut self, arrival: &Arrival<'_>) -> Result<Fill, Rejection> {
         let Arrival {
-            leg, spec, at, book, ..
+            leg,
+            spec,
+            at,
+            book,
+            ..
         } = *arrival;
         let book = book.ok_or_else(|| refusal(Reason::NoBook, "a live book", "none"))?;
         // An interruption while in flight is named as such, whatever the book looks like now.
@@ -149,9 +153,13 @@ impl PaperExecutor {
             ));
         }
         if spec.fee == FeeSchedule::Unknown {
-            return Err(refusal(Reason::UnknownFee, "a known fee schedule", "unknown"));
+            return Err(refusal(
+                Reason::UnknownFee,
+                "a known fee schedule",
+                "unknown",
+            ));
         }
-        let (taken, value, fee) = walk(leg.buy, spec.fee, &levels, got)
+        let Walked { parts, value, fee } = walk(leg.buy, spec.fee, &levels, got)
             .ok_or_else(|| refusal(Reason::RiskError, "a value that fits", "an overflow"))?;
         // Can only happen when the market's fee rose while the order was in flight.
         if leg.buy && value.checked_add(fee).is_none_or(|paid| paid > leg.reserve) {
@@ -161,7 +169,7 @@ impl PaperExecutor {
                 &format!("{value} USD and {fee} USD fees"),
             ));
         }
-        self.take(leg, spec, &taken);
+        self.take(leg, spec, &parts);
         Ok(Fill {
             qty: got,
             value,
@@ -248,7 +256,9 @@ pub fn worst_cost(fee: FeeSchedule, limit: Price, qty: Qty) -> Option<Usd> {
     let levels = i64::try_from(LEVELS_PER_FILL_MAX).ok()?;
     let roundings = match fee {
         FeeSchedule::Free => levels,
-        _ => levels.checked_add(1)?.checked_mul(FEE_STEP_MAX.checked_add(1)?)?,
+        _ => levels
+            .checked_add(1)?
+            .checked_mul(FEE_STEP_MAX.checked_add(1)?)?,
     };
     limit
         .times(qty, Rounding::Up)?
@@ -265,13 +275,15 @@ pub fn whole_lots(qty: Qty, lot: Qty) -> Qty {
     }
 }
 
-/// What taking `qty` from `levels` amounts to: the parts, their value, their fees.
-fn walk(
-    buy: bool,
-    schedule: FeeSchedule,
-    levels: &[(Price, Qty)],
-    qty: Qty,
-) -> Option<(Vec<(Price, Qty)>, Usd, Usd)> {
+/// What an order takes.
+struct Walked {
+    parts: Vec<(Price, Qty)>,
+    value: Usd,
+    fee: Usd,
+}
+
+/// What taking `qty` from `levels`, best first, amounts to; `None` when it does not fit.
+fn walk(buy: bool, schedule: FeeSchedule, levels: &[(Price, Qty)], qty: Qty) -> Option<Walked> {
     let rounding = if buy { Rounding::Up } else { Rounding::Down };
     let (mut left, mut value, mut fee) = (qty, Usd::ZERO, Usd::ZERO);
     let mut parts = Vec::with_capacity(levels.len());
@@ -285,7 +297,7 @@ fn walk(
         fee = fee.checked_add(schedule.fee(*price, part)?)?;
         left = left.checked_sub(part)?;
     }
-    Some((parts, value, fee))
+    Some(Walked { parts, value, fee })
 }
 
 fn opposite(buy: bool) -> BookSide {

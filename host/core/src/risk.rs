@@ -315,9 +315,8 @@ fn may_trade(scene: &Scene<'_>) -> Result<(), Rejection> {
 
 /// The legs with their facts, when the wish as a whole makes sense.
 fn known_legs<'a>(wish: &Wish<'a>) -> Result<Vec<Leg<'a>>, Rejection> {
-    let invalid = |limit: &str, observed: String| {
-        deny(Reason::InvalidOrder, limit.to_owned(), observed)
-    };
+    let invalid =
+        |limit: &str, observed: String| deny(Reason::InvalidOrder, limit.to_owned(), observed);
     let intent = wish.intent;
     if intent.legs.is_empty() || intent.legs.len() > MAX_LEGS {
         return invalid("1 to 8 legs", format!("{} legs", intent.legs.len()));
@@ -327,7 +326,10 @@ fn known_legs<'a>(wish: &Wish<'a>) -> Result<Vec<Leg<'a>>, Rejection> {
     }
     if intent.legs.len() > 1 && intent.legs.iter().any(|leg| !leg.buy) {
         // A group is unwound by selling what its other legs did not match; a sale has no such way back.
-        return invalid("a sale is an order of its own", "a sale among legs".to_owned());
+        return invalid(
+            "a sale is an order of its own",
+            "a sale among legs".to_owned(),
+        );
     }
     if intent.opportunity.is_some() && wish.seen.is_none() {
         return invalid(
@@ -338,9 +340,15 @@ fn known_legs<'a>(wish: &Wish<'a>) -> Result<Vec<Leg<'a>>, Rejection> {
     let mut legs = Vec::with_capacity(intent.legs.len());
     for (n, leg) in intent.legs.iter().enumerate() {
         let Some(facts) = wish.legs.get(n).copied().flatten() else {
-            return invalid("a listed instrument", format!("instrument {}", leg.instrument));
+            return invalid(
+                "a listed instrument",
+                format!("instrument {}", leg.instrument),
+            );
         };
-        if legs.iter().any(|(other, _): &Leg<'_>| other.instrument == leg.instrument) {
+        if legs
+            .iter()
+            .any(|(other, _): &Leg<'_>| other.instrument == leg.instrument)
+        {
             return invalid(
                 "one leg an instrument",
                 format!("instrument {} twice", leg.instrument),
@@ -541,7 +549,10 @@ fn idea(wish: &Wish<'_>, legs: &[Leg<'_>], scene: &Scene<'_>) -> Result<(), Reje
     if moved > allowed.0 {
         return deny(
             Reason::Slippage,
-            format!("{allowed} USD a share ({} of the edge)", percent(limits.slippage_of_edge)),
+            format!(
+                "{allowed} USD a share ({} of the edge)",
+                percent(limits.slippage_of_edge)
+            ),
             format!("{} USD a share since it was seen", Usd(moved)),
         );
     }
@@ -597,7 +608,11 @@ fn total<'a>(legs: impl Iterator<Item = &'a LegPlan>) -> Option<Usd> {
 }
 
 fn best(book: &OrderBook, buy: bool) -> Option<Price> {
-    let best = if buy { book.best_ask() } else { book.best_bid() };
+    let best = if buy {
+        book.best_ask()
+    } else {
+        book.best_bid()
+    };
     best.map(|(price, _)| price)
 }
 

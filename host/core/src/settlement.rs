@@ -113,7 +113,12 @@ impl Settlement {
     /// What all evidence together says of a market: the venue's outcome, when one was just published,
     /// and the oracle's.
     #[must_use]
-    pub fn judge(&self, market: &MarketState, data: &MarketData, venue: Option<Outcome>) -> Verdict {
+    pub fn judge(
+        &self,
+        market: &MarketState,
+        data: &MarketData,
+        venue: Option<Outcome>,
+    ) -> Verdict {
         if let Some(booked) = self.booked.get(&market.spec.id) {
             return match venue {
                 Some(said) if said.payouts != booked.payouts => Verdict::Contradicted {
@@ -192,7 +197,11 @@ fn oracle_outcome(market: &MarketState, data: &MarketData) -> Option<Outcome> {
     let state = data.oracle(oracle)?;
     let close = state.value_at_second(spec.closes_at)?;
     let strike = market.strike?;
-    let first_wins = if strict { close > strike } else { close >= strike };
+    let first_wins = if strict {
+        close > strike
+    } else {
+        close >= strike
+    };
     let (winner, payouts) = if first_wins {
         (first, vec![Price::DOLLAR, Price::ZERO])
     } else {

@@ -130,7 +130,11 @@ impl Engine {
         };
         let Some(market) = market.filter(open) else {
             let observed = market.map_or("unknown".to_owned(), |m| {
-                format!("{:?}, closing at second {}", m.status, m.spec.closes_at.secs())
+                format!(
+                    "{:?}, closing at second {}",
+                    m.status,
+                    m.spec.closes_at.secs()
+                )
             });
             return refuse(Reason::MarketClosed, "an open market at arrival", observed);
         };
@@ -148,7 +152,10 @@ impl Engine {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one leg's whole story, used once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one leg's whole story, used once"
+    )]
     fn bought(
         &mut self,
         order: &Order,
@@ -300,7 +307,10 @@ impl Engine {
             buy: false,
             limit: ANY_BID,
             reserve: Usd::ZERO,
-            book_epoch: self.data.book(leg.instrument).map_or(0, |book| book.epoch()),
+            book_epoch: self
+                .data
+                .book(leg.instrument)
+                .map_or(0, |book| book.epoch()),
             due: at,
             ..*leg
         };
@@ -337,7 +347,10 @@ impl Engine {
             )),
         };
         if let Some(why) = stranded {
-            let text = format!("row {trade} holds an unmatched leg of intent {}: {why}", order.plan.intent);
+            let text = format!(
+                "row {trade} holds an unmatched leg of intent {}: {why}",
+                order.plan.intent
+            );
             self.alert(AlertLevel::Warning, "ORPHAN_LEG", text, turn);
         }
     }

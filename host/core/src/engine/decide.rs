@@ -9,9 +9,7 @@ use crate::allocator::Reservation;
 use crate::effect::{
     AlertLevel, Decision, Effect, Message, Rejection, Request, TradeRecord, TradeStatus,
 };
-use crate::ids::{
-    InstrumentId, IntentId, Nanos, OpportunityId, StrategyId, Timestamp,
-};
+use crate::ids::{InstrumentId, IntentId, Nanos, OpportunityId, StrategyId, Timestamp};
 use crate::market::MarketSpec;
 use crate::opportunity::OpportunityKind;
 use crate::oracle::Reading;
@@ -219,7 +217,10 @@ impl Engine {
         if matches!(own, Reading::Fresh { .. }) {
             return Some(own);
         }
-        let proxy = oracle.spec().proxy.and_then(|proxy| self.data.oracle(proxy));
+        let proxy = oracle
+            .spec()
+            .proxy
+            .and_then(|proxy| self.data.oracle(proxy));
         Some(proxy.map_or(own, |proxy| proxy.reading(now, max_age)))
     }
 
@@ -300,7 +301,14 @@ impl Engine {
                 self.record_trade(row, turn);
             }
             if round < MAX_ROUNDS {
-                self.notify_refused(source, intent.tag, leg.instrument, rejection.reason, round, turn);
+                self.notify_refused(
+                    source,
+                    intent.tag,
+                    leg.instrument,
+                    rejection.reason,
+                    round,
+                    turn,
+                );
             }
         }
     }

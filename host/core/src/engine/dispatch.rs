@@ -95,7 +95,10 @@ impl Engine {
     /// Queues a fate. The queue is drained within the step it is filled in.
     pub(super) fn notify(&mut self, notice: Notice, turn: &mut Turn<'_>) {
         if self.notices.len() >= MAX_NOTICES {
-            let text = format!("{}: more than {MAX_NOTICES} notices", self.name_of(notice.to));
+            let text = format!(
+                "{}: more than {MAX_NOTICES} notices",
+                self.name_of(notice.to)
+            );
             self.alert(AlertLevel::Warning, "NOTICE_DROPPED", text, turn);
             return;
         }

@@ -430,7 +430,10 @@ impl Engine {
             ),
         };
         self.abort(
-            &format!("record {}: {broken}; keep the journal and report it", turn.seq),
+            &format!(
+                "record {}: {broken}; keep the journal and report it",
+                turn.seq
+            ),
             turn,
         );
         false
