@@ -7,7 +7,7 @@ ARGS ?=
 CARGO_TARGET_DIR ?= target
 
 .DEFAULT_GOAL := help
-.PHONY: build pilot test bench fmt lint deny guest-target guest-target-check help
+.PHONY: build strategies pilot test bench fmt lint deny guest-target guest-target-check help
 
 pilot: build ## build everything and run the pilot (ARGS="--for 90s")
 	$(CARGO_TARGET_DIR)/release/pm-arb pilot --strategies './strategies/*.wasm' $(ARGS)
@@ -18,8 +18,11 @@ test: ## every check and every test, beside a PostgreSQL and a Redis of its own
 build: ## target/release/pm-arb and strategies/*.wasm
 	scripts/build.sh
 
+strategies: ## strategies/*.wasm alone
+	scripts/guests.sh
+
 bench: build ## the measurements, beside the peers (a workspace of its own: benches/)
-	scripts/bench.sh
+	scripts/bench.sh $(ARGS)
 
 fmt: ## format every workspace
 	scripts/lint.sh fix

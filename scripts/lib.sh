@@ -57,7 +57,7 @@ install_packages() (
 
 # need_rust: a cargo of the pinned version that runs here, and a linker for it.
 need_rust() {
-    have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+    have cargo || PATH=$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin
     have cargo || die "cargo is not installed" "install Rust $RUST_VERSION with rustup"
     if ! (cd "$ROOT" && rustc --version) >/dev/null 2>&1; then
         have rustup || die "rustc does not run" "install Rust $RUST_VERSION with rustup"

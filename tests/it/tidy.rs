@@ -112,7 +112,7 @@ fn rust_files() -> Vec<File> {
 fn is_written_text(path: &str) -> bool {
     const ENDINGS: [&str; 13] = [
         ".rs", ".toml", ".md", ".sh", ".sql", ".wit", ".js", ".css", ".html", ".yml", ".yaml",
-        "Makefile", "run",
+        "Makefile", ".ci/run",
     ];
     ENDINGS.iter().any(|ending| path.ends_with(ending))
 }
