@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! seed ─► path ─► tape ───────────────┐
-//!            └──► markets (spec, market, book) ─► world ─► hub ─► polymarket · gamma · rtds
+//!            └──► markets (spec, market, book) ─► world ─► hub ─► polymarket · polymarket_rest · gamma · rtds
 //!                                                  100 ms  │  ├─► kalshi · kalshi_rest
 //!                                  wall clock ─► clock ────┘  └─► binance
 //!                                  faults ─► misbehave ─► client queues ─► socket
@@ -33,6 +33,7 @@ mod hub;
 mod kalshi;
 mod kalshi_rest;
 mod polymarket;
+mod polymarket_rest;
 mod rtds;
 mod socket;
 
@@ -271,8 +272,8 @@ impl Drop for SimHandle {
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .merge(socket::routes())
-        .nest("/polymarket/gamma", gamma::gamma_routes())
-        .nest("/polymarket/clob", gamma::clob_routes())
+        .nest("/polymarket/gamma", polymarket_rest::gamma_routes())
+        .nest("/polymarket/clob", polymarket_rest::clob_routes())
         .nest("/binance/api/v3", binance::routes())
         .nest("/kalshi/trade-api/v2", kalshi_rest::routes())
         .route("/control", get(state).post(control))

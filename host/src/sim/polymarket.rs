@@ -229,8 +229,8 @@ pub fn books_after_trade(hub: &mut Hub, key: MarketKey) {
     }
 }
 
-/// Which token a fill is printed on, at what price. A taker who hits a bid may be shown as the
-/// seller of that token or of... its twin's ask: both happen, the print keeps the resting price.
+/// Which token a fill is printed on, and its price there. A taker who hits a bid for one token is
+/// sometimes shown buying its twin at the complement; the print keeps the resting order's price.
 pub fn printed(resting: Side, price: u16, id: u64) -> (Outcome, u16) {
     let outcome = if resting == Side::Bid && id.is_multiple_of(2) {
         Outcome::No
@@ -285,14 +285,11 @@ pub fn tick_changed(hub: &mut Hub, key: MarketKey, old: u16) {
 
 /// `new_market`, to every connection that asked for the custom events.
 pub fn listed(hub: &mut Hub, key: MarketKey) {
-    let now_ms = hub.now_ms();
-    publish(
-        hub,
-        key,
-        FrameClass::Data,
-        |session| session.custom,
-        |view| gamma::new_market(view, now_ms),
-    );
+    let (now_ms, title) = (hub.now_ms(), gamma::title(hub, key));
+    let wants = |session: &PolymarketSession| session.custom;
+    publish(hub, key, FrameClass::Data, wants, |view| {
+        gamma::new_market(view, &title, now_ms)
+    });
 }
 
 /// `market_resolved`, to every connection that asked for the custom events.

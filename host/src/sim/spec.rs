@@ -110,9 +110,14 @@ impl MarketKey {
     }
 
     /// When the venue announces the outcome: some 15 s after the end on Polymarket, a few on Kalshi.
+    /// The members of one event are announced together.
     pub fn resolves_ns(self, seed: u64) -> u64 {
+        let event = match self {
+            Self::Range { start_s, .. } => Self::Range { start_s, bucket: 0 },
+            single => single,
+        };
         let wait_ms = if self.is_kalshi() { 2_000 } else { 15_000 };
-        let extra_ms = self.rng(seed, 0x7265_736f).below(4_000);
+        let extra_ms = event.rng(seed, 0x7265_736f).below(4_000);
         self.close_s() * 1_000_000_000 + (wait_ms + u64::from(extra_ms)) * 1_000_000
     }
 
