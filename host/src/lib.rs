@@ -25,3 +25,5 @@ pub mod input;
 pub mod orchestrator;
 /// Strategies as components.
 pub mod plugin;
+
+pub mod sim;
