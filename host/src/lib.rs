@@ -19,3 +19,5 @@ pub mod clock;
 pub mod input;
 /// Strategies as components.
 pub mod plugin;
+/// Venues: what they send, turned into facts.
+pub mod venue;
