@@ -15,8 +15,14 @@ pub mod agent;
 pub mod catalog;
 /// What time it is.
 pub mod clock;
+/// How watchers speak to the engine.
+pub mod feed;
 /// What reaches the engine.
 pub mod input;
+/// Sockets and HTTP, with limits.
+pub mod net;
+/// Price feeds.
+pub mod oracle;
 /// Strategies as components.
 pub mod plugin;
 /// Venues: what they send, turned into facts.
