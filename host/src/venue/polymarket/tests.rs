@@ -137,7 +137,7 @@ fn the_recording_holds_what_its_description_says() {
     }
     let expected = FrameCounts {
         snapshots: 144,
-        levels: 10_368,
+        levels: 10_370,
         prints: total.prints,
         repeated: 71 - total.prints,
         ignored: 144,
