@@ -27,3 +27,5 @@ pub mod oracle;
 pub mod plugin;
 /// Venues: what they send, turned into facts.
 pub mod venue;
+
+pub mod sim;
