@@ -25,5 +25,17 @@ pub mod input;
 pub mod orchestrator;
 /// Strategies as components.
 pub mod plugin;
+/// How watchers speak to the engine.
+pub mod feed;
+/// What reaches the engine.
+pub mod input;
+/// Sockets and HTTP, with limits.
+pub mod net;
+/// Price feeds.
+pub mod oracle;
+/// Strategies as components.
+pub mod plugin;
+/// Venues: what they send, turned into facts.
+pub mod venue;
 
 pub mod sim;
