@@ -17,5 +17,7 @@ pub mod catalog;
 pub mod clock;
 /// What reaches the engine.
 pub mod input;
+/// Every fact of a run, in order, on disk.
+pub mod journal;
 /// Strategies as components.
 pub mod plugin;
