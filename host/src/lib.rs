@@ -21,3 +21,5 @@ pub mod input;
 pub mod journal;
 /// Strategies as components.
 pub mod plugin;
+/// Venues: what they send, turned into facts.
+pub mod venue;
