@@ -15,6 +15,8 @@ pub mod agent;
 pub mod catalog;
 /// What time it is.
 pub mod clock;
+/// Recordings become journals.
+pub mod import;
 /// What reaches the engine.
 pub mod input;
 /// Every fact of a run, in order, on disk.
