@@ -12,9 +12,9 @@ use super::{Format, ImportError, ImportReport, Refusal};
 use crate::catalog::Catalog;
 use crate::journal::{JournalError, JournalWriter, RunMeta, codec};
 use crate::venue::polymarket::Decoder;
-use pm_arb_core::event::{BookSnapshot, Event, Resolution};
+use pm_arb_core::event::{BookSnapshot, Event, GapScope, Resolution};
 use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp};
-use pm_arb_core::market::{OracleSpec, SettlementRule};
+use pm_arb_core::market::{MarketSpec, OracleSpec, SettlementRule};
 use pm_arb_core::units::Price;
 use sha2::Digest as _;
 use std::path::Path;
@@ -31,6 +31,14 @@ struct Milestone {
     event: Event,
 }
 
+/// An instrument's grid, as told last.
+#[derive(Debug, Clone, Copy)]
+struct Grid {
+    tick: Price,
+    twin: InstrumentId,
+    market: MarketId,
+}
+
 struct Emitter {
     writer: JournalWriter,
     catalog: Catalog,
@@ -38,8 +46,10 @@ struct Emitter {
     /// Real numbers by provisional ones.
     instruments: Vec<Option<InstrumentId>>,
     oracles: Vec<Option<OracleId>>,
-    /// By real instrument: the grid told last, and the twin.
-    grids: Vec<(Price, InstrumentId)>,
+    /// By real instrument.
+    grids: Vec<Grid>,
+    /// The listed markets, by their number.
+    specs: Vec<MarketSpec>,
     /// Reused.
     events: Vec<Event>,
     used: u64,
@@ -70,6 +80,7 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
         instruments,
         oracles,
         grids,
+        specs: Vec::new(),
         events: Vec::new(),
         used: 0,
         unused: 0,
@@ -204,11 +215,7 @@ fn list_feeds(
     (numbers, specs)
 }
 
-type Listed = (
-    Vec<Milestone>,
-    Vec<Option<InstrumentId>>,
-    Vec<(Price, InstrumentId)>,
-);
+type Listed = (Vec<Milestone>, Vec<Option<InstrumentId>>, Vec<Grid>);
 
 /// Numbers the markets in the order of their listing.
 fn list_markets(
@@ -240,13 +247,16 @@ fn list_markets(
             if let Some(slot) = instruments.get_mut(slot) {
                 *slot = Some(outcome.instrument);
             }
-            let twin = spec.complement_of(outcome.instrument);
-            let at = outcome.instrument.index();
-            if grids.len() <= at {
-                grids.resize(at + 1, (spec.tick, outcome.instrument));
-            }
-            if let Some(grid) = grids.get_mut(at) {
-                *grid = (spec.tick, twin.unwrap_or(outcome.instrument));
+            let own = outcome.instrument;
+            let grid = Grid {
+                tick: spec.tick,
+                twin: spec.complement_of(own).unwrap_or(own),
+                market: spec.id,
+            };
+            // Numbers are given in order, so this is the next one (or a known one again).
+            match grids.get_mut(own.index()) {
+                Some(known) => *known = grid,
+                None => grids.push(grid),
             }
         }
         if let Some(published) = &draft.published {
@@ -306,6 +316,7 @@ impl Emitter {
             if let Event::MarketListed(spec) = &milestone.event {
                 // Up-or-down windows are no members of negative-risk sets.
                 self.decoder.track(spec, false);
+                self.specs.push((**spec).clone());
             }
             self.append(milestone.at, &milestone.event)?;
         }
@@ -367,26 +378,62 @@ impl Emitter {
         let Some((line, text)) = rest.split_first_chunk::<8>() else {
             return;
         };
-        let place = (
-            u64::from_le_bytes(*file) as usize,
-            u64::from_le_bytes(*line),
-        );
         let text = std::str::from_utf8(text).unwrap_or_default();
-        let mut refuse = |why: String| self.refused.push((place.0, place.1, why));
-        match self.decoder.frame(text, &self.catalog, events) {
-            Err(e) => refuse(chain(&e)),
+        let why = match self.decoder.frame(text, &self.catalog, events) {
+            Err(e) => chain(&e),
             Ok(counts) if counts.hash_wrong > 0 => {
-                refuse("the book does not have the hash it claims".to_owned());
+                if self.frame_on_finer_grid(text, events) {
+                    return;
+                }
+                "the book does not have the hash it claims".to_owned()
             }
             Ok(counts) if counts.refused > 0 => {
-                refuse(format!("{} of its values are unusable", counts.refused));
+                format!("{} of its values are unusable", counts.refused)
             }
             Ok(counts) if events.is_empty() && counts.untracked > 0 => {
-                refuse("its market is described neither by a file nor by a file's name".to_owned());
+                "its market is described neither by a file nor by a file's name".to_owned()
             }
-            Ok(_) if events.is_empty() => self.unused += 1,
-            Ok(_) => {}
+            Ok(_) => {
+                self.unused += u64::from(events.is_empty());
+                return;
+            }
+        };
+        let place = (u64::from_le_bytes(*file), u64::from_le_bytes(*line));
+        self.refused.push((place.0 as usize, place.1, why));
+    }
+
+    /// The hash of a book covers the market's grid. A recording without the venue's announcements
+    /// does not tell when that became finer, but a hash that is true on a finer grid proves it.
+    fn frame_on_finer_grid(&mut self, text: &str, events: &mut Vec<Event>) -> bool {
+        let broken = events.iter().find_map(|event| match event {
+            Event::Gap {
+                scope: GapScope::Instrument(instrument),
+                ..
+            } => Some(*instrument),
+            _ => None,
+        });
+        let Some((own, grid)) = broken.and_then(|own| Some((own, *self.grids.get(own.index())?)))
+        else {
+            return false;
+        };
+        let Some(mut spec) = self.specs.get(grid.market.index()).cloned() else {
+            return false;
+        };
+        let mut found = Vec::new();
+        for tick in GRIDS.into_iter().filter(|t| *t < grid.tick) {
+            spec.tick = tick;
+            self.decoder.track(&spec, false);
+            found.clear();
+            found.extend([own, grid.twin].map(|instrument| Event::TickSize { instrument, tick }));
+            let counts = self.decoder.frame(text, &self.catalog, &mut found);
+            if counts.is_ok_and(|c| c.hash_wrong == 0 && c.refused == 0) {
+                std::mem::swap(events, &mut found);
+                return true;
+            }
         }
+        spec.tick = grid.tick;
+        self.decoder.track(&spec, false);
+        false
     }
 
     /// Writes the finer grids that the books of a message prove.
@@ -395,14 +442,13 @@ impl Emitter {
             match event {
                 Event::TickSize { instrument, tick } => self.note_grid(*instrument, *tick),
                 Event::Snapshot(book) => {
-                    let Some((told, twin)) = self.grids.get(book.instrument.index()).copied()
-                    else {
+                    let Some(grid) = self.grids.get(book.instrument.index()).copied() else {
                         continue;
                     };
-                    let Some(tick) = proven_grid(book, told) else {
+                    let Some(tick) = proven_grid(book, grid.tick) else {
                         continue;
                     };
-                    for instrument in [book.instrument, twin] {
+                    for instrument in [book.instrument, grid.twin] {
                         self.note_grid(instrument, tick);
                         self.append(at, &Event::TickSize { instrument, tick })?;
                     }
@@ -415,7 +461,7 @@ impl Emitter {
 
     fn note_grid(&mut self, instrument: InstrumentId, tick: Price) {
         if let Some(grid) = self.grids.get_mut(instrument.index()) {
-            grid.0 = tick;
+            grid.tick = tick;
         }
     }
 }
