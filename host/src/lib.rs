@@ -33,6 +33,12 @@ pub mod input;
 pub mod net;
 /// Price feeds.
 pub mod oracle;
+/// Recordings become journals.
+pub mod import;
+/// What reaches the engine.
+pub mod input;
+/// Every fact of a run, in order, on disk.
+pub mod journal;
 /// Strategies as components.
 pub mod plugin;
 /// Venues: what they send, turned into facts.

@@ -1,3 +1,6 @@
 //! The one integration test binary.
 mod tidy;
 mod sim;
+
+mod import;
+mod journal;
