@@ -17,12 +17,18 @@ pub mod effect;
 pub mod event;
 /// Names of things.
 pub mod ids;
+/// The money, in double entry.
+pub mod ledger;
 /// What a market is.
 pub mod market;
 /// What an edge looks like.
 pub mod opportunity;
+/// What is held.
+pub mod position;
 /// Why something did not happen.
 pub mod reason;
+/// What a run came to.
+pub mod report;
 /// The port for strategies.
 pub mod strategy;
 /// Money and quantities.
