@@ -11,6 +11,8 @@
 
 /// What a supervised task is given.
 pub mod agent;
+/// Waits between attempts.
+pub mod backoff;
 /// Numbers of markets, instruments and oracles.
 pub mod catalog;
 /// What time it is.
@@ -25,3 +27,5 @@ pub mod input;
 pub mod orchestrator;
 /// Strategies as components.
 pub mod plugin;
+/// Every trade, kept.
+pub mod store;

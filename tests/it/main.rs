@@ -1,1 +1,6 @@
 //! The one integration test binary.
+#![allow(clippy::unwrap_used)]
+
+mod services;
+mod store;
+mod trades;
