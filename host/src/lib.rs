@@ -11,6 +11,8 @@
 
 /// What a supervised task is given.
 pub mod agent;
+/// Waits between attempts.
+pub mod backoff;
 /// Numbers of markets, instruments and oracles.
 pub mod catalog;
 /// What time it is.
@@ -45,3 +47,5 @@ pub mod plugin;
 pub mod venue;
 
 pub mod sim;
+/// Every trade, kept.
+pub mod store;

@@ -4,3 +4,8 @@ mod sim;
 
 mod import;
 mod journal;
+#![allow(clippy::unwrap_used)]
+
+mod services;
+mod store;
+mod trades;
