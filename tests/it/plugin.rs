@@ -1,9 +1,7 @@
 //! Strategies as components: the real ones do their work, hostile ones are stopped alone.
 
 use pm_arb::plugin::{Limits, PluginHost};
-use pm_arb_core::ids::{
-    InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue,
-};
+use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
 use pm_arb_core::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
 use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent};
@@ -17,7 +15,8 @@ pub fn guest(name: &str) -> Vec<u8> {
         PathBuf::from,
     );
     let path = folder.join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}: run make guests first", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|e| panic!("{}: {e}: run make guests first", path.display()))
 }
 
 fn market(id: u32) -> MarketSpec {
@@ -61,7 +60,10 @@ fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
 
 fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Opportunity {
     Opportunity {
-        id: OpportunityId { seq: Seq(seq), n: 0 },
+        id: OpportunityId {
+            seq: Seq(seq),
+            n: 0,
+        },
         kind,
         at: Timestamp::from_secs(10),
         legs,
@@ -88,7 +90,9 @@ fn oracle_sniper_describes_itself_and_acts_on_an_oracle_lag() {
     let mut out = Output::default();
     let now = Timestamp::from_secs(10);
     let listed = market(0);
-    strategy.on_event(now, &StrategyEvent::MarketListed(&listed), &mut out).unwrap();
+    strategy
+        .on_event(now, &StrategyEvent::MarketListed(&listed), &mut out)
+        .unwrap();
     let quote = Quote {
         instrument: InstrumentId(0),
         bid: None,
@@ -97,8 +101,15 @@ fn oracle_sniper_describes_itself_and_acts_on_an_oracle_lag() {
     strategy.on_quote(now, &quote, &mut out).unwrap();
     assert!(out.intents.is_empty());
 
-    let seen = opportunity(7, OpportunityKind::OracleLag, vec![leg(0, 500_000, Some(700_000))]);
-    let event = StrategyEvent::Opportunity { seen: &seen, free_capital: Usd(1_000_000_000) };
+    let seen = opportunity(
+        7,
+        OpportunityKind::OracleLag,
+        vec![leg(0, 500_000, Some(700_000))],
+    );
+    let event = StrategyEvent::Opportunity {
+        seen: &seen,
+        free_capital: Usd(1_000_000_000),
+    };
     strategy.on_event(now, &event, &mut out).unwrap();
     let [intent] = out.intents.as_slice() else {
         panic!("one intent, not {:?}", out.intents);
@@ -111,7 +122,9 @@ fn oracle_sniper_describes_itself_and_acts_on_an_oracle_lag() {
 
     let mut successor = host.instantiate(&compiled, &[]).unwrap();
     successor.restore(&strategy.snapshot().unwrap()).unwrap();
-    successor.on_event(now, &StrategyEvent::MarketListed(&listed), &mut out).unwrap();
+    successor
+        .on_event(now, &StrategyEvent::MarketListed(&listed), &mut out)
+        .unwrap();
     out.clear();
     successor.on_event(now, &event, &mut out).unwrap();
     assert!(out.intents.is_empty(), "the successor remembers the entry");

@@ -18,7 +18,9 @@ use wasmtime::{Config, Engine};
 /// The package of the contract, and the functions its world exports.
 const PACKAGE: &str = "pm-arb:strategy/";
 const TYPES_INTERFACE: &str = "pm-arb:strategy/types@0.1.0";
-const EXPORTS: [&str; 6] = ["describe", "init", "on-quote", "on-event", "snapshot", "restore"];
+const EXPORTS: [&str; 6] = [
+    "describe", "init", "on-quote", "on-event", "snapshot", "restore",
+];
 /// How WebAssembly begins, and the two kinds of it.
 const MAGIC: &[u8] = b"\0asm";
 const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
@@ -92,11 +94,17 @@ impl PluginHost {
             }
         })?;
         let uses_wasi = self.check_world(&component)?;
-        let linker = if uses_wasi { &self.with_wasi } else { &self.bare };
-        let pre = linker.instantiate_pre(&component).map_err(|source| PluginError::WrongType {
-            name: HOST_INTERFACE.to_owned(),
-            source,
-        })?;
+        let linker = if uses_wasi {
+            &self.with_wasi
+        } else {
+            &self.bare
+        };
+        let pre = linker
+            .instantiate_pre(&component)
+            .map_err(|source| PluginError::WrongType {
+                name: HOST_INTERFACE.to_owned(),
+                source,
+            })?;
         let manifest = Instance::new(&pre, "?", &self.limits)?.describe()?;
         Ok(Compiled {
             digest: digest(bytes),
@@ -125,7 +133,9 @@ impl PluginHost {
             if name == HOST_INTERFACE || name == TYPES_INTERFACE {
                 continue;
             } else if name.starts_with(PACKAGE) {
-                return Err(PluginError::WrongVersion { found: name.to_owned() });
+                return Err(PluginError::WrongVersion {
+                    found: name.to_owned(),
+                });
             } else if is_wasi(name) {
                 uses_wasi = true;
             } else {
@@ -154,7 +164,10 @@ impl PluginHost {
 }
 
 fn is_wasi(name: &str) -> bool {
-    wasi::PACKAGES.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.")
+    wasi::PACKAGES
+        .iter()
+        .any(|package| name.starts_with(package))
+        && name.contains("@0.2.")
 }
 
 fn check_form(bytes: &[u8], max: usize) -> Result<(), PluginError> {

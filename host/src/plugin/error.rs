@@ -10,7 +10,9 @@ pub enum PluginError {
     #[error("the WebAssembly engine does not start on this machine")]
     Engine(#[source] wasmtime::Error),
     /// The file is larger than a strategy may be.
-    #[error("it is {bytes} bytes; a strategy may have {max}. Build with `--release` and `strip = true`")]
+    #[error(
+        "it is {bytes} bytes; a strategy may have {max}. Build with `--release` and `strip = true`"
+    )]
     TooLarge {
         /// Its size.
         bytes: u64,
@@ -18,7 +20,9 @@ pub enum PluginError {
         max: usize,
     },
     /// It does not begin as WebAssembly does.
-    #[error("it is not WebAssembly (it begins with {begins:02x?}). Build the strategy with `make build`")]
+    #[error(
+        "it is not WebAssembly (it begins with {begins:02x?}). Build the strategy with `make build`"
+    )]
     NotWasm {
         /// Its first bytes.
         begins: Vec<u8>,

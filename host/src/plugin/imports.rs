@@ -142,10 +142,7 @@ pub(super) fn charge(store: &mut StoreContextMut<'_, Guest>, bytes: usize) -> Re
     }
 }
 
-fn log(
-    mut store: StoreContextMut<'_, Guest>,
-    (level, text): (WireLevel, WasmStr),
-) -> Result<()> {
+fn log(mut store: StoreContextMut<'_, Guest>, (level, text): (WireLevel, WasmStr)) -> Result<()> {
     let (line, bytes) = {
         let text = text.to_str(&store)?;
         let cut = text.floor_char_boundary(LOG_LINE_BYTES + 1);
@@ -177,7 +174,9 @@ fn submit(mut store: StoreContextMut<'_, Guest>, (wire,): (WireIntent,)) -> Resu
         })
         .collect::<Result<Vec<_>>>()?;
     store.data_mut().intents.push(Intent {
-        opportunity: wire.opportunity.map(|EventId { seq, n }| OpportunityId { seq: Seq(seq), n }),
+        opportunity: wire
+            .opportunity
+            .map(|EventId { seq, n }| OpportunityId { seq: Seq(seq), n }),
         tag: wire.tag,
         legs,
         qty: Qty(wire.qty),

@@ -8,9 +8,7 @@ use super::imports::{Guest, printable};
 use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits, NAME_BYTES};
 use super::wire::{self, WireEvent, WireQuote};
 use pm_arb_core::ids::Timestamp;
-use pm_arb_core::strategy::{
-    Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault,
-};
+use pm_arb_core::strategy::{Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault};
 use std::sync::atomic::Ordering;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Error, Store, Trap};
@@ -172,9 +170,17 @@ impl ComponentStrategy {
 
     /// Takes over the state of a predecessor.
     pub fn restore(&mut self, state: &[u8]) -> Result<(), PluginError> {
-        let failed = |fault| PluginError::Failed { call: "restore", fault };
+        let failed = |fault| PluginError::Failed {
+            call: "restore",
+            fault,
+        };
         self.alive().map_err(failed)?;
-        let answer = setup_call(&mut self.store, &self.restore, (state.to_vec(),), &self.limits);
+        let answer = setup_call(
+            &mut self.store,
+            &self.restore,
+            (state.to_vec(),),
+            &self.limits,
+        );
         match self.note(answer).map_err(failed)? {
             (Ok(()),) => Ok(()),
             (Err(why),) => Err(PluginError::RestoreRefused(printable(&why))),
@@ -183,7 +189,9 @@ impl ComponentStrategy {
 
     fn alive(&self) -> Result<(), StrategyFault> {
         if self.dead {
-            return Err(StrategyFault::Protocol("called after it had failed".to_owned()));
+            return Err(StrategyFault::Protocol(
+                "called after it had failed".to_owned(),
+            ));
         }
         Ok(())
     }

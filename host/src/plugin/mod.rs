@@ -13,21 +13,22 @@ mod imports;
 mod instance;
 /// What a strategy may use.
 pub mod limits;
+/// Which strategies run.
+pub mod loader;
+/// From a file to a ready instance.
+pub mod prepare;
+/// What `--strategies` names.
+pub mod sources;
 mod wasi;
+/// Which files changed.
+pub mod watch;
 mod wire;
 
 pub use engine::{Compiled, PluginHost, digest};
 pub use error::PluginError;
 pub use instance::ComponentStrategy;
 pub use limits::Limits;
-
-use std::path::PathBuf;
-
-/// What the loader on the engine's thread is told.
-pub enum LoaderInput {
-    /// A strategy file appeared, changed or went away; `component` is compiled off the engine's thread.
-    File {
-        /// Which file.
-        path: PathBuf,
-    },
-}
+pub use loader::{Loader, LoaderError, LoaderInput, LoaderPort, Outcome};
+pub use prepare::{Candidate, Preparer};
+pub use sources::{SourceError, Sources};
+pub use watch::Tracker;

@@ -84,7 +84,9 @@ impl ClosedWasi {
 fn noise(seed: u64) -> Vec<u8> {
     (0..RANDOM_BYTES / 8)
         .flat_map(|i| {
-            let mut z = (seed << 32).wrapping_add(i).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut z = (seed << 32)
+                .wrapping_add(i)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             (z ^ (z >> 31)).to_le_bytes()
@@ -95,7 +97,9 @@ fn noise(seed: u64) -> Vec<u8> {
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let now = &self.now;
-        let wasi = self.wasi.get_or_insert_with(|| Box::new(ClosedWasi::new(now)));
+        let wasi = self
+            .wasi
+            .get_or_insert_with(|| Box::new(ClosedWasi::new(now)));
         WasiCtxView {
             ctx: &mut wasi.ctx,
             table: &mut wasi.table,
@@ -114,9 +118,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     Ok(())
 }
 
-fn refuse_to_wait(
-    _: StoreContextMut<'_, Guest>,
-    (_,): (u64,),
-) -> Result<(Resource<DynPollable>,)> {
-    Err(format_err!("it tried to wait on a clock; ask the host with wake-at instead"))
+fn refuse_to_wait(_: StoreContextMut<'_, Guest>, (_,): (u64,)) -> Result<(Resource<DynPollable>,)> {
+    Err(format_err!(
+        "it tried to wait on a clock; ask the host with wake-at instead"
+    ))
 }

@@ -250,13 +250,19 @@ pub(super) struct WireIntent {
 
 impl From<IntentId> for EventId {
     fn from(id: IntentId) -> Self {
-        Self { seq: id.seq.0, n: id.n }
+        Self {
+            seq: id.seq.0,
+            n: id.n,
+        }
     }
 }
 
 impl From<OpportunityId> for EventId {
     fn from(id: OpportunityId) -> Self {
-        Self { seq: id.seq.0, n: id.n }
+        Self {
+            seq: id.seq.0,
+            n: id.n,
+        }
     }
 }
 

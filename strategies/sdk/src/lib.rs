@@ -7,6 +7,8 @@
 //! host ─► exported functions (glue) ─► your Strategy ─► Host::submit ─► host
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 /// Generated from `wit/strategy.wit`: the same types the host speaks.
 #[allow(missing_docs)]
 pub mod bindings {
