@@ -9,3 +9,6 @@ mod journal;
 mod services;
 mod store;
 mod trades;
+#![allow(clippy::unwrap_used)]
+
+mod plugin;
