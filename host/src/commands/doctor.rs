@@ -6,7 +6,7 @@ use super::exit::{Code, Failure, OrExit};
 use crate::cli::DoctorArgs;
 use crate::config::Config;
 use crate::journal::RunMeta;
-use crate::plugin::{PluginHost, sources};
+use crate::plugin::{Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
 use crate::store::Store;
 use serde::Serialize;
 use std::path::Path;
@@ -167,17 +167,22 @@ fn redacted(url: &str) -> String {
 
 fn strategies(args: &[String]) -> Vec<Finding> {
     const WHAT: &str = "strategy";
-    let host = match PluginHost::new(Default::default()) {
+    const ADVICE: &str = "run `make build`, or name other files with --strategies";
+    let host = match PluginHost::new(Limits::default()) {
         Ok(host) => host,
-        Err(e) => return vec![bad(Verdict::Fail, WHAT, e.to_string(), "report this: the component engine does not start here")],
+        Err(e) => return vec![bad(Verdict::Fail, WHAT, e.story(), "report this: the component engine does not start here")],
     };
-    match sources::compile_all(&host, args) {
-        Ok(components) => components
-            .iter()
-            .map(|c| ok(WHAT, format!("{} {}", c.manifest().name, c.manifest().version)))
-            .collect(),
-        Err(e) => vec![bad(Verdict::Fail, WHAT, e.to_string(), "run `make build`, or name other files with --strategies")],
-    }
+    let sources = match Sources::parse(args).and_then(|sources| sources.check().map(|()| sources)) {
+        Ok(sources) => sources,
+        Err(e) => return vec![bad(Verdict::Fail, WHAT, e.to_string(), ADVICE)],
+    };
+    let found = Tracker::new(sources, Preparer::new(host, Default::default())).scan();
+    let finding = |input: &LoaderInput| match input {
+        LoaderInput::Ready(c) => Some(ok(WHAT, format!("{} {}", c.compiled.manifest.name, c.compiled.manifest.version))),
+        LoaderInput::Refused { path, why, .. } => Some(bad(Verdict::Fail, WHAT, format!("{}: {why}", path.display()), ADVICE)),
+        LoaderInput::Gone { .. } => None,
+    };
+    found.iter().filter_map(finding).collect()
 }
 
 /// Needed to write strategies, not to run them.

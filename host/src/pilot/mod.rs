@@ -18,6 +18,7 @@ pub use runner::RunnerError;
 pub use session::{Session, SessionError};
 
 use crate::bus;
+use crate::catalog::SharedCatalog;
 use crate::cli::{Feed, Speed};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -25,21 +26,23 @@ use crate::control;
 use crate::input::{self, Input, InputSender};
 use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
-use crate::plugin::{PluginError, PluginHost};
+use crate::plugin::{
+    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, watch,
+};
 use crate::replay::ReplayError;
 use crate::status_line;
-use crate::store::{self, RelayHandle, Store, StoreError};
+use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
 use data_dir::DataDir;
 use feeds::FeedError;
 use outlets::Outlets;
-use pm_arb_core::event::Command;
-use pm_arb_core::ids::{Seq, Timestamp};
+use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::report::Summary;
 use runner::{Runner, TimeSource};
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::watch as signal_watch;
 
 /// How long the start waits for one agent before it goes on with the next.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
@@ -86,9 +89,19 @@ pub enum PilotError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Strategy(#[from] PluginError),
+    Plugin(#[from] PluginError),
+    #[error(transparent)]
+    Sources(#[from] SourceError),
+    #[error("{path}: {why}")]
+    StrategyRefused { path: PathBuf, why: String },
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
     #[error("the run can not be continued from its journal")]
     Recovery(#[from] ReplayError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("trades can not be stored")]
+    Relay(#[source] RelayError),
     #[error(transparent)]
     Feed(#[from] FeedError),
     #[error("the engine stopped")]
@@ -118,12 +131,12 @@ pub struct Ended {
 /// Runs a pilot until it is stopped.
 pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended, PilotError> {
     let engine_config = options.config.engine()?;
-    let host = PluginHost::new(Default::default())?;
-    let components = crate::plugin::sources::compile_all(&host, &options.strategies)?;
+    let sources = Sources::parse(&options.strategies)?;
+    sources.check()?;
+    let host = PluginHost::new(Limits::default())?;
+    let preparer = Preparer::new(host.clone(), options.config.all_strategy_params());
     let data = DataDir::open(&options.data_dir)?;
     let choice = choose_run(options, &data)?;
-    let source = choice.meta.source.clone();
-    tracing::info!(run = %choice.dir.display(), feed = %source, "{}", if choice.is_new { "new run" } else { "continuing" });
 
     let store = runtime.block_on(open_store(options, &choice.meta))?;
     let persisted = runtime.block_on(store.persisted_seq(choice.meta.run_id))?.unwrap_or_default();
@@ -132,54 +145,66 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     let (relay_handle, relay) = store::relay(store.clone(), choice.meta.run_id, persisted);
     runtime.block_on(agents.start(relay_spec(relay), READY_PATIENCE));
 
-    let (input, inbox) = input::channel();
-    let bus_handle = runtime.block_on(start_bus(options, &mut agents, &input));
-    let started = recovery::start(recovery::Start {
-        choice: &choice,
-        config: engine_config,
-        host: &host,
-        components,
-        strategy_config: &options.config,
-        data_dir: data.path(),
-        relay: &relay_handle,
-        persisted,
-    })?;
+    let (journal, mut replayed, mut loader) = recovery::resume(&choice, host, &relay_handle, persisted)?;
+    let clock = feeds::clock(options, replayed.last_at)?;
+    let catalog = SharedCatalog::new(std::mem::take(&mut replayed.catalog));
+    let in_force = replayed.config.take();
+    let mut session = Session::new(choice.dir.clone(), journal, replayed);
+    let mut tracker = Tracker::new(sources.clone(), preparer.clone());
+    recovery::enter(&mut session, &mut loader, &mut tracker, engine_config, in_force.as_ref(), data.path(), &clock)?;
+    tracing::info!(
+        run = %choice.dir.display(), feed = %choice.meta.source, database = %store::redacted(&options.database_url),
+        "{}", if choice.is_new { "new run" } else { "continuing a run" },
+    );
 
-    let clock = feeds::clock(options, &choice.meta, started.session.last_at());
-    let runner = Runner {
-        outlets: Outlets::new(relay_handle.clone(), bus_handle, board.clone()),
-        session: started.session,
-        loader: started.loader,
+    let (input, inbox) = input::channel();
+    let bus = runtime.block_on(start_bus(options, choice.meta.run_id, &mut agents, &input));
+    let context = feeds::Context {
+        options,
+        meta: &choice.meta,
         clock,
-        time: if matches!(options.feed, Feed::Recorded(_)) { TimeSource::Recording } else { TimeSource::Clock },
+        catalog,
+        input: input.clone(),
+        unresolved_polymarket: recovery::unresolved(&session, Venue::Polymarket),
+        unresolved_kalshi: recovery::unresolved(&session, Venue::Kalshi),
     };
+    let time = if matches!(options.feed, Feed::Recorded(_)) { TimeSource::Recording } else { TimeSource::Clock };
+    let outlets = Outlets::new(relay_handle.clone(), bus, board.clone());
+    let runner = Runner { session, loader, outlets, clock, time };
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
-    let context = feeds::Context { options, meta: &choice.meta, clock, catalog: started.catalog, unresolved: started.unresolved, input: input.clone() };
     let stopped = runtime.block_on(async {
         agents.start(control_spec(data.path(), &board, &input), READY_PATIENCE).await;
-        let mut feeds = feeds::start(context, &mut agents, &host).await?;
-        let why = wait(options.duration, &agents, engine_ended, feeds.ended()).await;
-        tracing::info!("stopping: {why:?}");
-        status_line::show("");
-        agents.stop(feeds::is_feed).await;
-        feeds.stop().await;
-        // A full queue drains: the engine is alive, or the channel is closed.
+        agents.start(watcher_spec(sources, preparer, &input), READY_PATIENCE).await;
+        let started = feeds::start(context, &mut agents).await;
+        let stopped = match started {
+            Err(error) => Err(error),
+            Ok(feeds) => {
+                let why = wait(options.duration, &agents, engine_ended, feeds.ended()).await;
+                tracing::info!("stopping: {why}");
+                status_line::show("");
+                agents.stop(feeds::is_feed).await;
+                feeds.stop().await;
+                Ok(why)
+            }
+        };
+        // The queue drains: the engine is alive, or the channel is closed.
         let _ = input.send(Input::Stop).await;
-        Ok::<_, PilotError>(why)
+        stopped
     });
-    let session = engine.join().map_err(|_| PilotError::AgentLost("the engine's thread".into()))??;
-    let stopped = stopped?;
-    runtime.block_on(shut_down(agents, &relay_handle, session.last_seq(), store));
-    if let Stopped::AgentLost(name) = stopped {
-        return Err(PilotError::AgentLost(name));
+    let session = engine.join().map_err(|_| PilotError::AgentLost("the engine's thread".into()))?;
+    let last = session.as_ref().map_or(Seq(0), Session::last_seq);
+    runtime.block_on(shut_down(agents, &relay_handle, last, store));
+    let session = session?;
+    match stopped? {
+        Stopped::AgentLost(name) => Err(PilotError::AgentLost(name)),
+        _ => Ok(Ended {
+            run: choice.dir,
+            last,
+            digest: session.digest(),
+            summary: session.engine.summary(),
+        }),
     }
-    Ok(Ended {
-        run: choice.dir,
-        last: session.last_seq(),
-        digest: session.digest(),
-        summary: session.engine.summary(),
-    })
 }
 
 /// The run to work on.
@@ -237,9 +262,9 @@ fn relay_spec(relay: store::Relay) -> AgentSpec {
     }
 }
 
-async fn start_bus(options: &Options, agents: &mut Orchestrator, input: &InputSender) -> Option<bus::BusHandle> {
+async fn start_bus(options: &Options, run_id: uuid::Uuid, agents: &mut Orchestrator, input: &InputSender) -> Option<bus::BusHandle> {
     let url = options.redis_url.clone()?;
-    let (handle, bus) = bus::bus(url, input.clone());
+    let (handle, bus) = bus::bus(url, run_id, input.clone());
     let spec = AgentSpec {
         name: "bus".into(),
         criticality: Criticality::Feed,
@@ -266,15 +291,29 @@ fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> Ag
     }
 }
 
+fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -> AgentSpec {
+    let input = input.clone();
+    AgentSpec {
+        name: "strategy-watcher".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            // A fresh one tells of every file again; what runs already is recognised as such.
+            let tracker = Tracker::new(sources.clone(), preparer.clone());
+            Box::pin(watch::run(context, tracker, input.clone()))
+        }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
 type EngineThread = std::thread::JoinHandle<Result<Session, RunnerError>>;
 
 fn spawn_engine(
     runner: Runner,
     inbox: input::InputReceiver,
     runtime: tokio::runtime::Handle,
-) -> Result<(EngineThread, watch::Receiver<bool>), PilotError> {
+) -> Result<(EngineThread, signal_watch::Receiver<bool>), PilotError> {
     // Dropped, and so seen, however the thread ends.
-    let (alive, ended) = watch::channel(false);
+    let (alive, ended) = signal_watch::channel(false);
     let thread = std::thread::Builder::new()
         .name("engine".into())
         .spawn(move || {
@@ -295,10 +334,22 @@ enum Stopped {
     AgentLost(String),
 }
 
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stopped::Signal => f.write_str("asked to"),
+            Stopped::TimeUp => f.write_str("the time is up"),
+            Stopped::RecordingEnded => f.write_str("the recording is over"),
+            Stopped::EngineEnded => f.write_str("the engine ended"),
+            Stopped::AgentLost(name) => write!(f, "{name} failed for good"),
+        }
+    }
+}
+
 async fn wait(
     duration: Option<Duration>,
     agents: &Orchestrator,
-    mut engine: watch::Receiver<bool>,
+    mut engine: signal_watch::Receiver<bool>,
     recording: impl Future<Output = ()>,
 ) -> Stopped {
     let time_up = async {
@@ -341,16 +392,4 @@ async fn shut_down(mut agents: Orchestrator, relay: &RelayHandle, last: Seq, sto
     }
     agents.stop(|_| true).await;
     store.close().await;
-}
-
-/// A command left while no pilot ran.
-pub(crate) fn left_word(data_dir: &Path) -> Result<Option<Command>, PilotError> {
-    crate::latch::find(data_dir)
-        .map(|note| note.map(Command::from))
-        .map_err(|source| PilotError::System { what: "read latch.json in the data folder", source })
-}
-
-/// The first instant that is not before `at` nor before the last record.
-pub(crate) fn not_before(at: Timestamp, last: Timestamp) -> Timestamp {
-    at.max(last)
 }

@@ -4,14 +4,16 @@
 //! the engine waits for it (trades are never dropped); the bus is never waited for.
 
 use crate::bus::{BusHandle, BusMessage};
-use crate::orchestrator::HealthBoard;
-use crate::plugin::loader::Loader;
+use crate::orchestrator::{AgentState, HealthBoard};
+use crate::plugin::Loader;
+use crate::plugin::loader::Status;
 use crate::status_line;
 use crate::store::{RelayError, RelayHandle, StoreOp};
 use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus, TradeUpdate};
 use pm_arb_core::engine::{Engine, EngineStatus};
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{InstrumentId, OracleId, Seq};
+use pm_arb_core::report::Summary;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -106,13 +108,42 @@ impl Outlets {
         }
         let status = engine.status();
         self.board.set_halted(engine.is_halted());
-        loader.show(&self.board);
-        self.board.detail("opportunity-scanner", format!("{} opportunities", status.opportunities));
-        self.board.detail("risk-guardian", format!("{} denied", status.denied));
-        self.board.detail("paper-executor", format!("{} filled, {} open", status.fills, status.open_trades));
+        self.show_strategies(loader);
+        self.board.detail("opportunity-scanner", format!("{} opportunities", status.counts.opportunities));
+        self.board.detail("risk-guardian", format!("{} denied", status.counts.denied));
+        self.board.detail("paper-executor", format!("{} filled, {} open", status.counts.fills, status.open_trades));
         self.board.detail("capital-allocator", format!("equity {} USD", status.equity));
         if status_line::is_live() {
-            status_line::show(&line(&status, engine.is_halted(), self.relay.backlog()));
+            status_line::show(&line(&status, &engine.summary(), self.relay.backlog()));
+        }
+    }
+
+    fn show_strategies(&self, loader: &Loader) {
+        for slot in loader.slots() {
+            let name = format!("strategy-{}", slot.manifest.name);
+            self.board.register(&name);
+            let state = match &slot.status {
+                Status::Running => {
+                    // It is called by the loop that is turning now.
+                    self.board.beat(&name);
+                    "running"
+                }
+                Status::Restarting { .. } => {
+                    self.board.set_state(&name, AgentState::Backoff);
+                    "restarting"
+                }
+                Status::Condemned(_) | Status::Quarantined => {
+                    self.board.set_state(&name, AgentState::Failed);
+                    "quarantined until its file changes"
+                }
+                Status::Unloaded => {
+                    self.board.set_state(&name, AgentState::Stopped);
+                    "unloaded"
+                }
+            };
+            let digest: String = slot.digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            let (version, generation) = (&slot.manifest.version, slot.generation);
+            self.board.detail(&name, format!("{version}, generation {generation}, {digest}…, {state}"));
         }
     }
 
@@ -132,17 +163,17 @@ impl Outlets {
     }
 }
 
-fn line(status: &EngineStatus, halted: Option<&str>, backlog: usize) -> String {
-    let state = halted.map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
+fn line(status: &EngineStatus, summary: &Summary, backlog: usize) -> String {
+    let state = status.halted.as_ref().map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
     let waiting = if backlog > 0 { format!(" · {backlog} rows wait for the database") } else { String::new() };
     format!(
         "{state} · equity {} · P&L {} · {} trades, {} open · {} denied · {} opportunities{waiting}",
         status.equity,
-        signed(status.realized_pnl),
-        status.fills,
-        status.open_trades,
-        status.denied,
-        status.opportunities,
+        signed(summary.realized_pnl),
+        summary.total_trades,
+        summary.open_trades,
+        status.counts.denied,
+        status.counts.opportunities,
     )
 }
 

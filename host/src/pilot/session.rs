@@ -3,12 +3,16 @@
 //! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order.
 
 use crate::digest::EffectDigest;
-use crate::journal::{JournalError, JournalWriter};
+use crate::journal::{JournalError, JournalWriter, archive};
+use crate::plugin::LoaderPort;
+use crate::plugin::loader::PortError;
+use crate::replay::Replayed;
 use pm_arb_core::effect::Effect;
 use pm_arb_core::engine::Engine;
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
-use pm_arb_core::strategy::StrategyFault;
+use pm_arb_core::strategy::{Strategy, StrategyFault};
+use std::path::PathBuf;
 
 /// Why a run can not go on. Any of these ends the pilot: better stopped than wrong.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,7 @@ pub enum SessionError {
 pub struct Session {
     /// Its state.
     pub engine: Engine,
+    dir: PathBuf,
     journal: JournalWriter,
     digest: EffectDigest,
     last_at: Timestamp,
@@ -45,23 +50,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Continues after the record `last_seq` of `last_at`, with the state that it left.
+    /// Continues in `dir` where a replay of its journal ended.
     #[must_use]
-    pub fn new(
-        engine: Engine,
-        journal: JournalWriter,
-        digest: EffectDigest,
-        last_seq: Seq,
-        last_at: Timestamp,
-        wake_at: Option<Timestamp>,
-    ) -> Self {
+    pub fn new(dir: PathBuf, journal: JournalWriter, replayed: Replayed) -> Self {
         Self {
-            engine,
+            engine: replayed.engine,
+            dir,
             journal,
-            digest,
-            last_at,
-            last_seq,
-            wake_at,
+            digest: replayed.digest,
+            last_at: replayed.last_at,
+            last_seq: replayed.last_seq,
+            wake_at: replayed.wake_at,
             waiting: Vec::new(),
             failed: Vec::new(),
             effects: Vec::new(),
@@ -135,5 +134,37 @@ impl Session {
     #[must_use]
     pub fn digest(&self) -> String {
         self.digest.hex()
+    }
+}
+
+/// The session as the strategies' loader sees it, at one moment.
+pub struct LoaderView<'a> {
+    /// The run.
+    pub session: &'a mut Session,
+    /// Stamp of what the loader records.
+    pub at: Timestamp,
+}
+
+impl LoaderPort for LoaderView<'_> {
+    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
+        self.session.engine.strategy_mut(id)
+    }
+
+    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
+        self.session.engine.install(id, new)
+    }
+
+    fn archive(&mut self, _: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {
+        archive::save_strategy(&self.session.dir, bytes)?;
+        Ok(())
+    }
+
+    fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
+        Ok(archive::load_strategy(&self.session.dir, digest)?)
+    }
+
+    fn record(&mut self, event: Event) -> Result<(), PortError> {
+        self.session.record(self.at, event)?;
+        Ok(())
     }
 }
