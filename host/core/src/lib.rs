@@ -23,6 +23,8 @@ pub mod engine;
 pub mod event;
 /// What an outcome is worth, given its oracle.
 pub mod fair_value;
+#[cfg(test)]
+mod fixtures;
 /// Names of things.
 pub mod ids;
 /// The money, in double entry.
@@ -47,6 +49,8 @@ pub mod reason;
 pub mod report;
 /// Approves or denies.
 pub mod risk;
+/// Rules of venues by date.
+pub mod rulebook;
 /// Edges net of fees, or the reason for none.
 pub mod scanner;
 /// What a market came to.

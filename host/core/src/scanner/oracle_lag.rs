@@ -8,7 +8,7 @@ use super::{Edge, Found, Scanner, Seen, View, leg};
 use crate::fair_value::{self, Accrued, Rate, TwapTerms, Variance};
 use crate::ids::{MarketId, Nanos, OracleId, Timestamp};
 use crate::market::SettlementRule;
-use crate::market_data::MarketState;
+use crate::market_data::{MarketData, MarketState};
 use crate::opportunity::{Opportunity, OpportunityKind};
 use crate::oracle::{OracleState, Reading};
 use crate::reason::Reason;
@@ -42,8 +42,10 @@ struct Inputs {
 }
 
 impl FairValues {
-    pub(super) fn forget(&mut self, market: MarketId) {
-        self.by_market.remove(&market);
+    /// Forgets the markets that no longer trade.
+    pub(super) fn keep_open(&mut self, data: &MarketData) {
+        let open = |market: MarketId| data.market(market).is_some_and(MarketState::is_open);
+        self.by_market.retain(|market, _| open(*market));
     }
 
     pub(super) fn forget_all(&mut self) {
@@ -80,10 +82,10 @@ impl Scanner {
                 let fair = if i == 0 { first } else { first.complement() };
                 let book = view.data.book(outcome.instrument).ok_or(Reason::NoBook)?;
                 // Nearly every look ends here: no fee is worth computing without a difference.
-                if let Some((ask, _)) = book.best_ask() {
-                    if fair.0.saturating_sub(ask.0) < self.config.edge_min.0 {
-                        return Ok(Found::Nothing);
-                    }
+                if let Some((ask, _)) = book.best_ask()
+                    && fair.0.saturating_sub(ask.0) < self.config.edge_min.0
+                {
+                    return Ok(Found::Nothing);
                 }
                 let leg = leg(view, market, outcome.instrument, Some(fair))?;
                 let gross = Usd(fair.0).checked_sub(Usd(leg.price.0));
