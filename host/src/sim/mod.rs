@@ -42,6 +42,7 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -196,6 +197,12 @@ impl SimServer {
         })?;
         let shared = Arc::new(Shared::new(Hub::new(world, speed)));
         let app = router(Arc::clone(&shared));
+        // A venue's frames are small and urgent: none waits for the acknowledgement of the last.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a simulated connection keeps its send delay");
+            }
+        });
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the simulated venues stopped listening");
@@ -244,6 +251,11 @@ impl SimHandle {
     /// Arms a fault; returns how many connections or instruments it struck.
     pub fn misbehave(&self, fault: Fault) -> usize {
         misbehave::arm(&mut self.shared.lock(), &fault)
+    }
+
+    /// Whether it still serves: false only after a defect of its own ended a task.
+    pub fn is_running(&self) -> bool {
+        !self.server.is_finished() && !self.driver.is_finished()
     }
 
     /// Stops: no new connections, the open ones are cut.

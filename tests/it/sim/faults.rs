@@ -18,7 +18,7 @@ fn fault(venue: SimVenue, kind: FaultKind) -> Fault {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_drop_ends_every_socket_of_the_venue_only() {
+async fn fault_drop_ends_every_socket_of_the_venue_only() {
     let sim = venues(1, ORIGIN_S + 400, 1.0).await;
     let (mut socket, _) =
         subscribed(&sim, &tokens(&gamma_market(&sim, ORIGIN_S + 300).await)).await;
@@ -40,7 +40,7 @@ async fn sim_fault_drop_ends_every_socket_of_the_venue_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
+async fn fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
     let sim = venues(1, ORIGIN_S + 400, 5.0).await;
     let tokens = tokens(&gamma_market(&sim, ORIGIN_S + 300).await);
     let (mut socket, _) = subscribed(&sim, &tokens).await;
@@ -62,7 +62,7 @@ async fn sim_fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_reorder_swaps_successive_deltas() {
+async fn fault_reorder_swaps_successive_deltas() {
     let sim = venues(6, ORIGIN_S + 400, 5.0).await;
     let ticker = kalshi_ticker(&sim).await;
     let mut socket = Socket::open(&sim.endpoints().kalshi_ws).await;
@@ -93,7 +93,7 @@ async fn sim_fault_reorder_swaps_successive_deltas() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_malformed_and_duplicate_frames_by_control() {
+async fn fault_malformed_and_duplicate_frames_by_control() {
     let sim = venues(1, ORIGIN_S + 400, 5.0).await;
     let (mut socket, _) =
         subscribed(&sim, &tokens(&gamma_market(&sim, ORIGIN_S + 300).await)).await;
@@ -143,7 +143,7 @@ async fn sim_fault_malformed_and_duplicate_frames_by_control() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_crossed_book_stands_for_a_while() {
+async fn fault_crossed_book_stands_for_a_while() {
     let sim = venues(1, ORIGIN_S + 400, 2.0).await;
     let tokens = tokens(&gamma_market(&sim, ORIGIN_S + 300).await);
     let (mut socket, _) = subscribed(&sim, &tokens).await;
@@ -175,7 +175,7 @@ async fn sim_fault_crossed_book_stands_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_tick_size_change_starts_a_new_epoch() {
+async fn fault_tick_size_change_starts_a_new_epoch() {
     let sim = venues(1, ORIGIN_S + 320, 1.0).await;
     let market = gamma_market(&sim, ORIGIN_S + 300).await;
     let tokens = tokens(&market);
@@ -212,7 +212,7 @@ async fn sim_fault_tick_size_change_starts_a_new_epoch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_silence_hushes_one_instrument() {
+async fn fault_silence_hushes_one_instrument() {
     let sim = venues(6, ORIGIN_S + 400, 5.0).await;
     let here = tokens(&gamma_market(&sim, ORIGIN_S + 300).await);
     let range = fetch(format!(
@@ -239,7 +239,7 @@ async fn sim_fault_silence_hushes_one_instrument() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_a_client_that_does_not_read_is_dropped_and_the_others_go_on() {
+async fn a_client_that_does_not_read_is_dropped_and_the_others_go_on() {
     let sim = venues(1, ORIGIN_S + 400, 600.0).await;
     let streams = "btcusdt@trade/btcusdt@bookTicker";
     let url = format!("{}/stream?streams={streams}", sim.endpoints().binance_ws);

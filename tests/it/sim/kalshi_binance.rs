@@ -51,7 +51,7 @@ fn fold_kalshi(book: &mut [BTreeMap<i64, i64>; 2], frame: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_kalshi_deltas_fold_to_the_rest_book() {
+async fn kalshi_deltas_fold_to_the_rest_book() {
     let sim = venues(6, ORIGIN_S + 400, 4.0).await;
     let ticker = kalshi_ticker(&sim).await;
     assert!(ticker.starts_with("KXBTC5M-26SEP"), "{ticker}");
@@ -115,7 +115,7 @@ async fn sim_kalshi_deltas_fold_to_the_rest_book() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_kalshi_settles_like_polymarket_and_empties_its_book() {
+async fn kalshi_settles_like_polymarket_and_empties_its_book() {
     let sim = venues(6, ORIGIN_S + 580, 30.0).await;
     let ticker = kalshi_ticker(&sim).await;
     let mut socket = Socket::open(&sim.endpoints().kalshi_ws).await;
@@ -148,7 +148,7 @@ async fn sim_kalshi_settles_like_polymarket_and_empties_its_book() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_binance_streams_and_candles() {
+async fn binance_streams_and_candles() {
     let sim = venues(6, ORIGIN_S + 55, 10.0).await;
     let url = format!(
         "{}/stream?streams=btcusdt@trade/btcusdt@bookTicker",
