@@ -48,6 +48,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use self::clock::SimClock;
 use self::hub::{Hub, Shared};
 pub use self::misbehave::{Fault, FaultKind, SimVenue};
 use self::world::{World, WorldError};
@@ -195,7 +196,9 @@ impl SimServer {
             address: bind,
             source,
         })?;
-        let shared = Arc::new(Shared::new(Hub::new(world, speed)));
+        let hub = Hub::new(world, speed);
+        let clock = hub.clock();
+        let shared = Arc::new(Shared::new(hub));
         let app = router(Arc::clone(&shared));
         // A venue's frames are small and urgent: none waits for the acknowledgement of the last.
         let listener = listener.tap_io(|stream| {
@@ -221,6 +224,7 @@ impl SimServer {
         });
         Ok(SimHandle {
             endpoints: Endpoints::at(address),
+            clock,
             shared,
             server,
             driver,
@@ -232,6 +236,7 @@ impl SimServer {
 #[derive(Debug)]
 pub struct SimHandle {
     endpoints: Endpoints,
+    clock: SimClock,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
     driver: JoinHandle<()>,
@@ -243,9 +248,14 @@ impl SimHandle {
         &self.endpoints
     }
 
+    /// The world's clock, for whoever stamps what these venues send.
+    pub fn clock(&self) -> SimClock {
+        self.clock.clone()
+    }
+
     /// World time now.
     pub fn world_now_ns(&self) -> u64 {
-        self.shared.lock().now_ns()
+        self.clock.now_ns()
     }
 
     /// Arms a fault; returns how many connections or instruments it struck.

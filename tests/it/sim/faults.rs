@@ -48,13 +48,10 @@ async fn fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
         sim.misbehave(fault(SimVenue::Polymarket, FaultKind::Freeze)),
         1
     );
-    socket.drain(Duration::from_millis(50)).await;
-    assert_eq!(
-        socket.drain(Duration::from_millis(700)).await,
-        Vec::<String>::new()
-    );
-    socket.send("PING").await;
-    assert_eq!(socket.text().await.unwrap(), "PONG");
+    socket.flushed("PING", "PONG").await;
+    let quiet = socket.drain(Duration::from_millis(700)).await;
+    assert_eq!(quiet, Vec::<String>::new());
+    socket.flushed("PING", "PONG").await;
     let (mut again, dump) = subscribed(&sim, &tokens).await;
     assert_eq!(dump.len(), 2);
     again.until(is("price_change")).await;
@@ -222,19 +219,54 @@ async fn fault_silence_hushes_one_instrument() {
     .await;
     let there = tokens(&range[0]["markets"][1]);
     let (mut socket, _) = subscribed(&sim, &[here.clone(), there].concat()).await;
-    let silence = Fault {
+    let silence = |millis| Fault {
         instrument: Some(here[0].clone()),
-        millis: Some(1_500),
+        millis: Some(millis),
         ..fault(SimVenue::Polymarket, FaultKind::Silence)
     };
-    assert_eq!(sim.misbehave(silence), 1);
-    socket.send("PING").await;
-    while socket.text().await.unwrap() != "PONG" {}
+    assert_eq!(sim.misbehave(silence(600_000)), 1);
+    socket.flushed("PING", "PONG").await;
     let condition = gamma_market(&sim, ORIGIN_S + 300).await["conditionId"].clone();
     let other = socket.until(is("price_change")).await;
     assert_ne!(other["market"], condition);
+    assert_eq!(sim.misbehave(silence(0)), 1);
     let back = socket.until(|e| e["market"] == condition).await;
     assert_ne!(back["market"], other["market"]);
+    sim.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_silence_hushes_binance_and_the_relay_until_it_ends() {
+    let sim = venues(6, ORIGIN_S + 400, 5.0).await;
+    let mut trades =
+        Socket::open(&format!("{}/ws/btcusdt@trade", sim.endpoints().binance_ws)).await;
+    let mut relay = Socket::open(&sim.endpoints().rtds).await;
+    let topic = json!({"topic": "crypto_prices_chainlink", "type": "*", "filters": ""});
+    relay
+        .send(json!({"action": "subscribe", "subscriptions": [topic]}))
+        .await;
+    trades.events().await;
+    relay.events().await;
+    let silence = |millis| {
+        for venue in [SimVenue::Binance, SimVenue::Rtds] {
+            let silence = Fault {
+                millis: Some(millis),
+                ..fault(venue, FaultKind::Silence)
+            };
+            assert_eq!(sim.misbehave(silence), 1);
+        }
+    };
+    silence(600_000);
+    let list = json!({"method": "LIST_SUBSCRIPTIONS", "id": 9});
+    trades.flushed(list, "\"id\":9").await;
+    relay.flushed("PING", "PONG").await;
+    for socket in [&mut trades, &mut relay] {
+        let quiet = socket.drain(Duration::from_millis(500)).await;
+        assert_eq!(quiet, Vec::<String>::new());
+    }
+    silence(0);
+    assert_eq!(trades.events().await[0]["e"], "trade");
+    assert_eq!(relay.events().await[0]["type"], "update");
     sim.stop().await;
 }
 
