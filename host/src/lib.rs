@@ -13,6 +13,8 @@
 pub mod agent;
 /// Waits between attempts.
 pub mod backoff;
+/// Redis.
+pub mod bus;
 /// Numbers of markets, instruments and oracles.
 pub mod catalog;
 /// What time it is.
@@ -27,5 +29,7 @@ pub mod input;
 pub mod orchestrator;
 /// Strategies as components.
 pub mod plugin;
+/// What `pm-arb report` says.
+pub mod report;
 /// Every trade, kept.
 pub mod store;

@@ -1,6 +1,8 @@
 //! The one integration test binary.
 #![allow(clippy::unwrap_used)]
 
+mod bus;
+mod report;
 mod services;
 mod store;
 mod trades;
