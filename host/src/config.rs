@@ -285,8 +285,13 @@ impl Config {
     /// The settings of every strategy, by its name, in order.
     #[must_use]
     pub fn all_strategy_params(&self) -> BTreeMap<String, Vec<(String, String)>> {
-        let pairs = |params: &BTreeMap<String, String>| params.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        self.strategies.iter().map(|(name, params)| (name.clone(), pairs(params))).collect()
+        let pairs = |params: &BTreeMap<String, String>| {
+            params.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+        };
+        self.strategies
+            .iter()
+            .map(|(name, params)| (name.clone(), pairs(params)))
+            .collect()
     }
 }
 

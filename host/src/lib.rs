@@ -13,6 +13,8 @@
 pub mod agent;
 /// Waits between attempts.
 pub mod backoff;
+/// Messages out, commands in.
+pub mod bus;
 /// Numbers of markets, instruments and oracles.
 pub mod catalog;
 /// The command line.
@@ -49,6 +51,8 @@ pub mod pilot;
 pub mod plugin;
 /// The same run again.
 pub mod replay;
+/// What a report looks like.
+pub mod report;
 /// Simulated venues.
 pub mod sim;
 /// One live line on a terminal.

@@ -79,7 +79,9 @@ impl Counts {
                 _ => {}
             },
             Effect::RecordTrade(trade) if trade.qty.0 > 0 => self.fills += 1,
-            Effect::UpdateTrade(update) if update.status == TradeStatus::Resolved => self.settled += 1,
+            Effect::UpdateTrade(update) if update.status == TradeStatus::Resolved => {
+                self.settled += 1
+            }
             _ => {}
         }
     }
@@ -117,7 +119,13 @@ pub fn replay(
 ) -> Result<(Replayed, Loader), ReplayError> {
     let mut journal = JournalReader::open(dir)?;
     let mut loader = Loader::new(host);
-    let mut stage = Stage { dir, each, state: Replayed::default(), effects: Vec::new(), failed: Vec::new() };
+    let mut stage = Stage {
+        dir,
+        each,
+        state: Replayed::default(),
+        effects: Vec::new(),
+        failed: Vec::new(),
+    };
     let (own, mut entering) = match cast {
         Cast::Own => (true, Vec::new()),
         Cast::Given(candidates) => (false, candidates),
@@ -140,7 +148,9 @@ pub fn replay(
         if !own && stage.state.config.is_some() {
             for candidate in entering.drain(..) {
                 let input = LoaderInput::Ready(Box::new(candidate));
-                if let Outcome::Refused { path, why } = loader.handle(input, &mut Deciding(&mut stage))? {
+                if let Outcome::Refused { path, why } =
+                    loader.handle(input, &mut Deciding(&mut stage))?
+                {
                     return Err(ReplayError::Refused { path, why });
                 }
             }
@@ -185,9 +195,14 @@ impl Stage<'_> {
                     state.wake_at = Some(state.wake_at.map_or(*wake, |now| now.min(*wake)));
                 }
                 Effect::Abort(what) => {
-                    return Err(ReplayError::Invariant { seq: record.seq, what: what.clone() });
+                    return Err(ReplayError::Invariant {
+                        seq: record.seq,
+                        what: what.clone(),
+                    });
                 }
-                Effect::StrategyFailed { strategy, fault } => self.failed.push((*strategy, fault.clone())),
+                Effect::StrategyFailed { strategy, fault } => {
+                    self.failed.push((*strategy, fault.clone()))
+                }
                 _ => {}
             }
             state.counts.add(effect);
@@ -248,7 +263,11 @@ impl LoaderPort for Deciding<'_, '_> {
     }
 
     fn record(&mut self, event: Event) -> Result<(), PortError> {
-        let record = Record { seq: self.0.state.last_seq, at: self.0.state.last_at, event };
+        let record = Record {
+            seq: self.0.state.last_seq,
+            at: self.0.state.last_at,
+            event,
+        };
         Ok(self.0.step(&record)?)
     }
 }

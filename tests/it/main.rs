@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bus;
 mod docs;
 mod import;
 mod journal;
 mod pilot;
 mod plugin;
+mod report;
 mod services;
 mod sim;
 mod store;

@@ -16,22 +16,50 @@ struct Answer {
 }
 
 pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
-    let config = args.config.as_deref().map(|path| Config::load(Some(path))).transpose().or_exit(Code::Config)?;
-    let engine_config = config.as_ref().map(Config::engine).transpose().or_exit(Code::Config)?;
+    let config = args
+        .config
+        .as_deref()
+        .map(|path| Config::load(Some(path)))
+        .transpose()
+        .or_exit(Code::Config)?;
+    let engine_config = config
+        .as_ref()
+        .map(Config::engine)
+        .transpose()
+        .or_exit(Code::Config)?;
     let host = PluginHost::new(Limits::default()).or_exit(Code::Internal)?;
     let cast = if args.strategies.is_empty() {
         Cast::Own
     } else {
-        let params = config.as_ref().map(Config::all_strategy_params).unwrap_or_default();
+        let params = config
+            .as_ref()
+            .map(Config::all_strategy_params)
+            .unwrap_or_default();
         given(&args.strategies, Preparer::new(host.clone(), params))?
     };
-    let (replayed, _) = replay::replay(&args.run, host, engine_config.as_ref(), cast, &mut |_, _| {}).or_exit(Code::Damaged)?;
-    let answer = Answer { counts: replayed.counts, digest: replayed.digest.hex() };
+    let (replayed, _) = replay::replay(
+        &args.run,
+        host,
+        engine_config.as_ref(),
+        cast,
+        &mut |_, _| {},
+    )
+    .or_exit(Code::Damaged)?;
+    let answer = Answer {
+        counts: replayed.counts,
+        digest: replayed.digest.hex(),
+    };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&answer).or_exit(Code::Internal)?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&answer).or_exit(Code::Internal)?
+        );
     } else {
         let c = &answer.counts;
-        println!("{} events · {} intents, {} denied · {} fills, {} settled", c.events, c.intents, c.denied, c.fills, c.settled);
+        println!(
+            "{} events · {} intents, {} denied · {} fills, {} settled",
+            c.events, c.intents, c.denied, c.fills, c.settled
+        );
         println!("digest {}", answer.digest);
     }
     Ok(ExitCode::SUCCESS)
@@ -45,7 +73,10 @@ fn given(args: &[String], preparer: Preparer) -> Result<Cast, Failure> {
         match input {
             LoaderInput::Ready(candidate) => candidates.push(*candidate),
             LoaderInput::Refused { path, why, .. } => {
-                return Err(Failure::new(Code::Config, format!("{}: {why}", path.display())));
+                return Err(Failure::new(
+                    Code::Config,
+                    format!("{}: {why}", path.display()),
+                ));
             }
             LoaderInput::Gone { .. } => {}
         }

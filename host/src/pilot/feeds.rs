@@ -66,12 +66,20 @@ pub fn clock(options: &Options, last_at: Timestamp) -> Result<Clock, PilotError>
     let utc = Clock::utc();
     Ok(match &options.feed {
         Feed::Live => {
-            if options.speed.is_some_and(|speed| speed != Speed::Times(1.0)) {
-                return Err(PilotError::Options("live markets run at their own speed; leave --speed out".into()));
+            if options
+                .speed
+                .is_some_and(|speed| speed != Speed::Times(1.0))
+            {
+                return Err(PilotError::Options(
+                    "live markets run at their own speed; leave --speed out".into(),
+                ));
             }
             utc
         }
-        Feed::Sim => Clock::at(if last_at.0 == 0 { utc.now() } else { last_at }, sim_speed(options)?),
+        Feed::Sim => Clock::at(
+            if last_at.0 == 0 { utc.now() } else { last_at },
+            sim_speed(options)?,
+        ),
         Feed::Recorded(path) => {
             let mut journal = JournalReader::open(path).map_err(FeedError::from)?;
             let first = journal.next().map_err(FeedError::from)?;
@@ -127,7 +135,9 @@ impl Feeds {
 
 /// Whether an agent brings market data (they are stopped first).
 pub fn is_feed(name: &str) -> bool {
-    ["venue-watcher", "oracle", "recording", "strategy-watcher"].iter().any(|kind| name.starts_with(kind))
+    ["venue-watcher", "oracle", "recording", "strategy-watcher"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
 }
 
 /// Starts the feeds of the run.
@@ -135,7 +145,10 @@ pub async fn start(context: Context<'_>, agents: &mut Orchestrator) -> Result<Fe
     let mut config = context.options.config.feeds.clone();
     config.polymarket.unresolved = context.unresolved_polymarket.clone();
     config.kalshi.unresolved = context.unresolved_kalshi.clone();
-    let mut feeds = Feeds { sim: None, recording_over: None };
+    let mut feeds = Feeds {
+        sim: None,
+        recording_over: None,
+    };
     let with_kalshi = match &context.options.feed {
         Feed::Recorded(path) => {
             feeds.recording_over = Some(play(path, &context, agents).await);
@@ -172,17 +185,25 @@ pub async fn start(context: Context<'_>, agents: &mut Orchestrator) -> Result<Fe
     });
     agents.start(chainlink_spec, READY_PATIENCE).await;
     let (cfg, p) = (config.polymarket, parts.clone());
-    let polymarket_spec = agent("venue-watcher-polymarket", gap(Venue::Polymarket, &parts), move |ctx| {
-        let (catalog, clock, input) = p.clone();
-        Box::pin(polymarket::run(ctx, cfg.clone(), catalog, clock, input))
-    });
+    let polymarket_spec = agent(
+        "venue-watcher-polymarket",
+        gap(Venue::Polymarket, &parts),
+        move |ctx| {
+            let (catalog, clock, input) = p.clone();
+            Box::pin(polymarket::run(ctx, cfg.clone(), catalog, clock, input))
+        },
+    );
     agents.start(polymarket_spec, READY_PATIENCE).await;
     if with_kalshi {
         let (cfg, p) = (config.kalshi, parts.clone());
-        let kalshi_spec = agent("venue-watcher-kalshi", gap(Venue::Kalshi, &parts), move |ctx| {
-            let (catalog, clock, input) = p.clone();
-            Box::pin(kalshi::run(ctx, cfg.clone(), catalog, clock, input))
-        });
+        let kalshi_spec = agent(
+            "venue-watcher-kalshi",
+            gap(Venue::Kalshi, &parts),
+            move |ctx| {
+                let (catalog, clock, input) = p.clone();
+                Box::pin(kalshi::run(ctx, cfg.clone(), catalog, clock, input))
+            },
+        );
         agents.start(kalshi_spec, READY_PATIENCE).await;
     }
     Ok(feeds)
@@ -191,8 +212,17 @@ pub async fn start(context: Context<'_>, agents: &mut Orchestrator) -> Result<Fe
 type Parts = (SharedCatalog, Clock, InputSender);
 type OnDown = Arc<dyn Fn() + Send + Sync>;
 
-fn agent(name: &str, on_down: OnDown, start: impl Fn(AgentContext) -> AgentFuture + Send + Sync + 'static) -> AgentSpec {
-    AgentSpec { name: name.into(), criticality: Criticality::Feed, start: Arc::new(start), on_down }
+fn agent(
+    name: &str,
+    on_down: OnDown,
+    start: impl Fn(AgentContext) -> AgentFuture + Send + Sync + 'static,
+) -> AgentSpec {
+    AgentSpec {
+        name: name.into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(start),
+        on_down,
+    }
 }
 
 /// Oracles go stale by themselves.
@@ -204,11 +234,19 @@ fn no_gap() -> OnDown {
 fn gap(venue: Venue, parts: &Parts) -> OnDown {
     let (_, clock, input) = parts.clone();
     Arc::new(move || {
-        let event = Event::Gap { scope: GapScope::Venue(venue), cause: "its watcher failed".into() };
+        let event = Event::Gap {
+            scope: GapScope::Venue(venue),
+            cause: "its watcher failed".into(),
+        };
         let (received, input) = (clock.now(), input.clone());
         tokio::spawn(async move {
             // Without an engine there is nothing to warn.
-            let _ = input.send(Input::Feed { received, events: vec![event] }).await;
+            let _ = input
+                .send(Input::Feed {
+                    received,
+                    events: vec![event],
+                })
+                .await;
         });
     })
 }
@@ -228,7 +266,11 @@ async fn start_sim(context: &Context<'_>) -> Result<SimHandle, SimError> {
 }
 
 /// Plays a recording into the engine, by its own time.
-async fn play(path: &Path, context: &Context<'_>, agents: &mut Orchestrator) -> watch::Receiver<bool> {
+async fn play(
+    path: &Path,
+    context: &Context<'_>,
+    agents: &mut Orchestrator,
+) -> watch::Receiver<bool> {
     let (done, over) = watch::channel(false);
     let (path, input) = (path.to_owned(), context.input.clone());
     let speed = match context.options.speed {
@@ -253,14 +295,22 @@ async fn play(path: &Path, context: &Context<'_>, agents: &mut Orchestrator) -> 
     over
 }
 
-fn play_all(path: &Path, speed: Option<f64>, input: &InputSender, ctx: &AgentContext) -> Result<(), JournalError> {
+fn play_all(
+    path: &Path,
+    speed: Option<f64>,
+    input: &InputSender,
+    ctx: &AgentContext,
+) -> Result<(), JournalError> {
     let mut journal = JournalReader::open(path)?;
     let mut pace: Option<Clock> = None;
     ctx.ready();
     while let Some(record) = journal.next()? {
         ctx.beat();
         // The recorded run's own settings, strategies and operators are not its market data.
-        if matches!(record.event, Event::Configured(_) | Event::Strategy(_) | Event::Command(_) | Event::Tick) {
+        if matches!(
+            record.event,
+            Event::Configured(_) | Event::Strategy(_) | Event::Command(_) | Event::Tick
+        ) {
             continue;
         }
         if let Some(speed) = speed {
@@ -271,7 +321,10 @@ fn play_all(path: &Path, speed: Option<f64>, input: &InputSender, ctx: &AgentCon
                 std::thread::sleep(clock.until(record.at).min(Duration::from_millis(200)));
             }
         }
-        let message = Input::Feed { received: record.at, events: vec![record.event.clone()] };
+        let message = Input::Feed {
+            received: record.at,
+            events: vec![record.event.clone()],
+        };
         if ctx.is_stopping() || input.blocking_send(message).is_err() {
             break;
         }

@@ -76,7 +76,10 @@ pub struct Options {
 
 /// Why the pilot did not start, or ended.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant is the error of the part it names")]
+#[allow(
+    missing_docs,
+    reason = "each variant is the error of the part it names"
+)]
 pub enum PilotError {
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -139,21 +142,32 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     let choice = choose_run(options, &data)?;
 
     let store = runtime.block_on(open_store(options, &choice.meta))?;
-    let persisted = runtime.block_on(store.persisted_seq(choice.meta.run_id))?.unwrap_or_default();
+    let persisted = runtime
+        .block_on(store.persisted_seq(choice.meta.run_id))?
+        .unwrap_or_default();
     let board = HealthBoard::default();
     let mut agents = Orchestrator::new(board.clone());
     let (relay_handle, relay) = store::relay(store.clone(), choice.meta.run_id, persisted);
     runtime.block_on(agents.start(relay_spec(relay), READY_PATIENCE));
 
-    let (journal, mut replayed, mut loader) = recovery::resume(&choice, host, &relay_handle, persisted)?;
+    let (journal, mut replayed, mut loader) =
+        recovery::resume(&choice, host, &relay_handle, persisted)?;
     let clock = feeds::clock(options, replayed.last_at)?;
     let catalog = SharedCatalog::new(std::mem::take(&mut replayed.catalog));
     let in_force = replayed.config.take();
     let mut session = Session::new(choice.dir.clone(), journal, replayed);
     let mut tracker = Tracker::new(sources.clone(), preparer.clone());
-    recovery::enter(&mut session, &mut loader, &mut tracker, engine_config, in_force.as_ref(), data.path(), &clock)?;
+    recovery::enter(
+        &mut session,
+        &mut loader,
+        &mut tracker,
+        engine_config,
+        in_force.as_ref(),
+        data.path(),
+        &clock,
+    )?;
     tracing::info!(
-        run = %choice.dir.display(), feed = %choice.meta.source, database = %store::redacted(&options.database_url),
+        run = %choice.dir.display(), feed = %choice.meta.source, database = %store::redact(&options.database_url),
         "{}", if choice.is_new { "new run" } else { "continuing a run" },
     );
 
@@ -168,14 +182,28 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         unresolved_polymarket: recovery::unresolved(&session, Venue::Polymarket),
         unresolved_kalshi: recovery::unresolved(&session, Venue::Kalshi),
     };
-    let time = if matches!(options.feed, Feed::Recorded(_)) { TimeSource::Recording } else { TimeSource::Clock };
+    let time = if matches!(options.feed, Feed::Recorded(_)) {
+        TimeSource::Recording
+    } else {
+        TimeSource::Clock
+    };
     let outlets = Outlets::new(relay_handle.clone(), bus, board.clone());
-    let runner = Runner { session, loader, outlets, clock, time };
+    let runner = Runner {
+        session,
+        loader,
+        outlets,
+        clock,
+        time,
+    };
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
     let stopped = runtime.block_on(async {
-        agents.start(control_spec(data.path(), &board, &input), READY_PATIENCE).await;
-        agents.start(watcher_spec(sources, preparer, &input), READY_PATIENCE).await;
+        agents
+            .start(control_spec(data.path(), &board, &input), READY_PATIENCE)
+            .await;
+        agents
+            .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
+            .await;
         let started = feeds::start(context, &mut agents).await;
         let stopped = match started {
             Err(error) => Err(error),
@@ -192,7 +220,9 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         let _ = input.send(Input::Stop).await;
         stopped
     });
-    let session = engine.join().map_err(|_| PilotError::AgentLost("the engine's thread".into()))?;
+    let session = engine
+        .join()
+        .map_err(|_| PilotError::AgentLost("the engine's thread".into()))?;
     let last = session.as_ref().map_or(Seq(0), Session::last_seq);
     runtime.block_on(shut_down(agents, &relay_handle, last, store));
     let session = session?;
@@ -219,12 +249,20 @@ fn choose_run(options: &Options, data: &DataDir) -> Result<RunChoice, PilotError
     let continued = match &options.feed {
         _ if options.new_run => None,
         Feed::Live => data.newest_run(|meta| meta.source == "live")?,
-        Feed::Sim => data.newest_run(|meta| meta.sim.as_ref().is_some_and(|sim| options.seed.is_none_or(|seed| seed == sim.seed)))?,
+        Feed::Sim => data.newest_run(|meta| {
+            meta.sim
+                .as_ref()
+                .is_some_and(|sim| options.seed.is_none_or(|seed| seed == sim.seed))
+        })?,
         // A recording is traded from its beginning.
         Feed::Recorded(_) => None,
     };
     if let Some((dir, meta)) = continued {
-        return Ok(RunChoice { dir, meta, is_new: false });
+        return Ok(RunChoice {
+            dir,
+            meta,
+            is_new: false,
+        });
     }
     let (dir, id) = data.new_run(wall);
     let (source, at, sim) = match &options.feed {
@@ -232,7 +270,15 @@ fn choose_run(options: &Options, data: &DataDir) -> Result<RunChoice, PilotError
         Feed::Sim => {
             let speed = feeds::sim_speed(options)?;
             let origin = feeds::sim_origin(wall);
-            ("sim".to_owned(), origin, Some(SimMeta { seed: options.seed.unwrap_or(1), origin_ns: origin.0, speed }))
+            (
+                "sim".to_owned(),
+                origin,
+                Some(SimMeta {
+                    seed: options.seed.unwrap_or(1),
+                    origin_ns: origin.0,
+                    speed,
+                }),
+            )
         }
         Feed::Recorded(path) => {
             let meta = RunMeta::read(path)?;
@@ -241,12 +287,18 @@ fn choose_run(options: &Options, data: &DataDir) -> Result<RunChoice, PilotError
     };
     let mut meta = RunMeta::new(id, &source, at);
     meta.sim = sim;
-    Ok(RunChoice { dir, meta, is_new: true })
+    Ok(RunChoice {
+        dir,
+        meta,
+        is_new: true,
+    })
 }
 
 async fn open_store(options: &Options, meta: &RunMeta) -> Result<Store, PilotError> {
     let store = Store::open(&options.database_url).await?;
-    store.ensure_run(&recovery::run_info(meta, &options.config)).await?;
+    store
+        .ensure_run(&recovery::run_info(meta, &options.config))
+        .await?;
     Ok(store)
 }
 
@@ -262,7 +314,12 @@ fn relay_spec(relay: store::Relay) -> AgentSpec {
     }
 }
 
-async fn start_bus(options: &Options, run_id: uuid::Uuid, agents: &mut Orchestrator, input: &InputSender) -> Option<bus::BusHandle> {
+async fn start_bus(
+    options: &Options,
+    run_id: uuid::Uuid,
+    agents: &mut Orchestrator,
+    input: &InputSender,
+) -> Option<bus::BusHandle> {
     let url = options.redis_url.clone()?;
     let (handle, bus) = bus::bus(url, run_id, input.clone());
     let spec = AgentSpec {
@@ -285,7 +342,12 @@ fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> Ag
         name: "control".into(),
         criticality: Criticality::Feed,
         start: Arc::new(move |context| -> AgentFuture {
-            Box::pin(control::serve(context, path.clone(), board.clone(), input.clone()))
+            Box::pin(control::serve(
+                context,
+                path.clone(),
+                board.clone(),
+                input.clone(),
+            ))
         }),
         on_down: Arc::new(|| {}),
     }
@@ -320,7 +382,10 @@ fn spawn_engine(
             let _alive = alive;
             runner.run(inbox, &runtime)
         })
-        .map_err(|source| PilotError::System { what: "start the engine's thread", source })?;
+        .map_err(|source| PilotError::System {
+            what: "start the engine's thread",
+            source,
+        })?;
     Ok((thread, ended))
 }
 
@@ -372,7 +437,10 @@ async fn wait(
 /// Resolves at the first SIGINT or SIGTERM.
 async fn signals() {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+    match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {
                 _ = interrupt.recv() => {}
@@ -388,7 +456,10 @@ async fn shut_down(mut agents: Orchestrator, relay: &RelayHandle, last: Seq, sto
     match tokio::time::timeout(FLUSH_PATIENCE, relay.flushed(last)).await {
         Ok(Ok(())) => {}
         Ok(Err(why)) => tracing::error!("{why}"),
-        Err(_) => tracing::warn!("{} rows wait for the database; the next start sends them again", relay.backlog()),
+        Err(_) => tracing::warn!(
+            "{} rows wait for the database; the next start sends them again",
+            relay.backlog()
+        ),
     }
     agents.stop(|_| true).await;
     store.close().await;

@@ -20,7 +20,12 @@ use std::time::{Duration, Instant};
 /// Health and the status line are brought up to date this often.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 /// Stages of the engine's thread, by the names that health reports use.
-pub const STAGES: [&str; 4] = ["opportunity-scanner", "risk-guardian", "paper-executor", "capital-allocator"];
+pub const STAGES: [&str; 4] = [
+    "opportunity-scanner",
+    "risk-guardian",
+    "paper-executor",
+    "capital-allocator",
+];
 
 /// Why effects could not be handed on.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,14 @@ impl Outlets {
         for stage in STAGES {
             board.register(stage);
         }
-        Self { relay, bus, board, shown: None, quotes: BTreeSet::new(), oracles: BTreeSet::new() }
+        Self {
+            relay,
+            bus,
+            board,
+            shown: None,
+            quotes: BTreeSet::new(),
+            oracles: BTreeSet::new(),
+        }
     }
 
     /// Notes whose prices an input may have moved.
@@ -65,11 +77,15 @@ impl Outlets {
     }
 
     /// Hands on what is durable now, in order.
-    pub fn release(&mut self, effects: impl Iterator<Item = (Seq, Effect)>) -> Result<(), OutletError> {
+    pub fn release(
+        &mut self,
+        effects: impl Iterator<Item = (Seq, Effect)>,
+    ) -> Result<(), OutletError> {
         let mut batch: (Seq, Vec<StoreOp>) = (Seq(0), Vec::new());
         for (seq, effect) in effects {
             if seq != batch.0 && !batch.1.is_empty() {
-                self.relay.blocking_send(batch.0, std::mem::take(&mut batch.1))?;
+                self.relay
+                    .blocking_send(batch.0, std::mem::take(&mut batch.1))?;
             }
             batch.0 = seq;
             match effect {
@@ -79,7 +95,10 @@ impl Outlets {
                 }
                 Effect::UpdateTrade(update) => {
                     log_update(&update);
-                    batch.1.push(StoreOp::Update { cause: seq, update: Box::new(update) });
+                    batch.1.push(StoreOp::Update {
+                        cause: seq,
+                        update: Box::new(update),
+                    });
                 }
                 Effect::Publish(message) => {
                     log_message(&message);
@@ -109,10 +128,21 @@ impl Outlets {
         let status = engine.status();
         self.board.set_halted(engine.is_halted());
         self.show_strategies(loader);
-        self.board.detail("opportunity-scanner", format!("{} opportunities", status.counts.opportunities));
-        self.board.detail("risk-guardian", format!("{} denied", status.counts.denied));
-        self.board.detail("paper-executor", format!("{} filled, {} open", status.counts.fills, status.open_trades));
-        self.board.detail("capital-allocator", format!("equity {} USD", status.equity));
+        self.board.detail(
+            "opportunity-scanner",
+            format!("{} opportunities", status.counts.opportunities),
+        );
+        self.board
+            .detail("risk-guardian", format!("{} denied", status.counts.denied));
+        self.board.detail(
+            "paper-executor",
+            format!(
+                "{} filled, {} open",
+                status.counts.fills, status.open_trades
+            ),
+        );
+        self.board
+            .detail("capital-allocator", format!("equity {} USD", status.equity));
         if status_line::is_live() {
             status_line::show(&line(&status, &engine.summary(), self.relay.backlog()));
         }
@@ -141,9 +171,17 @@ impl Outlets {
                     "unloaded"
                 }
             };
-            let digest: String = slot.digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            let digest: String = slot
+                .digest
+                .iter()
+                .take(4)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             let (version, generation) = (&slot.manifest.version, slot.generation);
-            self.board.detail(&name, format!("{version}, generation {generation}, {digest}…, {state}"));
+            self.board.detail(
+                &name,
+                format!("{version}, generation {generation}, {digest}…, {state}"),
+            );
         }
     }
 
@@ -164,8 +202,15 @@ impl Outlets {
 }
 
 fn line(status: &EngineStatus, summary: &Summary, backlog: usize) -> String {
-    let state = status.halted.as_ref().map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
-    let waiting = if backlog > 0 { format!(" · {backlog} rows wait for the database") } else { String::new() };
+    let state = status
+        .halted
+        .as_ref()
+        .map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
+    let waiting = if backlog > 0 {
+        format!(" · {backlog} rows wait for the database")
+    } else {
+        String::new()
+    };
     format!(
         "{state} · equity {} · P&L {} · {} trades, {} open · {} denied · {} opportunities{waiting}",
         status.equity,
@@ -178,7 +223,11 @@ fn line(status: &EngineStatus, summary: &Summary, backlog: usize) -> String {
 }
 
 fn signed(usd: pm_arb_core::units::Usd) -> String {
-    if usd.0 >= 0 { format!("+{usd}") } else { usd.to_string() }
+    if usd.0 >= 0 {
+        format!("+{usd}")
+    } else {
+        usd.to_string()
+    }
 }
 
 fn log_trade(trade: &TradeRecord) {
@@ -197,8 +246,12 @@ fn log_trade(trade: &TradeRecord) {
 
 fn log_update(update: &TradeUpdate) {
     match update.status {
-        TradeStatus::Resolved => tracing::info!(trade = %update.id, "settled at {}: {} USD", update.exit_price, signed(update.realized_pnl)),
-        TradeStatus::Closed => tracing::info!(trade = %update.id, "closed at {}: {} USD", update.exit_price, signed(update.realized_pnl)),
+        TradeStatus::Resolved => {
+            tracing::info!(trade = %update.id, "settled at {}: {} USD", update.exit_price, signed(update.realized_pnl))
+        }
+        TradeStatus::Closed => {
+            tracing::info!(trade = %update.id, "closed at {}: {} USD", update.exit_price, signed(update.realized_pnl))
+        }
         TradeStatus::Open | TradeStatus::Rejected => {}
     }
 }

@@ -22,7 +22,10 @@ use std::path::Path;
 
 /// The row of a run.
 pub fn run_info(meta: &RunMeta, config: &Config) -> RunInfo {
-    let created = meta.created.parse::<jiff::Timestamp>().map_or(0, |t| t.as_nanosecond());
+    let created = meta
+        .created
+        .parse::<jiff::Timestamp>()
+        .map_or(0, |t| t.as_nanosecond());
     RunInfo {
         run_id: meta.run_id,
         source: meta.source.clone(),
@@ -46,7 +49,10 @@ pub fn resume(
     }
     let (journal, found) = JournalWriter::open(&choice.dir)?;
     if let Some(cut) = found.cut {
-        tracing::warn!(?cut, "the journal ended in a half-written record, which was cut off");
+        tracing::warn!(
+            ?cut,
+            "the journal ended in a half-written record, which was cut off"
+        );
     }
     let mut refused: Option<RelayError> = None;
     let mut resend = |seq: Seq, effect: &Effect| {
@@ -55,7 +61,10 @@ pub fn resume(
         }
         let op = match effect {
             Effect::RecordTrade(trade) => StoreOp::Insert(trade.clone()),
-            Effect::UpdateTrade(update) => StoreOp::Update { cause: seq, update: Box::new(update.clone()) },
+            Effect::UpdateTrade(update) => StoreOp::Update {
+                cause: seq,
+                update: Box::new(update.clone()),
+            },
             _ => return,
         };
         refused = relay.blocking_send(seq, vec![op]).err();
@@ -86,10 +95,18 @@ pub fn enter(
         // In the instant of the last record, so that orders which were in flight then meet an
         // interrupted book and not the one of before.
         for venue in Venue::ALL {
-            let event = Event::Gap { scope: GapScope::Venue(venue), cause: "the pilot was not running".into() };
+            let event = Event::Gap {
+                scope: GapScope::Venue(venue),
+                cause: "the pilot was not running".into(),
+            };
             session.record(interrupted, event)?;
         }
-        let oracles: Vec<_> = session.engine.market_data().oracles().map(|oracle| oracle.spec().id).collect();
+        let oracles: Vec<_> = session
+            .engine
+            .market_data()
+            .oracles()
+            .map(|oracle| oracle.spec().id)
+            .collect();
         for oracle in oracles {
             session.record(interrupted, Event::OracleGap(oracle))?;
         }
@@ -97,18 +114,27 @@ pub fn enter(
     if in_force != Some(&config) {
         session.record(clock.now(), Event::Configured(Box::new(config)))?;
     }
-    let note = latch::find(data_dir).map_err(|source| PilotError::System { what: "read latch.json in the data folder", source })?;
+    let note = latch::find(data_dir).map_err(|source| PilotError::System {
+        what: "read latch.json in the data folder",
+        source,
+    })?;
     if let Some(note) = note {
         session.record(clock.now(), Event::Command(Command::from(note)))?;
         // Only what is durable may be forgotten. No effects wait: nothing was traded yet.
         let _ = session.commit()?;
-        latch::clear(data_dir).map_err(|source| PilotError::System { what: "remove latch.json in the data folder", source })?;
+        latch::clear(data_dir).map_err(|source| PilotError::System {
+            what: "remove latch.json in the data folder",
+            source,
+        })?;
     }
     let at = clock.now();
     let mut view = LoaderView { session, at };
     for input in tracker.scan() {
         if let LoaderInput::Refused { path, why, .. } = &input {
-            return Err(PilotError::StrategyRefused { path: path.clone(), why: why.clone() });
+            return Err(PilotError::StrategyRefused {
+                path: path.clone(),
+                why: why.clone(),
+            });
         }
         if let Outcome::Refused { path, why } = loader.handle(input, &mut view)? {
             return Err(PilotError::StrategyRefused { path, why });
@@ -125,7 +151,12 @@ pub fn unresolved(session: &Session, venue: Venue) -> Vec<String> {
         .market_data()
         .markets()
         .filter(|market| market.spec.venue == venue)
-        .filter(|market| matches!(market.status, MarketStatus::Open | MarketStatus::Paused | MarketStatus::Pending))
+        .filter(|market| {
+            matches!(
+                market.status,
+                MarketStatus::Open | MarketStatus::Paused | MarketStatus::Pending
+            )
+        })
         .map(|market| match venue {
             Venue::Polymarket => market.spec.slug.clone(),
             Venue::Kalshi => market.spec.native_id.clone(),

@@ -59,7 +59,11 @@ pub struct Runner {
 impl Runner {
     /// Runs until told to stop or every sender is gone, and gives the run back. Blocks; call it on a
     /// thread of its own, outside of any asynchronous context.
-    pub fn run(mut self, mut input: InputReceiver, runtime: &tokio::runtime::Handle) -> Result<Session, RunnerError> {
+    pub fn run(
+        mut self,
+        mut input: InputReceiver,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Session, RunnerError> {
         let mut flushed = Instant::now();
         let mut going = true;
         while going {
@@ -119,7 +123,13 @@ impl Runner {
             }
             Input::Strategies(message) => {
                 let at = self.now(self.session.last_at());
-                self.loader.handle(message, &mut LoaderView { session: &mut self.session, at })?;
+                self.loader.handle(
+                    message,
+                    &mut LoaderView {
+                        session: &mut self.session,
+                        at,
+                    },
+                )?;
             }
             Input::Stop => return Ok(false),
         }
@@ -133,7 +143,13 @@ impl Runner {
             self.loader.failed(strategy, &fault, self.session.last_at());
         }
         if self.loader.next_due().is_some_and(|due| due <= at) {
-            self.loader.tick(at, &mut LoaderView { session: &mut self.session, at })?;
+            self.loader.tick(
+                at,
+                &mut LoaderView {
+                    session: &mut self.session,
+                    at,
+                },
+            )?;
         }
         if self.time == TimeSource::Clock && self.session.wake_at().is_some_and(|wake| wake <= at) {
             self.session.record(at, Event::Tick)?;

@@ -18,10 +18,14 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The journal can not be written.
-    #[error("the journal can not be written; trading stopped before anything unrecorded was concluded")]
+    #[error(
+        "the journal can not be written; trading stopped before anything unrecorded was concluded"
+    )]
     Journal(#[from] JournalError),
     /// The books of account do not balance, or worse.
-    #[error("an invariant broke at record {seq}: {what}; trading stopped. Keep the run's folder and report it")]
+    #[error(
+        "an invariant broke at record {seq}: {what}; trading stopped. Keep the run's folder and report it"
+    )]
     Invariant {
         /// The record.
         seq: Seq,
@@ -79,11 +83,14 @@ impl Session {
             self.wake_at = None;
         }
         self.effects.clear();
-        self.engine.step(&Record { seq, at, event }, &mut self.effects);
+        self.engine
+            .step(&Record { seq, at, event }, &mut self.effects);
         self.digest.update(seq, &self.effects)?;
         for effect in self.effects.drain(..) {
             match effect {
-                Effect::WakeAt(wake) => self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake))),
+                Effect::WakeAt(wake) => {
+                    self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake)))
+                }
                 Effect::StrategyFailed { strategy, fault } => self.failed.push((strategy, fault)),
                 Effect::Abort(what) => return Err(SessionError::Invariant { seq, what }),
                 other => self.waiting.push((seq, other)),

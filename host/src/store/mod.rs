@@ -288,7 +288,8 @@ fn read_error(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
 }
 
 /// The URL without its password, for messages.
-fn redact(url: &str) -> String {
+#[must_use]
+pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
