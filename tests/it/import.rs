@@ -8,11 +8,14 @@ use pm_arb::journal::JournalReader;
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, Timestamp};
 use pm_arb_core::market::{FeeSchedule, SettlementRule};
-use pm_arb_core::units::Qty;
+use pm_arb_core::market_data::{MarketData, Touched};
+use pm_arb_core::reason::Reason;
+use pm_arb_core::units::{Price, Qty};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 /// What a journal holds, by kind, with the laws every journal obeys checked on the way.
 fn census(run: &Path) -> BTreeMap<&'static str, u64> {
@@ -212,7 +215,7 @@ fn l2_snapshots_keep_every_level() {
     let Some(path) = recording(test, "polymarket/l2_btc15m_20260928") else {
         return;
     };
-    let (dir, report, found) = import_recording(Format::L2Snapshots, &[path.clone()]);
+    let (dir, report, found) = import_recording(Format::L2Snapshots, from_ref(&path));
     let expected = [
         ("configured", 1),
         ("oracle listed", 1),
@@ -229,7 +232,7 @@ fn l2_snapshots_keep_every_level() {
     let file = path.join("btc-updown-15m-1790586000.jsonl.gz");
     let dir_of_one = tempfile::tempdir().unwrap();
     let run = dir_of_one.path().join("run");
-    import::run(&request(Format::L2Snapshots, &run, &[file.clone()])).unwrap();
+    import::run(&request(Format::L2Snapshots, &run, from_ref(&file))).unwrap();
     let mut books = records(&run).into_iter().filter_map(|r| match r.event {
         Event::Snapshot(book) => Some((r.at, book)),
         _ => None,
@@ -273,7 +276,7 @@ fn chainlink_ticks_are_exact_and_outcomes_come_when_they_were_known() {
     let Some(path) = recording(test, "aligned/btc5m_20260724_chainlink") else {
         return;
     };
-    let (dir, report, found) = import_recording(Format::ChainlinkMarkets, &[path.clone()]);
+    let (dir, report, found) = import_recording(Format::ChainlinkMarkets, from_ref(&path));
     let expected = [
         ("configured", 1),
         ("oracle listed", 1),
@@ -340,7 +343,7 @@ fn binance_trades_become_oracle_values() {
     let Some(path) = recording(test, "binance/ws_raw_spot") else {
         return;
     };
-    let (dir, report, found) = import_recording(Format::BinanceStream, &[path.clone()]);
+    let (dir, report, found) = import_recording(Format::BinanceStream, from_ref(&path));
     let expected = [("configured", 1), ("oracle listed", 1), ("tick", 9_757)];
     assert_eq!(found, counts(&expected));
     // 3,451 depth updates and one REST answer.
@@ -416,7 +419,7 @@ fn a_ladder_shows_only_proven_sizes() {
         return;
     };
     let file = path.join("ladder.jsonl.gz");
-    let (dir, report, found) = import_recording(Format::AlignedLadder, &[file.clone()]);
+    let (dir, report, found) = import_recording(Format::AlignedLadder, from_ref(&file));
     assert_eq!(found["listed"], 135);
     assert_eq!(found["resolved"], 135);
     // 944 samples and 135 opening prices.
@@ -489,7 +492,7 @@ fn lines_that_do_not_parse_are_named_and_the_rest_is_imported() {
     text.push_str(&L2_LINE.replace("5112649", "5113649"));
     fs::write(&file, text).unwrap();
     let out = dir.path().join("run");
-    let report = import::run(&request(Format::L2Snapshots, &out, &[file.clone()])).unwrap();
+    let report = import::run(&request(Format::L2Snapshots, &out, from_ref(&file))).unwrap();
     assert_eq!(report.refused_count, bad.len() as u64);
     let lines: Vec<u64> = report.refused.iter().map(|r| r.line).collect();
     assert_eq!(lines, (3..3 + bad.len() as u64).collect::<Vec<_>>());
@@ -504,7 +507,7 @@ fn nothing_usable_nothing_written() {
     fs::write(&file, "one\ntwo\n").unwrap();
     for format in Format::ALL {
         let out = dir.path().join("run");
-        let error = import::run(&request(format, &out, &[file.clone()])).unwrap_err();
+        let error = import::run(&request(format, &out, from_ref(&file))).unwrap_err();
         let text = error.to_string();
         assert!(
             matches!(error, ImportError::NothingUsable { lines: 2, .. }),
@@ -522,6 +525,25 @@ fn nothing_usable_nothing_written() {
     fs::create_dir(&empty).unwrap();
     let error = import::run(&request(Format::L2Snapshots, &out, &[empty])).unwrap_err();
     assert!(matches!(error, ImportError::NoFiles));
+}
+
+#[test]
+fn a_sample_without_an_answer_gives_the_other_book() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ladder.jsonl");
+    let line = r#"{"window_ts":1785106200,"slug":"btc-updown-5m-1785106200","open_px":65477.0,"samples":[{"t":-9.8,"spot":null,"up":{"ask":0.01,"bid":null,"vwap5":0.01,"vwap20":0.01,"vwap50":0.02},"down":null}],"winner":null}"#;
+    fs::write(&file, line).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::AlignedLadder, &out, from_ref(&file))).unwrap();
+    assert_eq!(report.refused_count, 0, "{:?}", report.refused);
+    let all = records(&out);
+    let Event::Snapshot(book) = &all.last().unwrap().event else {
+        panic!("{:?}", all.last());
+    };
+    assert_eq!(book.asks, [(Price(10_000), Qty(20_000_000))]);
+    assert!(book.bids.is_empty());
+    // Nothing is said about a winner, so nobody won.
+    assert!(!all.iter().any(|r| matches!(r.event, Event::Resolved(_))));
 }
 
 #[test]
@@ -611,4 +633,50 @@ fn frames_of_a_market_that_nothing_describes_are_refused() {
     let report = import::run(&wanted).unwrap();
     assert_eq!((report.markets, report.refused_count), (1, 0));
     assert_eq!(census(&out)["snapshot"], 1);
+}
+/// The core's market data takes every record of every import; what it refuses is what the recording
+/// itself lacks (two level changes before the first book of their tokens).
+#[test]
+fn the_core_accepts_what_is_imported() {
+    let test = "the_core_accepts_what_is_imported";
+    for (format, name, without_book) in [
+        (
+            Format::PolymarketMarket,
+            "polymarket/ws_raw_btc5m_20260421",
+            2,
+        ),
+        (
+            Format::PolymarketBook,
+            "polymarket/ws_book_btc5m_20260416/btc-updown-5m-1776329100.jsonl.gz",
+            0,
+        ),
+        (Format::L2Snapshots, "polymarket/l2_btc15m_20260928", 0),
+        (
+            Format::ChainlinkMarkets,
+            "aligned/btc5m_20260724_chainlink",
+            0,
+        ),
+        (Format::BinanceStream, "binance/ws_raw_spot", 0),
+        (
+            Format::AlignedLadder,
+            "aligned/btc5m_202607_binance_ladder/ladder.jsonl.gz",
+            0,
+        ),
+    ] {
+        let Some(path) = recording(test, name) else {
+            continue;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run");
+        import::run(&request(format, &run, &[path])).unwrap();
+        let (mut data, mut touched) = (MarketData::default(), Touched::default());
+        let mut refused = 0;
+        for record in records(&run) {
+            if let Err(reason) = data.apply(&record, &mut touched) {
+                assert_eq!(reason, Reason::NoBook, "{record:?}");
+                refused += 1;
+            }
+        }
+        assert_eq!(refused, without_book, "{name}");
+    }
 }
