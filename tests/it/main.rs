@@ -5,4 +5,7 @@ mod bus;
 mod report;
 mod services;
 mod store;
+mod store_read;
+mod store_relay;
+mod store_schema;
 mod trades;
