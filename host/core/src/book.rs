@@ -348,7 +348,7 @@ impl OrderBook {
         }
         // Tradable prices are below 1e6: 32-bit division is several times faster than 64-bit.
         let units = price.0 as u32;
-        if self.tick == 0 || units % self.tick != 0 {
+        if !units.is_multiple_of(self.tick) {
             return Err(Reason::OffTick);
         }
         if qty.0 < 0 {

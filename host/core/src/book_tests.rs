@@ -157,14 +157,11 @@ fn what_can_not_be_true_is_refused_and_changes_nothing() {
 
 #[test]
 fn usable_says_why_not() {
+    type Side<'a> = &'a [(i64, i64)];
+    type Verdict = Result<(), Reason>;
     let now = Timestamp::from_ms(2);
     let age = Nanos::from_ms(5);
-    let cases: [(
-        &[(i64, i64)],
-        &[(i64, i64)],
-        Result<(), Reason>,
-        Result<(), Reason>,
-    ); 6] = [
+    let cases: [(Side, Side, Verdict, Verdict); 6] = [
         (&[(48, 1)], &[(52, 1)], Ok(()), Ok(())),
         (&[(48, 1)], &[], Err(Reason::OneSidedBook), Ok(())),
         (&[], &[(52, 1)], Ok(()), Err(Reason::OneSidedBook)),

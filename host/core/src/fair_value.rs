@@ -163,6 +163,16 @@ impl Volatility {
         }
     }
 
+    /// This one, unless the other rests on a longer time.
+    #[must_use]
+    pub fn or_longer<'a>(&'a self, other: &'a Self) -> &'a Self {
+        if other.covered > self.covered {
+            other
+        } else {
+            self
+        }
+    }
+
     /// The estimate. The prior fills what the samples do not cover yet.
     #[must_use]
     pub fn rate(&self, prior: Bps) -> Rate {

@@ -214,3 +214,7 @@ impl OracleState {
         true
     }
 }
+
+#[cfg(test)]
+#[path = "oracle_tests.rs"]
+mod tests;

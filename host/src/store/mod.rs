@@ -245,7 +245,7 @@ impl Store {
 
 impl Target {
     fn parse(url: &str) -> Result<Self, StoreError> {
-        let refused = || StoreError::Url { url: redacted(url) };
+        let refused = || StoreError::Url { url: redact(url) };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = postgres::options(url).map_err(|_| refused())?;
             return Ok(Target::Postgres(Box::new(options)));
@@ -268,7 +268,7 @@ impl Target {
                 .map(Readers::Sqlite),
         }
         .map_err(|source| StoreError::Open {
-            url: redacted(url),
+            url: redact(url),
             source,
         })
     }
@@ -276,7 +276,7 @@ impl Target {
 
 /// An unreachable database is no fault of the schema.
 fn migration_error(url: &str, source: sqlx::migrate::MigrateError) -> StoreError {
-    let url = redacted(url);
+    let url = redact(url);
     match source {
         sqlx::migrate::MigrateError::Execute(source) => StoreError::Open { url, source },
         source => StoreError::Migrate { url, source },
@@ -289,7 +289,7 @@ fn read_error(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
 
 /// The URL without its password, for messages.
 #[must_use]
-pub fn redacted(url: &str) -> String {
+pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

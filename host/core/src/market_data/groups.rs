@@ -35,10 +35,10 @@ impl<K: Ord + Clone> Groups<K> {
             Some(number) => *number,
             None => self.open(name),
         };
-        if let Some(group) = self.groups.get_mut(number as usize) {
-            if let Err(at) = group.members.binary_search(&market) {
-                group.members.insert(at, market);
-            }
+        if let Some(group) = self.groups.get_mut(number as usize)
+            && let Err(at) = group.members.binary_search(&market)
+        {
+            group.members.insert(at, market);
         }
         number
     }
@@ -49,11 +49,11 @@ impl<K: Ord + Clone> Groups<K> {
             return;
         };
         group.members.retain(|m| *m != market);
-        if group.members.is_empty() {
-            if let Some(name) = group.name.take() {
-                self.by_name.remove(&name);
-                self.free.push(number);
-            }
+        if group.members.is_empty()
+            && let Some(name) = group.name.take()
+        {
+            self.by_name.remove(&name);
+            self.free.push(number);
         }
     }
 

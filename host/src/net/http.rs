@@ -1,0 +1,125 @@
+//! HTTP: GET of JSON, with a time limit, a size limit and our own roots of trust.
+
+use serde_json::Value;
+use std::time::Duration;
+
+/// A whole request takes no longer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Connecting takes no longer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A larger answer is refused.
+const BODY_MAX: usize = 16 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The client could not be set up.
+    #[error("cannot set up an HTTP client")]
+    Setup(#[source] reqwest::Error),
+    /// No answer came.
+    #[error("GET {url} failed; check the network and the address")]
+    Send {
+        /// Where.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The venue answered with an error.
+    #[error("GET {url} answered {status}")]
+    Status {
+        /// Where.
+        url: String,
+        /// Its code.
+        status: u16,
+    },
+    /// The answer is too long.
+    #[error("GET {url} answered more than {BODY_MAX} bytes")]
+    TooLong {
+        /// Where.
+        url: String,
+    },
+    /// The answer is not JSON.
+    #[error("GET {url} did not answer JSON")]
+    NotJson {
+        /// Where.
+        url: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl HttpError {
+    /// Whether the thing asked for does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, HttpError::Status { status: 404, .. })
+    }
+}
+
+/// A client.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+}
+
+impl Http {
+    /// A client that trusts the Mozilla roots, as the sockets do.
+    pub fn new() -> Result<Self, HttpError> {
+        super::install_tls();
+        let roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        let tls = rustls::ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .timeout(TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("pm-arb/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(HttpError::Setup)?;
+        Ok(Self { client })
+    }
+
+    /// The JSON at `url`.
+    pub async fn json(&self, url: &str, query: &[(&str, &str)]) -> Result<Value, HttpError> {
+        let send = |source| HttpError::Send {
+            url: url.to_owned(),
+            source,
+        };
+        let request = self.client.get(url).query(query);
+        let mut response = request.send().await.map_err(send)?;
+        if !response.status().is_success() {
+            return Err(HttpError::Status {
+                url: url.to_owned(),
+                status: response.status().as_u16(),
+            });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(send)? {
+            if body.len() + chunk.len() > BODY_MAX {
+                return Err(HttpError::TooLong {
+                    url: url.to_owned(),
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&body).map_err(|source| HttpError::NotJson {
+            url: url.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Whether a host answers at all; what it answers does not matter.
+pub async fn probe(url: &str) -> Result<(), HttpError> {
+    let http = Http::new()?;
+    let request = http.client.get(url).send().await;
+    request.map(|_| ()).map_err(|source| HttpError::Send {
+        url: url.to_owned(),
+        source,
+    })
+}

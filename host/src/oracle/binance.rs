@@ -1,0 +1,230 @@
+//! Binance spot: the last trade's price, as an oracle.
+//!
+//! The decoder reads combined and raw frames; each trade is a tick at its own time, once. The best
+//! quote carries no time on spot and is only a sign of life. Candles are not read: no event of ours
+//! carries one, and hourly markets are decided by their venue.
+
+use super::follow::{Heard, Plan, follow};
+use crate::agent::{AgentContext, AgentError};
+use crate::catalog::SharedCatalog;
+use crate::clock::Clock;
+use crate::feed::Feed;
+use crate::input::InputSender;
+use pm_arb_core::event::{Event, OracleTick};
+use pm_arb_core::ids::{OracleId, Timestamp};
+use pm_arb_core::reason::Reason;
+use pm_arb_core::units::SpotPrice;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The name of this source in oracle channels.
+pub const SOURCE: &str = "binance";
+/// Most streams of one connection.
+const SYMBOLS_MAX: usize = 512;
+/// The server cuts after 24 hours.
+const AGE_MAX: Duration = Duration::from_secs(23 * 3_600);
+
+/// Where the data comes from.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BinanceConfig {
+    /// The base address of the streams.
+    pub ws_url: String,
+    /// Lower case symbols.
+    pub symbols: Vec<String>,
+    /// Silence after which the last value is stale.
+    pub stale_after_ms: u64,
+    /// Silence after which the connection is replaced.
+    pub replace_after_ms: u64,
+}
+
+impl Default for BinanceConfig {
+    fn default() -> Self {
+        Self {
+            ws_url: "wss://data-stream.binance.vision".to_owned(),
+            symbols: vec!["btcusdt".to_owned()],
+            stale_after_ms: 3_000,
+            replace_after_ms: 10_000,
+        }
+    }
+}
+
+/// Why a frame could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Not a message of this source.
+    #[error("the frame is not a message of this price stream")]
+    NotAMessage(#[source] serde_json::Error),
+}
+
+/// What one frame held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameCounts {
+    /// Trades that became ticks.
+    pub ticks: u32,
+    /// Trades already seen.
+    pub repeated: u32,
+    /// Best quotes.
+    pub quotes: u32,
+    /// Messages for symbols nobody tracks.
+    pub untracked: u32,
+    /// Other messages.
+    pub ignored: u32,
+    /// Values that were refused.
+    pub refused: u32,
+    /// Announcements that the server goes down.
+    pub goodbyes: u32,
+}
+
+#[derive(Debug)]
+struct Symbol {
+    name: String,
+    oracle: OracleId,
+    last_trade: Option<u64>,
+}
+
+/// Reads frames of the streams.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    symbols: Vec<Symbol>,
+}
+
+/// The fields of every message we read; most are absent in any one.
+#[derive(Deserialize)]
+struct Message<'a> {
+    e: Option<&'a str>,
+    s: Option<&'a str>,
+    /// Of a trade: its number. Of other messages: other things.
+    t: Option<u64>,
+    p: Option<&'a str>,
+    #[serde(rename = "T")]
+    time: Option<u64>,
+    u: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    data: Option<Message<'a>>,
+}
+
+impl Decoder {
+    /// Tracks nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on, trades of `symbol` are ticks of `oracle`.
+    pub fn track(&mut self, symbol: &str, oracle: OracleId) {
+        self.symbols.push(Symbol {
+            name: symbol.to_ascii_uppercase(),
+            oracle,
+            last_trade: None,
+        });
+    }
+
+    /// Appends what `text` says to `out`. On an error nothing was appended.
+    pub fn frame(&mut self, text: &str, out: &mut Vec<Event>) -> Result<FrameCounts, FrameError> {
+        let mut counts = FrameCounts::default();
+        let combined: Frame<'_> = serde_json::from_str(text).map_err(FrameError::NotAMessage)?;
+        let message = match combined.data {
+            Some(message) => message,
+            None => serde_json::from_str(text).map_err(FrameError::NotAMessage)?,
+        };
+        match (message.e, message.u) {
+            (Some("trade"), _) => self.trade(&message, out, &mut counts),
+            (Some("serverShutdown"), _) => counts.goodbyes = 1,
+            (Some("bookTicker"), _) | (None, Some(_)) => counts.quotes = 1,
+            _ => counts.ignored = 1,
+        }
+        Ok(counts)
+    }
+
+    fn trade(&mut self, message: &Message<'_>, out: &mut Vec<Event>, counts: &mut FrameCounts) {
+        let known = self
+            .symbols
+            .iter_mut()
+            .find(|symbol| message.s == Some(&symbol.name));
+        let Some(symbol) = known else {
+            counts.untracked = 1;
+            return;
+        };
+        let price = message.p.and_then(|p| SpotPrice::parse(p).ok());
+        let price = price.filter(|price| *price > SpotPrice::ZERO);
+        let (Some(price), Some(time), Some(number)) = (price, message.time, message.t) else {
+            counts.refused = 1;
+            out.push(Event::Refused {
+                venue: None,
+                reason: Reason::MalformedFrame,
+            });
+            return;
+        };
+        if symbol.last_trade.is_some_and(|last| number <= last) {
+            counts.repeated = 1;
+            return;
+        }
+        symbol.last_trade = Some(number);
+        counts.ticks = 1;
+        out.push(Event::OracleTick(OracleTick {
+            oracle: symbol.oracle,
+            price,
+            source_time: Timestamp::from_ms(time),
+        }));
+    }
+}
+
+/// Watches the configured symbols until told to stop.
+pub async fn run(
+    ctx: AgentContext,
+    cfg: BinanceConfig,
+    catalog: SharedCatalog,
+    clock: Clock,
+    input: InputSender,
+) -> Result<(), AgentError> {
+    let plain = |symbol: &String| {
+        symbol
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if cfg.symbols.is_empty() || cfg.symbols.len() > SYMBOLS_MAX || !cfg.symbols.iter().all(plain) {
+        return Err(AgentError::Fatal(format!(
+            "binance: symbols must be 1 to {SYMBOLS_MAX} lower-case names like \"btcusdt\""
+        )));
+    }
+    let feed = Feed::new(ctx, clock, input);
+    let (mut decoder, mut oracles, mut events) = (Decoder::new(), Vec::new(), Vec::new());
+    for symbol in &cfg.symbols {
+        let oracle = super::announce(&mut catalog.lock(), SOURCE, symbol, &mut events);
+        decoder.track(symbol, oracle);
+        oracles.push(oracle);
+    }
+    feed.send(events).await?;
+    let streams: Vec<String> = cfg
+        .symbols
+        .iter()
+        .map(|symbol| format!("{symbol}@trade/{symbol}@bookTicker"))
+        .collect();
+    let plan = Plan {
+        name: SOURCE,
+        url: format!(
+            "{}/stream?streams={}",
+            cfg.ws_url.trim_end_matches('/'),
+            streams.join("/")
+        ),
+        hello: None,
+        ping: None,
+        gap_after: Duration::from_millis(cfg.stale_after_ms),
+        replace_after: Duration::from_millis(cfg.replace_after_ms),
+        age_max: AGE_MAX,
+    };
+    follow(&feed, &plan, &oracles, |text, out| {
+        let counts = decoder.frame(text, out)?;
+        Ok(match counts {
+            FrameCounts { goodbyes: 1.., .. } => Heard::Goodbye,
+            FrameCounts { ticks: 1.., .. } | FrameCounts { quotes: 1.., .. } => Heard::Data,
+            _ => Heard::Nothing,
+        })
+    })
+    .await
+}
