@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Why an agent ended. Any end but a requested stop counts as a failure.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,8 @@
 //! steps. Nothing else feeds the engine.
 
 use pm_arb_core::event::{Command, Event};
-use pm_arb_core::ids::Timestamp;
-use tokio::sync::mpsc;
+use pm_arb_core::ids::{Seq, Timestamp};
+use tokio::sync::{mpsc, oneshot};
 
 /// Messages waiting for the engine. When it is full, senders wait: sockets then push back on the venue.
 pub const INPUT_QUEUE: usize = 8_192;
@@ -19,8 +19,15 @@ pub enum Input {
         /// The facts in it.
         events: Vec<Event>,
     },
-    /// An operator spoke.
+    /// An operator spoke through the bus; nobody waits.
     Command(Command),
+    /// An operator spoke and waits until it is in the journal.
+    Operator {
+        /// What was said.
+        command: Command,
+        /// Told its number.
+        done: oneshot::Sender<Seq>,
+    },
     /// Something for the strategies' loader, which runs on the engine's thread between two events.
     Strategies(crate::plugin::LoaderInput),
     /// Finish what is there and stop.

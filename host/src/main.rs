@@ -1,2 +1,16 @@
-//! The binary's entry.
-fn main() {}
+//! The binary: reads the command line, does what it says, prints a failure once, exits with its code.
+
+use clap::Parser;
+use pm_arb::cli::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match pm_arb::commands::run(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.code.into()
+        }
+    }
+}

@@ -1,3 +1,18 @@
-//! The one integration test binary.
+//! The one integration test binary: the host links once.
+
+#![allow(clippy::unwrap_used)]
+
+mod bus;
+mod docs;
+mod import;
+mod journal;
+mod pilot;
+mod plugin;
+mod report;
+mod services;
 mod sim;
+mod store;
+mod support;
+mod tidy;
+mod trades;
 mod venues;

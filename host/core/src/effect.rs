@@ -163,6 +163,10 @@ pub struct TradeUpdate {
 }
 
 /// Messages for the bus, one kind a channel.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message is moved once, from an effect to the bus"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// `opportunities`

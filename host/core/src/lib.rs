@@ -9,20 +9,52 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+/// Shares capital and sets it aside.
+pub mod allocator;
+/// One instrument's levels, and whether they may be used.
+pub mod book;
 /// Settings of a run.
 pub mod config;
 /// What the engine wants done.
 pub mod effect;
+/// Puts the stages in order.
+pub mod engine;
 /// What can happen.
 pub mod event;
+/// What an outcome is worth, given its oracle.
+pub mod fair_value;
+#[cfg(test)]
+mod fixtures;
 /// Names of things.
 pub mod ids;
+/// The money, in double entry.
+pub mod ledger;
 /// What a market is.
 pub mod market;
+/// Specifications, books and oracles of the moment, and their indices.
+pub mod market_data;
 /// What an edge looks like.
 pub mod opportunity;
+/// One price feed: its last value and its values by second.
+pub mod oracle;
+/// An order's life.
+pub mod order;
+/// Fills on paper.
+pub mod paper;
+/// What is held.
+pub mod position;
 /// Why something did not happen.
 pub mod reason;
+/// What a run came to.
+pub mod report;
+/// Approves or denies.
+pub mod risk;
+/// Rules of venues by date.
+pub mod rulebook;
+/// Edges net of fees, or the reason for none.
+pub mod scanner;
+/// What a market came to.
+pub mod settlement;
 /// The port for strategies.
 pub mod strategy;
 /// Money and quantities.

@@ -235,6 +235,16 @@ impl FeeSchedule {
         let steps = div_round(exact, scale.checked_mul(step)?, rounding)?;
         i64::try_from(steps.checked_mul(step)?).ok().map(Usd)
     }
+
+    /// The fee that one share bears, rounded up: what an edge is judged by. Taken from a million
+    /// shares, so that no schedule's cutting of single fills hides a part of it.
+    #[must_use]
+    pub fn per_share(self, price: Price) -> Option<Usd> {
+        const MANY: i64 = 1_000_000;
+        let many = self.fee(price, Qty(MANY.checked_mul(ONE)?))?;
+        let each = div_round(i128::from(many.0), i128::from(MANY), Rounding::Up)?;
+        i64::try_from(each).ok().map(Usd)
+    }
 }
 
 /// Where a market is in its life. See `settlement` for the transitions.
@@ -271,6 +281,10 @@ mod tests {
             crypto.fee(Price(520_000), Qty(1_000_000)),
             Some(Usd(17_470))
         );
+        // Exactly 0.017472; judged by no less than that.
+        assert_eq!(crypto.per_share(Price(520_000)), Some(Usd(17_472)));
+        assert_eq!(crypto.per_share(Price(10_001)), Some(Usd(694)));
+        assert_eq!(FeeSchedule::Unknown.per_share(Price(520_000)), None);
         // Kalshi at 0.50: 100 contracts 1.75.
         assert_eq!(
             FeeSchedule::kalshi(70_000).fee(Price(500_000), Qty(100_000_000)),

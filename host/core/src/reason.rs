@@ -110,6 +110,12 @@ reasons! {
     OutOfOrder = "OUT_OF_ORDER",
     /// An identifier is empty.
     EmptyId = "EMPTY_ID",
+    /// The prices of an apparent arbitrage were not seen at one time: no such sum ever existed.
+    PhantomSum = "PHANTOM_SUM",
+    /// Not every outcome of the set is known, listed and open: its sum is no arbitrage.
+    IncompleteSet = "INCOMPLETE_SET",
+    /// The price to beat is not known yet.
+    NoStrike = "NO_STRIKE",
 }
 
 impl fmt::Display for Reason {

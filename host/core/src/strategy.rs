@@ -121,7 +121,12 @@ pub enum StrategyEvent<'a> {
     /// Others traded.
     Print(&'a Print),
     /// The scanner saw an edge.
-    Opportunity(&'a Opportunity),
+    Opportunity {
+        /// What it saw.
+        seen: &'a Opportunity,
+        /// Capital the strategy may still commit, so that it can size its wish.
+        free_capital: Usd,
+    },
     /// One of its legs was filled, wholly or in part.
     Filled(&'a Filled),
     /// One of its legs was denied by risk or refused in execution.

@@ -1,12 +1,34 @@
 //! Strategies as WebAssembly components: loading, limits, calls, replacement.
+//!
+//! ```text
+//! file ─► watch (read, hash) ─► engine (check, compile) ─► instance (init, probe) ─► loader ─► Engine
+//!         async task            off the engine's thread                              on it, between two events
+//! ```
+//!
+//! A component gets nothing but the world of `wit/strategy.wit`, under the limits of [`limits`].
 
-use std::path::PathBuf;
+mod engine;
+mod error;
+mod imports;
+mod instance;
+/// What a strategy may use.
+pub mod limits;
+/// Which strategies run.
+pub mod loader;
+/// From a file to a ready instance.
+pub mod prepare;
+/// What `--strategies` names.
+pub mod sources;
+mod wasi;
+/// Which files changed.
+pub mod watch;
+mod wire;
 
-/// What the loader on the engine's thread is told.
-pub enum LoaderInput {
-    /// A strategy file appeared, changed or went away; `component` is compiled off the engine's thread.
-    File {
-        /// Which file.
-        path: PathBuf,
-    },
-}
+pub use engine::{Compiled, PluginHost, digest};
+pub use error::PluginError;
+pub use instance::ComponentStrategy;
+pub use limits::Limits;
+pub use loader::{Loader, LoaderError, LoaderInput, LoaderPort, Outcome};
+pub use prepare::{Candidate, Preparer};
+pub use sources::{SourceError, Sources};
+pub use watch::Tracker;

@@ -1,0 +1,2 @@
+//! Measurements beside peers.
+fn main() {}

@@ -1,0 +1,434 @@
+//! Time passes: orders arrive and fill or do not, groups of legs are evened out, old markets go.
+//!
+//! Legs of one order travel apart and may meet different books. When the last has arrived, what a leg
+//! bought beyond the smallest fill of the group is sold at once at the bids of that moment, fees
+//! included, and the loss stays on that leg's row. What finds no buyer stays open, with an alert.
+
+use super::decide::{Provenance, RowLeg};
+use super::dispatch::{Fate, Notice};
+use super::{Engine, HOUSEKEEPING, RETIRE_AFTER, Turn};
+use crate::allocator::Reservation;
+use crate::effect::{AlertLevel, Effect, Message, Rejection, TradeStatus};
+use crate::ids::{IntentId, MarketId, Nanos, Timestamp, TradeId};
+use crate::market::MarketStatus;
+use crate::order::{LegPlan, LegState, Order};
+use crate::paper::{Arrival, Fill, whole_lots};
+use crate::position::{Exit, Position, Sale};
+use crate::reason::Reason;
+use crate::strategy::Filled;
+use crate::units::{Price, Qty, Usd};
+
+/// The limit of an unwinding sale: any bid at all.
+const ANY_BID: Price = Price(1);
+
+impl Engine {
+    /// Does everything that was due at or before the record.
+    pub(super) fn advance(&mut self, turn: &mut Turn<'_>) {
+        while let Some(&(due, intent, leg)) = self.due.first() {
+            if due > turn.at || self.broken {
+                break;
+            }
+            self.due.pop_first();
+            self.arrive(intent, leg, due, turn);
+        }
+        if turn.at >= self.guardian.next_day() {
+            let equity = self.equity();
+            self.guardian.observe(turn.at, equity);
+        }
+        if turn.at >= self.next_housekeeping {
+            self.next_housekeeping = turn.at.plus(HOUSEKEEPING);
+            self.retire_markets(turn.at);
+        }
+        turn.reschedule = true;
+    }
+
+    /// Looks up when something is due next, and asks to be woken when that has changed.
+    pub(super) fn schedule(&mut self, turn: &mut Turn<'_>) {
+        let never = Timestamp(u64::MAX);
+        let timers = self.slots.iter().filter_map(|slot| slot.timer);
+        self.next_timer = timers.min().unwrap_or(never);
+        let order = self.due.first().map_or(never, |(due, ..)| *due);
+        let wake = order.min(self.next_timer);
+        self.next_due = wake
+            .min(self.guardian.next_day())
+            .min(self.next_housekeeping);
+        let wake = (wake != never).then_some(wake);
+        if wake != self.announced {
+            self.announced = wake;
+            if let Some(at) = wake {
+                turn.effects.push(Effect::WakeAt(at));
+            }
+        }
+    }
+
+    /// One leg reaches its market.
+    fn arrive(&mut self, id: IntentId, n: u16, due: Timestamp, turn: &mut Turn<'_>) {
+        let index = usize::from(n);
+        let Some(mut order) = self.orders.remove(&id) else {
+            return;
+        };
+        let (Some(&leg), Some(state)) = (order.plan.legs.get(index), order.legs.get_mut(index))
+        else {
+            return;
+        };
+        // Whatever happens, the leg is no longer in flight; its true state is written below.
+        let before = core::mem::replace(state, LegState::Refused(Reason::RiskError));
+        let LegState::InFlight(reservation) = before else {
+            return;
+        };
+        let wanted = if leg.buy {
+            order.plan.qty
+        } else {
+            let held = self.positions.held(order.plan.strategy, leg.instrument);
+            order.plan.qty.min(held)
+        };
+        let filled = self.fill(&leg, wanted, order.plan.fill_or_kill, due);
+        let after = match (filled, reservation) {
+            (Ok(fill), Some(reservation)) => {
+                self.bought(&order, n, &leg, fill, reservation, due, turn)
+            }
+            (Ok(fill), None) => self.sold(&order, &leg, fill, due, turn),
+            (Err(rejection), reservation) => {
+                if let Some(reservation) = reservation {
+                    let voided = reservation.voided(&mut self.ledger);
+                    self.booked(voided, turn);
+                }
+                self.unfilled(&order, n, &leg, &rejection, due, turn)
+            }
+        };
+        if let Some(state) = order.legs.get_mut(index) {
+            *state = after;
+        }
+        if order.is_complete() {
+            self.even_out(&order, due, turn);
+        } else {
+            self.orders.insert(id, order);
+        }
+    }
+
+    /// What the market gives a leg at this moment.
+    fn fill(
+        &mut self,
+        leg: &LegPlan,
+        qty: Qty,
+        fill_or_kill: bool,
+        at: Timestamp,
+    ) -> Result<Fill, Rejection> {
+        let refuse = |reason, limit: &str, observed: String| {
+            Err(Rejection {
+                reason,
+                limit: limit.to_owned(),
+                observed,
+            })
+        };
+        if let Some(why) = &self.halted {
+            return refuse(Reason::Halted, "not halted at arrival", why.clone());
+        }
+        let market = self.data.market(leg.holding.market);
+        let open = |m: &&crate::market_data::MarketState| {
+            m.status == MarketStatus::Open && at < m.spec.closes_at
+        };
+        let Some(market) = market.filter(open) else {
+            let observed = market.map_or("unknown".to_owned(), |m| {
+                format!(
+                    "{:?}, closing at second {}",
+                    m.status,
+                    m.spec.closes_at.secs()
+                )
+            });
+            return refuse(Reason::MarketClosed, "an open market at arrival", observed);
+        };
+        if qty <= Qty::ZERO {
+            return refuse(Reason::NoPosition, "shares held", "none left".to_owned());
+        }
+        self.paper.execute(&Arrival {
+            leg,
+            qty,
+            fill_or_kill,
+            spec: &market.spec,
+            book: self.data.book(leg.instrument),
+            at,
+            book_age_max: self.config.risk.book_age_max,
+        })
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one leg's whole story, used once"
+    )]
+    fn bought(
+        &mut self,
+        order: &Order,
+        n: u16,
+        leg: &LegPlan,
+        fill: Fill,
+        reservation: Reservation,
+        at: Timestamp,
+        turn: &mut Turn<'_>,
+    ) -> LegState {
+        let source = Provenance::of(&order.plan, &order.author);
+        let Some(mut row) = self.row(&source, row_leg(n, leg), at, turn) else {
+            self.abort("a leg was filled in a market that is not known", turn);
+            return LegState::Refused(Reason::UnknownInstrument);
+        };
+        let trade = row.id;
+        self.positions.open(
+            trade,
+            Position {
+                holding: leg.holding,
+                instrument: leg.instrument,
+                remaining: fill.qty,
+                cost: fill.value,
+                fees: fill.fee,
+                exited: Qty::ZERO,
+                proceeds: Usd::ZERO,
+                exit_weight: 0,
+                exited_cost: Usd::ZERO,
+                mark: None,
+            },
+        );
+        let posted = reservation.posted(&mut self.ledger, fill.value, fill.fee);
+        if self.booked(posted, turn) {
+            row.status = TradeStatus::Open;
+            row.risk_approved = true;
+            row.qty = fill.qty;
+            row.price = fill.price;
+            row.cost = fill.value;
+            row.fees = fill.fee;
+            row.fill_book_age = fill.book_age;
+            row.book_epoch = fill.book_epoch;
+            self.record_trade(row, turn);
+            self.filled(order, leg, fill, turn);
+            self.watch_losses(turn);
+        }
+        LegState::Bought {
+            trade,
+            qty: fill.qty,
+        }
+    }
+
+    fn sold(
+        &mut self,
+        order: &Order,
+        leg: &LegPlan,
+        fill: Fill,
+        at: Timestamp,
+        turn: &mut Turn<'_>,
+    ) -> LegState {
+        let rows = self.positions.rows_of(order.plan.strategy, leg.instrument);
+        let evidence = format!("sold by intent {}", order.plan.intent);
+        self.exit(&rows, fill, at, &evidence, turn);
+        self.filled(order, leg, fill, turn);
+        LegState::Sold
+    }
+
+    fn unfilled(
+        &mut self,
+        order: &Order,
+        n: u16,
+        leg: &LegPlan,
+        rejection: &Rejection,
+        at: Timestamp,
+        turn: &mut Turn<'_>,
+    ) -> LegState {
+        self.counts.unfilled = self.counts.unfilled.saturating_add(1);
+        let source = Provenance::of(&order.plan, &order.author);
+        if let Some(mut row) = self.row(&source, row_leg(n, leg), at, turn) {
+            row.risk_approved = true;
+            row.fill_book_age = self
+                .data
+                .book(leg.instrument)
+                .map_or(Nanos(0), |book| book.age(at));
+            row.rejection = Some(rejection.clone());
+            self.record_trade(row, turn);
+        }
+        let (tag, reason) = (order.plan.tag, rejection.reason);
+        self.notify_refused(&source, tag, leg.instrument, reason, 0, turn);
+        LegState::Refused(reason)
+    }
+
+    fn filled(&mut self, order: &Order, leg: &LegPlan, fill: Fill, turn: &mut Turn<'_>) {
+        self.counts.fills = self.counts.fills.saturating_add(1);
+        let slot = self.slot_mut(order.plan.strategy);
+        slot.fills = slot.fills.saturating_add(1);
+        let filled = Filled {
+            intent: order.plan.intent,
+            tag: order.plan.tag,
+            instrument: leg.instrument,
+            bought: leg.buy,
+            qty: fill.qty,
+            price: fill.price,
+            fee: fill.fee,
+        };
+        let notice = Notice {
+            to: order.plan.strategy,
+            round: 0,
+            fate: Fate::Filled(filled),
+        };
+        self.notify(notice, turn);
+    }
+
+    /// Sells what a group's legs bought beyond their smallest fill.
+    fn even_out(&mut self, order: &Order, at: Timestamp, turn: &mut Turn<'_>) {
+        if order.legs.len() < 2 {
+            return;
+        }
+        let matched = order.matched();
+        for (leg, state) in order.plan.legs.iter().zip(&order.legs) {
+            if let LegState::Bought { trade, qty } = state
+                && *qty > matched
+            {
+                let surplus = Qty(qty.0.saturating_sub(matched.0));
+                self.unwind(order, leg, *trade, surplus, at, turn);
+            }
+        }
+    }
+
+    fn unwind(
+        &mut self,
+        order: &Order,
+        leg: &LegPlan,
+        trade: TradeId,
+        surplus: Qty,
+        at: Timestamp,
+        turn: &mut Turn<'_>,
+    ) {
+        // Less is left when the strategy sold some of it while the other legs were on their way.
+        let remaining = self.positions.get(trade).map_or(Qty::ZERO, |p| p.remaining);
+        let surplus = surplus.min(remaining);
+        if surplus <= Qty::ZERO {
+            return;
+        }
+        let sale = LegPlan {
+            buy: false,
+            limit: ANY_BID,
+            reserve: Usd::ZERO,
+            book_epoch: self
+                .data
+                .book(leg.instrument)
+                .map_or(0, |book| book.epoch()),
+            due: at,
+            ..*leg
+        };
+        let spec = self.data.market(leg.holding.market).map(|m| &m.spec);
+        let (lot, min_qty) = spec.map_or((Qty::ZERO, Qty::ZERO), |s| (s.lot, s.min_qty));
+        let qty = whole_lots(surplus, lot);
+        let fill = if qty < min_qty {
+            Err(Rejection {
+                reason: Reason::BelowMinimum,
+                limit: format!("{min_qty} shares"),
+                observed: format!("{qty} shares"),
+            })
+        } else {
+            self.fill(&sale, qty, false, at)
+        };
+        let stranded = match fill {
+            Ok(fill) => {
+                let evidence = format!(
+                    "unwound: the group of intent {} matched {} shares",
+                    order.plan.intent,
+                    order.matched()
+                );
+                self.exit(&[trade], fill, at, &evidence, turn);
+                self.filled(order, &sale, fill, turn);
+                let source = Provenance::of(&order.plan, &order.author);
+                let (tag, reason) = (order.plan.tag, Reason::LegUnwound);
+                self.notify_refused(&source, tag, leg.instrument, reason, 0, turn);
+                let left = surplus.0.saturating_sub(fill.qty.0);
+                (left > 0).then(|| format!("{} shares found no bid", Qty(left)))
+            }
+            Err(r) => Some(format!(
+                "{surplus} shares: {} ({} against {})",
+                r.reason, r.observed, r.limit
+            )),
+        };
+        if let Some(why) = stranded {
+            let text = format!(
+                "row {trade} holds an unmatched leg of intent {}: {why}",
+                order.plan.intent
+            );
+            self.alert(AlertLevel::Warning, "ORPHAN_LEG", text, turn);
+        }
+    }
+
+    /// Takes sold shares out of rows.
+    fn exit(
+        &mut self,
+        rows: &[TradeId],
+        fill: Fill,
+        at: Timestamp,
+        evidence: &str,
+        turn: &mut Turn<'_>,
+    ) {
+        let sale = Sale {
+            qty: fill.qty,
+            price: fill.price,
+            proceeds: fill.value,
+            fee: fill.fee,
+        };
+        match self.positions.sell(rows, sale, at, evidence) {
+            Some(exits) => self.book_exits(exits, turn),
+            None => self.abort("a sale of more than is held, or too large to count", turn),
+        }
+    }
+
+    /// Books what left positions, and says so row by row.
+    pub(super) fn book_exits(&mut self, exits: Vec<Exit>, turn: &mut Turn<'_>) {
+        // The positions have changed together, so they agree with the ledger only after the last entry.
+        let mut result = Ok(());
+        for exit in &exits {
+            if result.is_ok() {
+                result = self
+                    .ledger
+                    .dispose(exit.holding, exit.cost, exit.proceeds, exit.fee);
+            }
+        }
+        if !self.booked(result, turn) {
+            return;
+        }
+        for exit in exits {
+            if exit.update.status != TradeStatus::Open {
+                self.allocator.settled(
+                    exit.holding.strategy,
+                    exit.invested,
+                    exit.update.realized_pnl,
+                );
+            }
+            self.emit(Effect::UpdateTrade(exit.update.clone()), turn);
+            self.publish(Message::Update(exit.update), turn);
+        }
+        self.watch_losses(turn);
+    }
+
+    /// Forgets markets that ended long ago and in which nothing is open. One that never settled is
+    /// forgotten too: nobody has anything in it.
+    fn retire_markets(&mut self, now: Timestamp) {
+        let before = Timestamp(now.0.saturating_sub(RETIRE_AFTER.0));
+        let old: Vec<MarketId> = self.data.closed_before(before).collect();
+        for market in old {
+            let in_flight = self
+                .orders
+                .values()
+                .any(|order| order.plan.legs.iter().any(|l| l.holding.market == market));
+            if in_flight || self.positions.any_in(market) {
+                continue;
+            }
+            if let Some(state) = self.data.market(market) {
+                self.paper.forget(&state.spec);
+            }
+            self.guardian.forget(market);
+            self.settlement.forget(market);
+            self.data.retire(market);
+        }
+    }
+}
+
+fn row_leg(n: u16, leg: &LegPlan) -> RowLeg {
+    RowLeg {
+        n,
+        instrument: leg.instrument,
+        buy: leg.buy,
+        limit: leg.limit,
+        book_age: leg.book_age,
+    }
+}

@@ -1,0 +1,292 @@
+//! Tells strategies what happened and takes their answers.
+//!
+//! Owns the slots strategies sit in and the queue of what befell their own intents. A call that fails
+//! ends the instance: its output of that call is dropped and it is not called again before a new one
+//! is installed; orders it has in flight stand.
+
+use super::{Engine, MAX_NOTICES, Turn};
+use crate::effect::{AlertLevel, Effect};
+use crate::event::Event;
+use crate::ids::{Nanos, StrategyId, Timestamp};
+use crate::opportunity::Opportunity;
+use crate::order::Author;
+use crate::strategy::{
+    Filled, MAX_INTENTS_PER_CALL, Output, Refused, Settled, Strategy, StrategyEvent, StrategyFault,
+    Topics,
+};
+use crate::units::Usd;
+use std::sync::Arc;
+
+/// Soonest a strategy is woken: one that asks for a time that has come must not spin the engine.
+const WAKE_MIN: Nanos = Nanos::from_ms(1);
+
+/// Where a strategy sits.
+pub(super) struct Slot {
+    pub(super) id: StrategyId,
+    pub(super) runtime: Option<Box<dyn Strategy>>,
+    /// Whether its instance may be called.
+    pub(super) alive: bool,
+    /// Whether it is stopped until new bytes or an operator release it.
+    pub(super) quarantined: bool,
+    /// Who it is, once a `Loaded` record said so.
+    pub(super) author: Option<Arc<Author>>,
+    pub(super) topics: Topics,
+    pub(super) timer: Option<Timestamp>,
+    pub(super) calls: u64,
+    pub(super) intents: u64,
+    pub(super) denied: u64,
+    pub(super) fills: u64,
+    pub(super) faults: u64,
+}
+
+impl Slot {
+    fn empty(id: StrategyId) -> Self {
+        Self {
+            id,
+            runtime: None,
+            alive: false,
+            quarantined: false,
+            author: None,
+            topics: Topics::default(),
+            timer: None,
+            calls: 0,
+            intents: 0,
+            denied: 0,
+            fills: 0,
+            faults: 0,
+        }
+    }
+}
+
+/// What befell an intent or a position of a strategy.
+pub(super) enum Fate {
+    Filled(Filled),
+    Refused(Refused),
+    Settled(Settled),
+}
+
+/// A fate on its way to its strategy.
+pub(super) struct Notice {
+    pub(super) to: StrategyId,
+    /// How many answers within this step led to it.
+    pub(super) round: u8,
+    pub(super) fate: Fate,
+}
+
+impl Engine {
+    pub(super) fn slot(&self, id: StrategyId) -> Option<&Slot> {
+        let at = self.slots.binary_search_by_key(&id, |slot| slot.id).ok()?;
+        self.slots.get(at)
+    }
+
+    /// The slot of a strategy, made when missing.
+    pub(super) fn slot_mut(&mut self, id: StrategyId) -> &mut Slot {
+        let at = match self.slots.binary_search_by_key(&id, |slot| slot.id) {
+            Ok(at) => at,
+            Err(at) => {
+                self.slots.insert(at, Slot::empty(id));
+                at
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "found or inserted just above")]
+        &mut self.slots[at]
+    }
+
+    /// Queues a fate. The queue is drained within the step it is filled in.
+    pub(super) fn notify(&mut self, notice: Notice, turn: &mut Turn<'_>) {
+        if self.notices.len() >= MAX_NOTICES {
+            let text = format!(
+                "{}: more than {MAX_NOTICES} notices",
+                self.name_of(notice.to)
+            );
+            self.alert(AlertLevel::Warning, "NOTICE_DROPPED", text, turn);
+            return;
+        }
+        self.notices.push_back(notice);
+    }
+
+    /// Tells strategies what befell their intents, and what befell the intents they answered with.
+    pub(super) fn tell_notices(&mut self, turn: &mut Turn<'_>) {
+        while let Some(Notice { to, round, fate }) = self.notices.pop_front() {
+            let Ok(at) = self.slots.binary_search_by_key(&to, |slot| slot.id) else {
+                continue;
+            };
+            self.call(at, round, turn, |strategy, now, out| {
+                let event = match &fate {
+                    Fate::Filled(filled) => StrategyEvent::Filled(filled),
+                    Fate::Refused(refused) => StrategyEvent::Refused(refused),
+                    Fate::Settled(settled) => StrategyEvent::Settled(settled),
+                };
+                strategy.on_event(now, &event, out)
+            });
+        }
+    }
+
+    /// Tells strategies the fact and what it changed.
+    pub(super) fn tell_event(&mut self, event: &Event, applied: bool, turn: &mut Turn<'_>) {
+        if !self.touched.quotes.is_empty() {
+            self.tell_quotes(turn);
+        }
+        for n in 0..self.touched.interrupted.len() {
+            if let Some(&instrument) = self.touched.interrupted.get(n) {
+                self.tell(|t| t.quotes, &StrategyEvent::Gap(instrument), turn);
+            }
+        }
+        match event {
+            Event::MarketListed(spec) if self.touched.listed == Some(spec.id) => {
+                self.tell(|t| t.markets, &StrategyEvent::MarketListed(spec), turn);
+            }
+            Event::OracleTick(tick) if applied => {
+                self.tell(|t| t.oracle_ticks, &StrategyEvent::OracleTick(tick), turn);
+            }
+            Event::Print(print) => {
+                self.tell(|t| t.prints, &StrategyEvent::Print(print), turn);
+            }
+            _ => {}
+        }
+        for n in 0..self.touched.closed.len() {
+            if let Some(&market) = self.touched.closed.get(n) {
+                self.tell(|t| t.markets, &StrategyEvent::MarketClosed(market), turn);
+            }
+        }
+    }
+
+    fn tell_quotes(&mut self, turn: &mut Turn<'_>) {
+        for n in 0..self.touched.quotes.len() {
+            let Some(&instrument) = self.touched.quotes.get(n) else {
+                break;
+            };
+            let Some(quote) = self.data.book(instrument).map(|b| b.quote(instrument)) else {
+                continue;
+            };
+            for at in 0..self.slots.len() {
+                if self.slots.get(at).is_some_and(|slot| slot.topics.quotes) {
+                    self.call(at, 0, turn, |strategy, now, out| {
+                        strategy.on_quote(now, &quote, out)
+                    });
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, wants: fn(Topics) -> bool, event: &StrategyEvent<'_>, turn: &mut Turn<'_>) {
+        for at in 0..self.slots.len() {
+            if self.slots.get(at).is_some_and(|slot| wants(slot.topics)) {
+                self.call(at, 0, turn, |strategy, now, out| {
+                    strategy.on_event(now, event, out)
+                });
+            }
+        }
+    }
+
+    /// A strategy was loaded: every open market is new to it.
+    pub(super) fn tell_open_markets(&mut self, id: StrategyId, turn: &mut Turn<'_>) {
+        let Ok(at) = self.slots.binary_search_by_key(&id, |slot| slot.id) else {
+            return;
+        };
+        if !self.slots.get(at).is_some_and(|slot| slot.topics.markets) {
+            return;
+        }
+        let open = self.data.markets().filter(|market| market.is_open());
+        let specs: Vec<_> = open.map(|market| market.spec.clone()).collect();
+        for spec in &specs {
+            self.call(at, 0, turn, |strategy, now, out| {
+                strategy.on_event(now, &StrategyEvent::MarketListed(spec), out)
+            });
+        }
+    }
+
+    pub(super) fn tell_opportunity(&mut self, seen: &Opportunity, turn: &mut Turn<'_>) {
+        for at in 0..self.slots.len() {
+            let Some(slot) = self.slots.get(at).filter(|s| s.topics.wants(seen.kind)) else {
+                continue;
+            };
+            let id = slot.id;
+            let equity = self.equity();
+            let free_capital = self
+                .allocator
+                .free(id, equity, &self.ledger, &self.config.allocation)
+                .unwrap_or(Usd::ZERO);
+            let event = StrategyEvent::Opportunity { seen, free_capital };
+            self.call(at, 0, turn, |strategy, now, out| {
+                strategy.on_event(now, &event, out)
+            });
+        }
+    }
+
+    /// Wakes strategies whose time has come.
+    pub(super) fn tell_timers(&mut self, turn: &mut Turn<'_>) {
+        if turn.at < self.next_timer {
+            return;
+        }
+        for at in 0..self.slots.len() {
+            let Some(slot) = self.slots.get_mut(at) else {
+                continue;
+            };
+            if slot.timer.is_some_and(|due| due <= turn.at) {
+                slot.timer = None;
+                turn.reschedule = true;
+                self.call(at, 0, turn, |strategy, now, out| {
+                    strategy.on_event(now, &StrategyEvent::Timer, out)
+                });
+            }
+        }
+    }
+
+    /// One call, and what it answers.
+    fn call(
+        &mut self,
+        at: usize,
+        round: u8,
+        turn: &mut Turn<'_>,
+        f: impl FnOnce(&mut dyn Strategy, Timestamp, &mut Output) -> Result<(), StrategyFault>,
+    ) {
+        let Some(slot) = self.slots.get_mut(at).filter(|slot| slot.alive) else {
+            return;
+        };
+        let Some(strategy) = slot.runtime.as_deref_mut() else {
+            return;
+        };
+        slot.calls = slot.calls.saturating_add(1);
+        self.output.clear();
+        match f(strategy, turn.at, &mut self.output) {
+            Ok(()) if self.output.intents.is_empty() && self.output.wake_at.is_none() => {}
+            Ok(()) => self.take_output(at, round, turn),
+            Err(fault) => {
+                self.output.clear();
+                self.failed(at, fault, turn);
+            }
+        }
+    }
+
+    fn take_output(&mut self, at: usize, round: u8, turn: &mut Turn<'_>) {
+        if let (Some(wake_at), Some(slot)) = (self.output.wake_at, self.slots.get_mut(at)) {
+            let wake_at = wake_at.max(turn.at.plus(WAKE_MIN));
+            slot.timer = Some(slot.timer.map_or(wake_at, |timer| timer.min(wake_at)));
+            turn.reschedule = true;
+        }
+        let mut intents = core::mem::take(&mut self.output.intents);
+        let too_many = intents.len() > MAX_INTENTS_PER_CALL;
+        intents.truncate(MAX_INTENTS_PER_CALL);
+        for intent in intents.drain(..) {
+            self.decide(at, &intent, round, turn);
+        }
+        self.output.intents = intents;
+        if too_many {
+            let fault = format!("more than {MAX_INTENTS_PER_CALL} intents from one call");
+            self.failed(at, StrategyFault::Protocol(fault), turn);
+        }
+    }
+
+    fn failed(&mut self, at: usize, fault: StrategyFault, turn: &mut Turn<'_>) {
+        let Some(slot) = self.slots.get_mut(at) else {
+            return;
+        };
+        slot.alive = false;
+        slot.timer = None;
+        slot.faults = slot.faults.saturating_add(1);
+        let strategy = slot.id;
+        turn.reschedule = true;
+        self.emit(Effect::StrategyFailed { strategy, fault }, turn);
+    }
+}

@@ -1,0 +1,485 @@
+//! The engine: the only place that knows the order of the stages.
+//!
+//! One step takes one record and does, in this order:
+//!
+//! 1. *Time passes* ([`advance`]): orders that were due at or before it arrive, in due order, each
+//!    against the book as it stood then.
+//! 2. *The fact is applied*: market data, configuration, commands, strategies coming and going.
+//!    While a message of several records is not whole, the step ends here.
+//! 3. *Money moves on outcomes* ([`settle`]): markets that ended wait, and those with evidence are booked.
+//! 4. *The scanner looks* at what the message touched.
+//! 5. *Strategies are told* ([`dispatch`]): first their own fills, then the fact, then opportunities.
+//! 6. *Their wishes are decided* ([`decide`]) at once, one by one, and what comes of them is told too.
+//!
+//! It owns the state of a run and performs nothing: everything it wants done is an [`Effect`].
+//! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
+
+mod advance;
+mod decide;
+mod dispatch;
+mod settle;
+mod status;
+
+pub use status::{Counts, EngineStatus, StrategyStatus};
+
+use crate::allocator::CapitalAllocator;
+use crate::config::EngineConfig;
+use crate::effect::{Alert, AlertLevel, Effect, Message};
+use crate::event::{Command, Event, Record, StrategyChange, StrategyChangeKind};
+use crate::ids::{IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
+use crate::ledger::{Ledger, LedgerError};
+use crate::market_data::{MarketData, Touched};
+use crate::opportunity::Opportunity;
+use crate::order::{Author, Order};
+use crate::paper::PaperExecutor;
+use crate::position::Positions;
+use crate::reason::Reason;
+use crate::report::{Summary, Tally};
+use crate::risk::RiskGuardian;
+use crate::scanner::{ScanLimits, Scanner};
+use crate::settlement::Settlement;
+use crate::strategy::{Output, Strategy};
+use crate::units::{Price, Usd};
+use dispatch::{Notice, Slot};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Most orders in flight; one more is denied with `RATE_LIMIT`.
+pub const MAX_ORDERS_IN_FLIGHT: usize = 4_096;
+/// Most intents of one step. One more is dropped, with an alert: it has no number to be filed under.
+/// With [`MAX_ORDERS_IN_FLIGHT`] it keeps the rows of one step within the numbers of a [`TradeId`].
+pub const MAX_INTENTS_PER_STEP: u16 = 2_048;
+/// How often strategies may answer to the fate of their own intents within one step. Intents of a
+/// later round are denied with `RATE_LIMIT`, and that is not told any more.
+pub const MAX_ROUNDS: u8 = 4;
+/// Most notices to strategies that wait within one step; one more is dropped, with an alert.
+pub const MAX_NOTICES: usize = 65_536;
+/// Opportunities that an intent may still name; the oldest is forgotten first.
+pub const MAX_OPPORTUNITIES: usize = 4_096;
+/// How long after its end a market without anything open is kept, for a late word of its venue.
+const RETIRE_AFTER: Nanos = Nanos(24 * 3_600 * 1_000_000_000);
+/// How often markets are retired.
+const HOUSEKEEPING: Nanos = Nanos(600 * 1_000_000_000);
+
+/// The state of a run.
+pub struct Engine {
+    config: EngineConfig,
+    /// Whether the run's money has arrived.
+    funded: bool,
+    /// Why nothing trades, when nothing trades.
+    halted: Option<String>,
+    /// An invariant broke: nothing is done any more.
+    broken: bool,
+
+    data: MarketData,
+    touched: Touched,
+    scanner: Scanner,
+    /// Opportunities of the present step, reused.
+    found: Vec<Opportunity>,
+    /// What intents may name.
+    opportunities: BTreeMap<OpportunityId, Opportunity>,
+
+    /// In order of their ids.
+    slots: Vec<Slot>,
+    output: Output,
+    notices: VecDeque<Notice>,
+
+    allocator: CapitalAllocator,
+    guardian: RiskGuardian,
+    orders: BTreeMap<IntentId, Order>,
+    due: BTreeSet<(Timestamp, IntentId, u16)>,
+    paper: PaperExecutor,
+    positions: Positions,
+    ledger: Ledger,
+    settlement: Settlement,
+
+    tally: Tally,
+    counts: Counts,
+    refused_inputs: BTreeMap<Reason, u64>,
+
+    now: Timestamp,
+    /// Nothing is due before then.
+    next_due: Timestamp,
+    /// No strategy wants to be woken before then.
+    next_timer: Timestamp,
+    /// Next time to retire markets.
+    next_housekeeping: Timestamp,
+    /// What [`Effect::WakeAt`] said last.
+    announced: Option<Timestamp>,
+}
+
+/// One step on its way: the record's place, and the effects it has caused.
+struct Turn<'a> {
+    seq: Seq,
+    at: Timestamp,
+    rows: u16,
+    intents: u16,
+    /// Whether the next due time must be looked up again.
+    reschedule: bool,
+    effects: &'a mut Vec<Effect>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// An engine to which nothing has happened. Its money arrives with the first `Configured`.
+    #[must_use]
+    pub fn new() -> Self {
+        let config = EngineConfig::default();
+        Self {
+            scanner: Scanner::new(config.scanner.clone()),
+            config,
+            funded: false,
+            halted: None,
+            broken: false,
+            data: MarketData::new(),
+            touched: Touched::default(),
+            found: Vec::new(),
+            opportunities: BTreeMap::new(),
+            slots: Vec::new(),
+            output: Output::default(),
+            notices: VecDeque::new(),
+            allocator: CapitalAllocator::default(),
+            guardian: RiskGuardian::default(),
+            orders: BTreeMap::new(),
+            due: BTreeSet::new(),
+            paper: PaperExecutor::default(),
+            positions: Positions::default(),
+            ledger: Ledger::default(),
+            settlement: Settlement::default(),
+            tally: Tally::default(),
+            counts: Counts::default(),
+            refused_inputs: BTreeMap::new(),
+            now: Timestamp(0),
+            next_due: Timestamp(0),
+            next_timer: Timestamp(u64::MAX),
+            next_housekeeping: Timestamp(0),
+            announced: None,
+        }
+    }
+
+    /// Puts a strategy's instance in place and returns the one before. It is called from the next
+    /// record on; a `Loaded` record must follow at once and says who it is.
+    pub fn install(
+        &mut self,
+        id: StrategyId,
+        strategy: Box<dyn Strategy>,
+    ) -> Option<Box<dyn Strategy>> {
+        let slot = self.slot_mut(id);
+        slot.alive = true;
+        slot.runtime.replace(strategy)
+    }
+
+    /// A strategy's instance, for its snapshot.
+    pub fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
+        let at = self.slots.binary_search_by_key(&id, |slot| slot.id).ok()?;
+        self.slots.get_mut(at)?.runtime.as_deref_mut()
+    }
+
+    /// Why the pilot is halted, when it is.
+    #[must_use]
+    pub fn is_halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// The result so far, counted from the effects.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.tally.summary()
+    }
+
+    /// What is known of the markets.
+    #[must_use]
+    pub fn market_data(&self) -> &MarketData {
+        &self.data
+    }
+
+    /// The scanner, for its counts.
+    #[must_use]
+    pub fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// Takes one record and appends to `effects` what it makes the engine want. After an
+    /// [`Effect::Abort`] every further step does nothing.
+    pub fn step(&mut self, record: &Record, effects: &mut Vec<Effect>) {
+        if self.broken {
+            return;
+        }
+        let mut turn = Turn {
+            seq: record.seq,
+            at: record.at,
+            rows: 0,
+            intents: 0,
+            reschedule: false,
+            effects,
+        };
+        self.now = record.at;
+        self.counts.records = self.counts.records.saturating_add(1);
+        if record.at >= self.next_due {
+            self.advance(&mut turn);
+        }
+        let applied = self.data.apply(record, &mut self.touched);
+        if let Err(reason) = applied {
+            self.refuse_input(reason);
+        }
+        match &record.event {
+            Event::Level(level) => {
+                if applied.is_ok() {
+                    self.paper.level_shown(level);
+                }
+                // Most records end here: a change below the top of a book concerns nobody.
+                if self.touched.is_empty() && self.notices.is_empty() && !turn.reschedule {
+                    return;
+                }
+            }
+            Event::Snapshot(snapshot) => {
+                if let (Ok(()), Some(book)) = (applied, self.data.book(snapshot.instrument)) {
+                    self.paper.book_shown(snapshot.instrument, book);
+                }
+            }
+            Event::Configured(config) => self.configure(config, &mut turn),
+            Event::Command(command) => self.command(command, &mut turn),
+            Event::Strategy(change) => self.strategy_changed(change, &mut turn),
+            Event::Refused { reason, .. } => self.refuse_input(*reason),
+            Event::MarketListed(_)
+            | Event::OracleListed(_)
+            | Event::Print(_)
+            | Event::TickSize { .. }
+            | Event::Gap { .. }
+            | Event::OracleTick(_)
+            | Event::OracleGap(_)
+            | Event::Trading { .. }
+            | Event::Resolved(_)
+            | Event::Tick => {}
+        }
+        if self.touched.whole {
+            self.conclude(record, applied.is_ok(), &mut turn);
+        }
+        if turn.reschedule {
+            self.schedule(&mut turn);
+        }
+    }
+
+    /// What follows from a whole message.
+    fn conclude(&mut self, record: &Record, applied: bool, turn: &mut Turn<'_>) {
+        self.settle(&record.event, applied, turn);
+        self.tell_notices(turn);
+        self.tell_event(&record.event, applied, turn);
+        self.scan(turn);
+        self.tell_notices(turn);
+        self.tell_timers(turn);
+        self.tell_notices(turn);
+    }
+
+    fn scan(&mut self, turn: &mut Turn<'_>) {
+        let mut found = core::mem::take(&mut self.found);
+        found.clear();
+        let limits = ScanLimits::from(&self.config.risk);
+        self.scanner.scan(
+            turn.at,
+            &self.data,
+            &self.touched,
+            limits,
+            &mut found,
+            turn.seq,
+        );
+        for opportunity in &found {
+            self.counts.opportunities = self.counts.opportunities.saturating_add(1);
+            self.opportunities
+                .insert(opportunity.id, opportunity.clone());
+            if self.opportunities.len() > MAX_OPPORTUNITIES {
+                self.opportunities.pop_first();
+            }
+            self.publish(Message::Opportunity(opportunity.clone()), turn);
+        }
+        for opportunity in &found {
+            self.tell_opportunity(opportunity, turn);
+        }
+        self.found = found;
+    }
+
+    fn configure(&mut self, config: &EngineConfig, turn: &mut Turn<'_>) {
+        self.config = config.clone();
+        self.scanner.configure(config.scanner.clone());
+        if !self.funded {
+            self.funded = true;
+            let opened = self.ledger.open(config.starting_cash);
+            self.booked(opened, turn);
+        }
+        let equity = self.equity();
+        self.guardian.observe(turn.at, equity);
+    }
+
+    fn command(&mut self, command: &Command, turn: &mut Turn<'_>) {
+        match command {
+            Command::Halt { why } => self.halt(why.clone(), turn),
+            Command::Resume { note } => {
+                if self.halted.take().is_some() {
+                    let equity = self.equity();
+                    self.guardian.accept_drawdown(equity);
+                    self.alert(AlertLevel::Info, "RESUMED", note.clone(), turn);
+                }
+            }
+        }
+    }
+
+    /// Latches. The first reason stands until somebody resumes.
+    fn halt(&mut self, why: String, turn: &mut Turn<'_>) {
+        if self.halted.is_none() {
+            self.alert(AlertLevel::Critical, "HALTED", why.clone(), turn);
+            self.halted = Some(why);
+        }
+    }
+
+    fn strategy_changed(&mut self, change: &StrategyChange, turn: &mut Turn<'_>) {
+        let id = change.id;
+        match &change.kind {
+            StrategyChangeKind::Loaded {
+                manifest,
+                digest,
+                generation,
+                ..
+            } => {
+                let slot = self.slot_mut(id);
+                slot.author = Some(Arc::new(Author {
+                    name: manifest.name.clone(),
+                    version: manifest.version.clone(),
+                    digest: *digest,
+                    generation: *generation,
+                }));
+                slot.topics = manifest.topics;
+                slot.quarantined = false;
+                self.allocator.set_active(id, true);
+                self.tell_open_markets(id, turn);
+            }
+            StrategyChangeKind::Refused { why, .. } => {
+                let text = format!("{}: new bytes refused: {why}", self.name_of(id));
+                self.alert(AlertLevel::Warning, "STRATEGY_REFUSED", text, turn);
+            }
+            StrategyChangeKind::Quarantined { fault } => {
+                let slot = self.slot_mut(id);
+                slot.alive = false;
+                slot.quarantined = true;
+                slot.timer = None;
+                self.allocator.set_active(id, false);
+                let text = format!("{}: {fault}", self.name_of(id));
+                self.alert(AlertLevel::Critical, "STRATEGY_QUARANTINED", text, turn);
+            }
+            StrategyChangeKind::Unloaded => {
+                let slot = self.slot_mut(id);
+                slot.alive = false;
+                slot.runtime = None;
+                slot.timer = None;
+                self.allocator.set_active(id, false);
+            }
+        }
+        turn.reschedule = true;
+    }
+
+    /// Marks positions and tells [`Self::marked_equity`]. A market that no longer trades keeps the
+    /// last bid of its trading time.
+    fn equity(&mut self) -> Usd {
+        let data = &self.data;
+        self.positions.mark(|instrument| {
+            let book = data.book(instrument).filter(|book| book.is_live())?;
+            let market = data.market_of(instrument)?;
+            market
+                .is_open()
+                .then(|| book.best_bid().map_or(Price::ZERO, |(price, _)| price))
+        });
+        self.marked_equity()
+    }
+
+    /// Everything there is: cash, money set aside, positions as they were last marked.
+    fn marked_equity(&self) -> Usd {
+        Usd(self
+            .ledger
+            .cash()
+            .0
+            .saturating_add(self.ledger.reserved().0)
+            .saturating_add(self.positions.worth().0))
+    }
+
+    /// Looks at the limits on losses after money moved; reaching one halts.
+    fn watch_losses(&mut self, turn: &mut Turn<'_>) {
+        let equity = self.equity();
+        self.guardian.observe(turn.at, equity);
+        if let Some(broken) = self.guardian.loss_limit(equity, &self.config) {
+            self.halt(
+                format!("{}: {} of {}", broken.reason, broken.observed, broken.limit),
+                turn,
+            );
+        }
+    }
+
+    /// The answer of the ledger: an entry that could not be booked stops the process, and so does a
+    /// difference between what positions cost and what the ledger has locked.
+    fn booked(&mut self, result: Result<(), LedgerError>, turn: &mut Turn<'_>) -> bool {
+        let broken = match result {
+            Err(error) => error.to_string(),
+            Ok(()) if self.ledger.locked() == self.positions.cost() => return true,
+            Ok(()) => format!(
+                "the ledger has {} USD locked and positions cost {} USD",
+                self.ledger.locked(),
+                self.positions.cost()
+            ),
+        };
+        self.abort(
+            &format!(
+                "record {}: {broken}; keep the journal and report it",
+                turn.seq
+            ),
+            turn,
+        );
+        false
+    }
+
+    fn abort(&mut self, text: &str, turn: &mut Turn<'_>) {
+        self.broken = true;
+        turn.effects.push(Effect::Abort(text.to_owned()));
+    }
+
+    fn refuse_input(&mut self, reason: Reason) {
+        let count = self.refused_inputs.entry(reason).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn emit(&mut self, effect: Effect, turn: &mut Turn<'_>) {
+        self.tally.fold(&effect);
+        turn.effects.push(effect);
+    }
+
+    fn publish(&mut self, message: Message, turn: &mut Turn<'_>) {
+        turn.effects.push(Effect::Publish(Box::new(message)));
+    }
+
+    fn alert(&mut self, level: AlertLevel, code: &str, text: String, turn: &mut Turn<'_>) {
+        let alert = Alert {
+            level,
+            code: code.to_owned(),
+            text,
+            at: turn.at,
+        };
+        self.publish(Message::Alert(alert), turn);
+    }
+}
+
+impl Turn<'_> {
+    /// The number of the next row. Cannot run out: orders in flight and intents of a step are bounded.
+    fn next_row(&mut self) -> TradeId {
+        let id = TradeId {
+            seq: self.seq,
+            n: self.rows,
+        };
+        self.rows = self.rows.saturating_add(1);
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests;

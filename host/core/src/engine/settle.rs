@@ -1,0 +1,142 @@
+//! Books what markets came to.
+
+use super::dispatch::{Fate, Notice};
+use super::{Engine, Turn};
+use crate::effect::AlertLevel;
+use crate::event::Event;
+use crate::ids::{InstrumentId, MarketId, StrategyId};
+use crate::market::MarketStatus;
+use crate::settlement::{Outcome, Verdict, venue_outcome};
+use crate::strategy::Settled;
+use crate::units::{Price, Usd};
+use std::collections::BTreeMap;
+
+impl Engine {
+    /// Looks for evidence wherever the record can have brought some.
+    pub(super) fn settle(&mut self, event: &Event, applied: bool, turn: &mut Turn<'_>) {
+        for n in 0..self.touched.closed.len() {
+            if let Some(market) = self.touched.closed.get(n)
+                && let Some(state) = self.data.market(*market)
+            {
+                self.settlement.wait(&state.spec);
+            }
+        }
+        // The venue's word first: where the oracle's is known too, the two are compared.
+        if let Event::Resolved(resolution) = event
+            && applied
+            && let Some(state) = self.data.market(resolution.market)
+        {
+            match venue_outcome(&state.spec, resolution) {
+                Ok(outcome) => self.try_settle(resolution.market, Some(outcome), turn),
+                Err(reason) => self.refuse_input(reason),
+            }
+        }
+        for n in 0..self.touched.closed.len() {
+            if let Some(&market) = self.touched.closed.get(n) {
+                self.try_settle(market, None, turn);
+            }
+        }
+        if let Some(market) = self.touched.listed {
+            self.relisted(market, turn);
+        }
+        if let Event::OracleTick(tick) = event {
+            for market in self.settlement.decided_by(tick.oracle, tick.source_time) {
+                self.try_settle(market, None, turn);
+            }
+        }
+    }
+
+    /// A new specification can reopen a market that waits, or state the strike it lacks.
+    fn relisted(&mut self, market: MarketId, turn: &mut Turn<'_>) {
+        let Some(state) = self.data.market(market) else {
+            return;
+        };
+        match state.status {
+            MarketStatus::Open | MarketStatus::Paused => self.settlement.stop_waiting(market),
+            MarketStatus::Pending => {
+                self.settlement.wait(&state.spec);
+                self.try_settle(market, None, turn);
+            }
+            MarketStatus::Settled | MarketStatus::Void | MarketStatus::Disputed => {}
+        }
+    }
+
+    fn try_settle(&mut self, market: MarketId, venue: Option<Outcome>, turn: &mut Turn<'_>) {
+        let Some(state) = self.data.market(market) else {
+            return;
+        };
+        match state.status {
+            MarketStatus::Open | MarketStatus::Paused => return,
+            // Only a new word of the venue can end a dispute.
+            MarketStatus::Disputed if venue.is_none() => return,
+            _ => {}
+        }
+        let slug = state.spec.slug.clone();
+        match self.settlement.judge(state, &self.data, venue) {
+            Verdict::Pending | Verdict::Confirmed => {}
+            Verdict::Final(outcome) => self.book_outcome(market, outcome, turn),
+            Verdict::Disputed { venue, oracle } => {
+                self.data.set_status(market, MarketStatus::Disputed);
+                self.settlement.stop_waiting(market);
+                let text = format!(
+                    "{slug}: {}, but {}; its capital stays locked until the venue's word agrees",
+                    venue.evidence, oracle.evidence
+                );
+                self.alert(AlertLevel::Critical, "SETTLEMENT_DISPUTED", text, turn);
+            }
+            Verdict::Contradicted { booked, said } => {
+                let text = format!(
+                    "{slug}: was booked because {}; now {}; nothing is booked again",
+                    booked.evidence, said.evidence
+                );
+                self.alert(AlertLevel::Critical, "SETTLEMENT_DISPUTED", text, turn);
+            }
+        }
+    }
+
+    /// Pays every row of a market.
+    fn book_outcome(&mut self, market: MarketId, outcome: Outcome, turn: &mut Turn<'_>) {
+        let Some(state) = self.data.market(market) else {
+            return;
+        };
+        let instruments = state.spec.outcomes.iter().map(|o| o.instrument);
+        let payouts: BTreeMap<InstrumentId, Price> =
+            instruments.zip(outcome.payouts.iter().copied()).collect();
+        let payout = |instrument| payouts.get(&instrument).copied();
+        let Some(exits) = self
+            .positions
+            .settle(market, payout, turn.at, &outcome.evidence)
+        else {
+            self.abort(
+                &format!("market {market}: a position without a payout, or one too large to count"),
+                turn,
+            );
+            return;
+        };
+        let mut pnl: BTreeMap<(StrategyId, InstrumentId), Usd> = BTreeMap::new();
+        for exit in &exits {
+            let sum = pnl
+                .entry((exit.holding.strategy, exit.instrument))
+                .or_default();
+            *sum = Usd(sum.0.saturating_add(exit.update.realized_pnl.0));
+            self.counts.settled = self.counts.settled.saturating_add(1);
+        }
+        self.data.set_status(market, outcome.status());
+        self.settlement.book(market, outcome);
+        self.book_exits(exits, turn);
+        for ((to, instrument), pnl) in pnl {
+            let settled = Settled {
+                market,
+                instrument,
+                payout: payout(instrument).unwrap_or(Price::ZERO),
+                pnl,
+            };
+            let notice = Notice {
+                to,
+                round: 0,
+                fate: Fate::Settled(settled),
+            };
+            self.notify(notice, turn);
+        }
+    }
+}

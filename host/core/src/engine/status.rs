@@ -1,0 +1,135 @@
+//! What the engine shows of itself: for the terminal, the dashboard and health. Changes nothing.
+
+use super::Engine;
+use crate::ids::{StrategyId, Timestamp};
+use crate::reason::Reason;
+use crate::units::{Bps, Usd};
+
+/// How often each stage did something since the run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Records stepped.
+    pub records: u64,
+    /// Opportunities published, updates of the same one included.
+    pub opportunities: u64,
+    /// Intents judged.
+    pub intents: u64,
+    /// Intents that risk denied.
+    pub denied: u64,
+    /// Legs that filled, wholly or in part.
+    pub fills: u64,
+    /// Approved legs that did not.
+    pub unfilled: u64,
+    /// Rows that their market's outcome ended.
+    pub settled: u64,
+    /// Calls into strategies.
+    pub calls: u64,
+}
+
+/// A look at the engine between two records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineStatus {
+    /// The time of the last record.
+    pub now: Timestamp,
+    /// Why nothing trades, when nothing trades.
+    pub halted: Option<String>,
+    /// Everything, marked at the lower of cost and bid as of the last time money moved.
+    pub equity: Usd,
+    /// Free.
+    pub cash: Usd,
+    /// Set aside for orders in flight.
+    pub reserved: Usd,
+    /// Positions at cost.
+    pub locked: Usd,
+    /// Fees paid.
+    pub fees: Usd,
+    /// Rows that are open.
+    pub open_trades: usize,
+    /// Orders in flight.
+    pub orders_in_flight: usize,
+    /// By stage.
+    pub counts: Counts,
+    /// Inputs that could not be used, by reason.
+    pub refused_inputs: Vec<(Reason, u64)>,
+    /// In order of their ids.
+    pub strategies: Vec<StrategyStatus>,
+}
+
+/// One strategy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StrategyStatus {
+    /// Its id.
+    pub id: StrategyId,
+    /// Its name; its id while it has none.
+    pub name: String,
+    /// Which load of it.
+    pub generation: u32,
+    /// Whether it is called.
+    pub alive: bool,
+    /// Its share of equity.
+    pub share: Bps,
+    /// What it has tied up: orders in flight and positions.
+    pub committed: Usd,
+    /// Gains of everything it sold or that settled, after all its fees (of open positions too).
+    pub net: Usd,
+    /// Rows of its that ended.
+    pub settled: u32,
+    /// Calls.
+    pub calls: u64,
+    /// Intents.
+    pub intents: u64,
+    /// Of them denied.
+    pub denied: u64,
+    /// Legs filled.
+    pub fills: u64,
+    /// Calls that failed.
+    pub faults: u64,
+}
+
+impl Engine {
+    /// The state for people, as of the last record.
+    #[must_use]
+    pub fn status(&self) -> EngineStatus {
+        let strategies = self
+            .slots
+            .iter()
+            .map(|slot| StrategyStatus {
+                id: slot.id,
+                name: self.name_of(slot.id),
+                generation: slot.author.as_ref().map_or(0, |author| author.generation),
+                alive: slot.alive,
+                share: self.allocator.share(slot.id, &self.config.allocation),
+                committed: self.ledger.committed_by(slot.id),
+                net: self.ledger.net_of(slot.id),
+                settled: self.allocator.record(slot.id).settled,
+                calls: slot.calls,
+                intents: slot.intents,
+                denied: slot.denied,
+                fills: slot.fills,
+                faults: slot.faults,
+            })
+            .collect();
+        EngineStatus {
+            now: self.now,
+            halted: self.halted.clone(),
+            equity: self.marked_equity(),
+            cash: self.ledger.cash(),
+            reserved: self.ledger.reserved(),
+            locked: self.ledger.locked(),
+            fees: self.ledger.fees(),
+            open_trades: self.positions.len(),
+            orders_in_flight: self.orders.len(),
+            counts: Counts {
+                calls: self.slots.iter().map(|slot| slot.calls).sum(),
+                ..self.counts
+            },
+            refused_inputs: self.refused_inputs.iter().map(|(r, n)| (*r, *n)).collect(),
+            strategies,
+        }
+    }
+
+    pub(super) fn name_of(&self, id: StrategyId) -> String {
+        let author = self.slot(id).and_then(|slot| slot.author.as_ref());
+        author.map_or_else(|| format!("strategy {id}"), |author| author.name.clone())
+    }
+}

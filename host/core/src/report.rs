@@ -1,0 +1,119 @@
+//! What a run came to: a summary counted from effects alone.
+//!
+//! Owns [`Summary`] and the [`Tally`] that folds effects into it. It never looks at the engine's
+//! state, so the numbers a person reads are exactly those that were stored. Only closed and settled
+//! trades count as profit or loss; a rejection is never a trade.
+
+use crate::effect::{Effect, TradeRecord, TradeStatus, TradeUpdate};
+use crate::ids::TradeId;
+use crate::opportunity::OpportunityKind;
+use crate::reason::Reason;
+use crate::units::Usd;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The result of a run or of some days of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Fills: open, closed and resolved rows. Rejections are not trades.
+    pub total_trades: u64,
+    /// Still held, settlement not known.
+    pub open_trades: u64,
+    /// Sold or settled.
+    pub closed_trades: u64,
+    /// Profit or loss of the closed ones, after fees.
+    pub realized_pnl: Usd,
+    /// Closed ones that gained.
+    pub wins: u64,
+    /// Closed ones that did not (zero is no win).
+    pub losses: u64,
+    /// Rows that never became a position.
+    pub rejections: u64,
+    /// `(type, trades, realised profit)` by name of the opportunity kind, in order of name.
+    pub by_type: Vec<(String, u64, Usd)>,
+    /// `(reason code, rows)`, most frequent first, then by code.
+    pub rejections_by_reason: Vec<(String, u64)>,
+}
+
+/// Counts effects into a [`Summary`]. Holds one small entry per *open* trade and nothing else that grows.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    open: BTreeMap<TradeId, OpportunityKind>,
+    closed: u64,
+    pnl: Usd,
+    wins: u64,
+    losses: u64,
+    by_type: BTreeMap<OpportunityKind, (u64, Usd)>,
+    reasons: BTreeMap<Reason, u64>,
+}
+
+impl Tally {
+    /// Takes note of one effect; those that are no trades change nothing.
+    pub fn fold(&mut self, effect: &Effect) {
+        match effect {
+            Effect::RecordTrade(record) => self.record(record),
+            Effect::UpdateTrade(update) => self.update(update),
+            _ => {}
+        }
+    }
+
+    fn record(&mut self, record: &TradeRecord) {
+        match (&record.rejection, record.status) {
+            (Some(rejection), TradeStatus::Rejected) => {
+                *self.reasons.entry(rejection.reason).or_default() += 1;
+            }
+            _ => {
+                if self.open.insert(record.id, record.kind).is_none() {
+                    self.by_type.entry(record.kind).or_default().0 += 1;
+                }
+            }
+        }
+    }
+
+    fn update(&mut self, update: &TradeUpdate) {
+        if !matches!(update.status, TradeStatus::Closed | TradeStatus::Resolved) {
+            return;
+        }
+        let Some(kind) = self.open.remove(&update.id) else {
+            return;
+        };
+        self.closed += 1;
+        if update.realized_pnl > Usd::ZERO {
+            self.wins += 1;
+        } else {
+            self.losses += 1;
+        }
+        self.pnl = Usd(self.pnl.0.saturating_add(update.realized_pnl.0));
+        let line = self.by_type.entry(kind).or_default();
+        line.1 = Usd(line.1.0.saturating_add(update.realized_pnl.0));
+    }
+
+    /// The numbers so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let open_trades = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
+        let mut by_type: Vec<(String, u64, Usd)> = self
+            .by_type
+            .iter()
+            .map(|(kind, (trades, pnl))| (kind.as_str().to_owned(), *trades, *pnl))
+            .collect();
+        by_type.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut rejections_by_reason: Vec<(String, u64)> = self
+            .reasons
+            .iter()
+            .map(|(reason, count)| (reason.code().to_owned(), *count))
+            .collect();
+        rejections_by_reason.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Summary {
+            total_trades: open_trades + self.closed,
+            open_trades,
+            closed_trades: self.closed,
+            realized_pnl: self.pnl,
+            wins: self.wins,
+            losses: self.losses,
+            rejections: self.reasons.values().sum(),
+            by_type,
+            rejections_by_reason,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Episodes of edges: one identity from the first sight until the edge has been gone for a while.
+
+use super::Edge;
+use crate::config::ScannerConfig;
+use crate::ids::{Nanos, OpportunityId, Timestamp};
+use crate::units::{Qty, Usd};
+use std::collections::BTreeMap;
+
+/// Most episodes held at once. More edges than that at one time are no market; the next is not
+/// followed, and so not reported, until others end.
+const MAX_EPISODES: usize = 10_000;
+
+/// What an edge looked like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight {
+    pub edge: Usd,
+    pub qty: Qty,
+    /// Sum of the legs' prices.
+    pub prices: i64,
+    pub closes_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Episode {
+    id: OpportunityId,
+    /// As last reported.
+    reported: Sight,
+    gone_since: Option<Timestamp>,
+}
+
+/// The edges that are there, or were a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Episodes {
+    open: BTreeMap<Edge, Episode>,
+}
+
+impl Episodes {
+    /// An edge is there. Returns the id to report it under: `fresh` if it is a new one, the old one
+    /// if it changed so much that it is worth telling, `None` if there is nothing to tell.
+    pub(super) fn seen(
+        &mut self,
+        edge: Edge,
+        sight: Sight,
+        now: Timestamp,
+        fresh: OpportunityId,
+        config: &ScannerConfig,
+    ) -> Option<OpportunityId> {
+        if let Some(episode) = self.open.get_mut(&edge) {
+            let over = |gone: Timestamp| now.since(gone) >= config.rearm;
+            if !episode.gone_since.is_some_and(over) {
+                episode.gone_since = None;
+                if !differs(&episode.reported, &sight, config.edge_min) {
+                    return None;
+                }
+                episode.reported = sight;
+                return Some(episode.id);
+            }
+        } else if self.open.len() >= MAX_EPISODES {
+            self.expire(now);
+            if self.open.len() >= MAX_EPISODES {
+                return None;
+            }
+        }
+        let episode = Episode {
+            id: fresh,
+            reported: sight,
+            gone_since: None,
+        };
+        self.open.insert(edge, episode);
+        Some(fresh)
+    }
+
+    /// An edge is not there (any more). Once it has been gone for `rearm` it is forgotten.
+    pub(super) fn gone(&mut self, edge: Edge, now: Timestamp, rearm: Nanos) {
+        // Nearly always there is none at all, and this is on the path of every quote.
+        if self.open.is_empty() {
+            return;
+        }
+        let Some(episode) = self.open.get_mut(&edge) else {
+            return;
+        };
+        let since = *episode.gone_since.get_or_insert(now);
+        if now.since(since) >= rearm {
+            self.open.remove(&edge);
+        }
+    }
+
+    /// Forgets the edges of markets that have closed.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        self.open.retain(|_, e| e.reported.closes_at > now);
+    }
+}
+
+/// Whether a reader of the last report would be misled by it now: another price, an edge further off
+/// than the smallest one worth reporting, or a size that halved or doubled.
+fn differs(told: &Sight, seen: &Sight, edge_min: Usd) -> bool {
+    let step = edge_min.0.max(1);
+    told.prices != seen.prices
+        || told.edge.0.abs_diff(seen.edge.0) >= step.unsigned_abs()
+        || seen.qty.0 / 2 >= told.qty.0
+        || told.qty.0 / 2 >= seen.qty.0
+}

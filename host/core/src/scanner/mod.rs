@@ -1,0 +1,343 @@
+//! Scanner: looks at what a message touched and reports edges net of fees, or the reason for none.
+//!
+//! Owns the episodes of edges, the fair values of the moment and the counts. It decides nothing: an
+//! opportunity is an observation of one instant with everything needed to judge it. What can not be
+//! proven to have existed at one time (sums over books of different times, sets with unknown
+//! members) is counted with its reason and never reported.
+
+mod cross_platform;
+mod episodes;
+mod mispricing;
+mod oracle_lag;
+
+use crate::config::{RiskLimits, ScannerConfig};
+use crate::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp};
+use crate::market_data::{MarketData, MarketState, Touched};
+use crate::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
+use crate::reason::Reason;
+use crate::units::{Price, Qty, Usd};
+use episodes::{Episodes, Sight};
+use oracle_lag::FairValues;
+
+/// Most opportunities of one record, and so the first `n` of an [`OpportunityId`] that is free for
+/// ideas of strategies. More edges at once than that are no market; they are counted as implausible.
+pub const MAX_PER_RECORD: u16 = 1_024;
+
+/// What may back an opportunity: the guardian's own limits, so that nothing is reported that it would
+/// refuse for its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanLimits {
+    /// Age of a book.
+    pub book_age_max: Nanos,
+    /// Age of an oracle value.
+    pub oracle_age_max: Nanos,
+    /// Largest believable edge a share.
+    pub edge_max: Usd,
+}
+
+impl From<&RiskLimits> for ScanLimits {
+    fn from(limits: &RiskLimits) -> Self {
+        Self {
+            book_age_max: limits.book_age_max,
+            oracle_age_max: limits.oracle_age_max,
+            edge_max: limits.edge_max,
+        }
+    }
+}
+
+/// How often the scanner looked, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanCounts {
+    /// Looks at one possible edge: a model's outcome, a complement, a set, a pair.
+    pub looks: u64,
+    /// Of these, the ones where the prices simply left nothing worth having.
+    pub no_edge: u64,
+    /// Episodes of edges begun, by kind.
+    pub episodes: [u64; 3],
+    /// Reports, first ones and updates.
+    pub reports: u64,
+    by_reason: [u64; Reason::ALL.len()],
+}
+
+impl Default for ScanCounts {
+    fn default() -> Self {
+        Self {
+            looks: 0,
+            no_edge: 0,
+            episodes: [0; 3],
+            reports: 0,
+            by_reason: [0; Reason::ALL.len()],
+        }
+    }
+}
+
+impl ScanCounts {
+    /// Why there was no opportunity, and how often; reasons that never occurred are left out.
+    pub fn by_reason(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        let counts = self.by_reason.iter().copied();
+        Reason::ALL
+            .iter()
+            .copied()
+            .zip(counts)
+            .filter(|(_, n)| *n > 0)
+    }
+
+    fn refuse(&mut self, reason: Reason) {
+        if let Some(count) = self.by_reason.get_mut(reason as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+/// What identifies an edge over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Edge {
+    /// An outcome against its oracle.
+    Lag(InstrumentId),
+    /// Both outcomes of a market.
+    Complement(MarketId),
+    /// One outcome (by position) of every member of the set with this first member.
+    Set(MarketId, u8),
+    /// One outcome here, the opposite one there.
+    Pair(InstrumentId, InstrumentId),
+}
+
+/// The surroundings of one scan.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    now: Timestamp,
+    seq: Seq,
+    data: &'a MarketData,
+    limits: ScanLimits,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Scanner {
+    config: ScannerConfig,
+    fair: FairValues,
+    episodes: Episodes,
+    counts: ScanCounts,
+    /// Markets to look at, reused.
+    due: Vec<MarketId>,
+    /// Legs of the edge at hand, reused.
+    legs: Vec<OpportunityLeg>,
+    /// Opportunity ids given out for the present record.
+    given: u16,
+    of_record: Seq,
+}
+
+impl Scanner {
+    /// A scanner that has seen nothing.
+    #[must_use]
+    pub fn new(config: ScannerConfig) -> Self {
+        Self {
+            config,
+            fair: FairValues::default(),
+            episodes: Episodes::default(),
+            counts: ScanCounts::default(),
+            due: Vec::new(),
+            legs: Vec::new(),
+            given: 0,
+            of_record: Seq(0),
+        }
+    }
+
+    /// Takes other settings from here on.
+    pub fn configure(&mut self, config: ScannerConfig) {
+        self.config = config;
+        // The prior volatility may be another one.
+        self.fair.forget_all();
+    }
+
+    /// What it saw so far.
+    #[must_use]
+    pub fn counts(&self) -> &ScanCounts {
+        &self.counts
+    }
+
+    /// Looks at everything that a whole message touched and appends what it finds to `out`. While the
+    /// message is not whole it does nothing.
+    pub fn scan(
+        &mut self,
+        now: Timestamp,
+        data: &MarketData,
+        touched: &Touched,
+        limits: ScanLimits,
+        out: &mut Vec<Opportunity>,
+        seq: Seq,
+    ) {
+        if !touched.whole || touched.is_empty() {
+            return;
+        }
+        let view = View {
+            now,
+            seq,
+            data,
+            limits,
+        };
+        if !touched.closed.is_empty() {
+            self.fair.keep_open(data);
+            self.episodes.expire(now);
+        }
+        self.scan_books(view, touched, out);
+        if let Some(oracle) = touched.oracle {
+            for market in data.moved_by(oracle, now) {
+                if let Some(market) = data.market(market) {
+                    self.oracle_lag(view, market, out);
+                }
+            }
+        }
+    }
+
+    fn scan_books(&mut self, view: View<'_>, touched: &Touched, out: &mut Vec<Opportunity>) {
+        let mut due = core::mem::take(&mut self.due);
+        due.clear();
+        let books = touched.quotes.iter().chain(&touched.interrupted);
+        due.extend(books.filter_map(|i| view.data.market_id_of(*i)));
+        due.sort_unstable();
+        due.dedup();
+        for market in due.iter().filter_map(|m| view.data.market(*m)) {
+            self.oracle_lag(view, market, out);
+            self.complement(view, market, out);
+            self.exclusive_set(view, market, out);
+            self.cross_platform(view, market, out);
+        }
+        self.due = due;
+    }
+
+    /// Ends a look at a possible edge: reports it, or counts why not.
+    fn conclude(
+        &mut self,
+        view: View<'_>,
+        edge: Edge,
+        found: Result<Found, Reason>,
+        out: &mut Vec<Opportunity>,
+    ) {
+        self.counts.looks = self.counts.looks.saturating_add(1);
+        let found = found.and_then(|found| match found {
+            Found::Edge(e) if e.edge > view.limits.edge_max => Err(Reason::EdgeImplausible),
+            other => Ok(other),
+        });
+        let seen = match found {
+            Ok(Found::Edge(seen)) if seen.edge >= self.config.edge_min => seen,
+            Ok(_) => {
+                self.counts.no_edge = self.counts.no_edge.saturating_add(1);
+                self.episodes.gone(edge, view.now, self.config.rearm);
+                return;
+            }
+            Err(reason) => {
+                self.counts.refuse(reason);
+                self.episodes.gone(edge, view.now, self.config.rearm);
+                return;
+            }
+        };
+        self.report(view, edge, seen, out);
+    }
+
+    fn report(&mut self, view: View<'_>, edge: Edge, seen: Seen, out: &mut Vec<Opportunity>) {
+        if self.of_record != view.seq {
+            self.of_record = view.seq;
+            self.given = 0;
+        }
+        if self.given >= MAX_PER_RECORD {
+            self.counts.refuse(Reason::EdgeImplausible);
+            return;
+        }
+        let next = OpportunityId {
+            seq: view.seq,
+            n: self.given,
+        };
+        let sight = Sight {
+            edge: seen.edge,
+            qty: seen.qty,
+            prices: self.legs.iter().map(|l| l.price.0).sum(),
+            closes_at: seen.closes_at,
+        };
+        let Some(id) = self
+            .episodes
+            .seen(edge, sight, view.now, next, &self.config)
+        else {
+            return;
+        };
+        if id == next {
+            self.given += 1;
+            let kind = seen.kind as usize;
+            if let Some(count) = self.counts.episodes.get_mut(kind) {
+                *count = count.saturating_add(1);
+            }
+        }
+        self.counts.reports = self.counts.reports.saturating_add(1);
+        out.push(Opportunity {
+            id,
+            kind: seen.kind,
+            at: view.now,
+            legs: self.legs.clone(),
+            edge: seen.edge,
+            qty: seen.qty,
+            closes_at: seen.closes_at,
+            oracle_age: seen.oracle_age,
+        });
+    }
+}
+
+/// What a look found.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    /// Prices that leave nothing.
+    Nothing,
+    /// An edge after fees; its legs are in the scanner's buffer.
+    Edge(Seen),
+}
+
+/// An edge as it was seen.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    kind: OpportunityKind,
+    edge: Usd,
+    qty: Qty,
+    closes_at: Timestamp,
+    oracle_age: Nanos,
+}
+
+/// One leg to buy at the best ask, with its fee; or why it can not be bought.
+fn leg(
+    view: View<'_>,
+    market: &MarketState,
+    instrument: InstrumentId,
+    fair: Option<Price>,
+) -> Result<OpportunityLeg, Reason> {
+    if !market.is_open() {
+        return Err(Reason::MarketClosed);
+    }
+    let book = view.data.book(instrument).ok_or(Reason::NoBook)?;
+    book.usable(true, view.now, view.limits.book_age_max)?;
+    let (price, qty) = book.best_ask().ok_or(Reason::OneSidedBook)?;
+    if qty < market.spec.min_qty {
+        return Err(Reason::BelowMinimum);
+    }
+    Ok(OpportunityLeg {
+        instrument,
+        market: market.spec.id,
+        venue: market.spec.venue,
+        price,
+        qty,
+        fair,
+        fee: market.spec.fee.per_share(price).ok_or(Reason::UnknownFee)?,
+        book_age: book.age(view.now),
+    })
+}
+
+/// What a basket that surely pays `payoff` leaves after the prices and fees of its legs, in equal
+/// shares of each.
+fn basket(legs: &[OpportunityLeg], payoff: Usd) -> Option<(Usd, Qty)> {
+    let cost = legs.iter().try_fold(Usd::ZERO, |sum, leg| {
+        sum.checked_add(Usd(leg.price.0))?.checked_add(leg.fee)
+    })?;
+    let qty = legs.iter().map(|leg| leg.qty).min()?;
+    Some((payoff.checked_sub(cost)?, qty))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

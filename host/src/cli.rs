@@ -1,0 +1,306 @@
+//! The command line: a contract that scripts rely on.
+//!
+//! Owns the words and their help, nothing else; `commands` does the work.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Paper-trades prediction-market strategies, honestly.
+#[derive(Debug, Parser)]
+#[command(name = "pm-arb", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Say more (-v) or much more (-vv). `RUST_LOG` overrides.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// How log lines are written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log: LogFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  pm-arb pilot --strategies './strategies/*.wasm'            simulated venues, until Ctrl-C
+  pm-arb pilot --strategies ./strategies --for 90s --seed 7  for 90 seconds, another world
+  pm-arb report --days 7                                     what came of it
+  pm-arb import --from polymarket-book --out run recording.jsonl.gz
+  pm-arb replay run --strategies ./strategies/oracle-sniper.wasm --json
+
+Exit codes: 0 done · 1 checked, and the answer is no · 2 wrong usage · 65 damaged data ·
+69 something needed is not reachable · 70 internal failure · 75 try again later · 78 wrong configuration";
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch markets, let strategies decide, paper-trade, keep every trade.
+    Pilot(PilotArgs),
+    /// Say what the trades of the last days came to.
+    Report(ReportArgs),
+    /// Make a run out of recorded market data.
+    Import(ImportArgs),
+    /// Step a run through the engine again and print the digest of its effects.
+    Replay(ReplayArgs),
+    /// Ask the running pilot how it is.
+    Health(HealthArgs),
+    /// Stop all trading until `resume`. Survives a restart.
+    Halt(NoteArgs),
+    /// Trade again after a halt.
+    Resume(NoteArgs),
+    /// Check what the pilot needs, and say what to do where it is missing.
+    Doctor(DoctorArgs),
+    /// Print the version.
+    Version,
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where things are kept.
+#[derive(Debug, Clone, Args)]
+pub struct Places {
+    /// Folder of runs, database, lock and control socket.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "data",
+        env = "PM_ARB_DATA_DIR"
+    )]
+    pub data_dir: PathBuf,
+    /// `sqlite://FILE` or `postgres://…`; default: pm-arb.sqlite in the data folder.
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+}
+
+/// `pm-arb pilot`
+#[derive(Debug, Args)]
+pub struct PilotArgs {
+    /// Components: files, folders, or globs (quoted or not). `FILE?key=value` hands a setting over.
+    #[arg(long, value_name = "GLOB|DIR|FILE", num_args = 1.., required = true)]
+    pub strategies: Vec<String>,
+    /// `live`, `sim`, or the folder of a run to trade again as it was recorded.
+    #[arg(long, value_name = "live|sim|PATH", default_value = "sim")]
+    pub feed: Feed,
+    /// Stop after this long by the wall clock (`90s`, `10m`, `2h`, `7d`).
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// World seconds a second, or `max` for a recording.
+    #[arg(long, value_name = "N|max")]
+    pub speed: Option<Speed>,
+    /// Which simulated world.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where things are kept.
+    #[command(flatten)]
+    pub places: Places,
+    /// Publish every message there and take commands from there.
+    #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// Settings; see docs/configuration.md.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Begin a new run even if the last one has open trades.
+    #[arg(long)]
+    pub new_run: bool,
+}
+
+/// `pm-arb report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Of the last N days.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where things are kept.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `pm-arb import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// What the files are.
+    #[arg(long, value_name = "FORMAT")]
+    pub from: crate::import::Format,
+    /// Folder of the run to make.
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+    /// Recordings, plain or gzip, or folders of them.
+    #[arg(value_name = "FILES", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// `pm-arb replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Folder of a run.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Trade with these instead of the run's own strategies.
+    #[arg(long, value_name = "GLOB|DIR|FILE", num_args = 1..)]
+    pub strategies: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Settings instead of the run's own.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `pm-arb health`
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the pilot keeps things.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `pm-arb halt`, `pm-arb resume`
+#[derive(Debug, Args)]
+pub struct NoteArgs {
+    /// For the record: who and why.
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: String,
+    /// Where the pilot keeps things.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `pm-arb doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Strategies to check.
+    #[arg(long, value_name = "GLOB|DIR|FILE", num_args = 1.., default_value = "strategies")]
+    pub strategies: Vec<String>,
+    /// Also look whether the live venues answer.
+    #[arg(long)]
+    pub live: bool,
+    /// Where things are kept.
+    #[command(flatten)]
+    pub places: Places,
+    /// A Redis to check.
+    #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// Settings to check.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where market data comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// The venues themselves.
+    Live,
+    /// The simulated venues.
+    Sim,
+    /// A recorded run.
+    Recorded(PathBuf),
+}
+
+impl FromStr for Feed {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "live" => Feed::Live,
+            "sim" => Feed::Sim,
+            path => Feed::Recorded(path.into()),
+        })
+    }
+}
+
+/// How fast a world or a recording runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// World seconds a second.
+    Times(f64),
+    /// As fast as possible (recordings only).
+    Max,
+}
+
+impl FromStr for Speed {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Speed::Max);
+        }
+        match text.parse::<f64>() {
+            Ok(n) if n.is_finite() && n > 0.0 && n <= 1_000.0 => Ok(Speed::Times(n)),
+            _ => Err("give a number above 0 and up to 1000, or `max`".into()),
+        }
+    }
+}
+
+/// `90s`, `10m`, `2h`, `7d`, `1500ms`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let wrong = || format!("{text:?} is no time; write for example 90s, 10m, 2h or 7d");
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let ms: u64 = match unit {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(ms)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_words_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_speeds() {
+        for (text, ms) in [
+            ("90s", 90_000),
+            ("10m", 600_000),
+            ("1500ms", 1_500),
+            ("7d", 604_800_000),
+            ("5", 5_000),
+        ] {
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(ms));
+        }
+        for text in ["", "s", "-1s", "1.5h", "1w", "99999999999999999999s"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+        assert_eq!("max".parse::<Speed>().unwrap(), Speed::Max);
+        for text in ["0", "-1", "NaN", "inf", "fast"] {
+            assert!(text.parse::<Speed>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The local control socket: how `pm-arb health`, `halt` and `resume` reach a running pilot.
+//!
+//! A Unix socket in the data folder, readable by its owner only; one JSON object a line in, one
+//! out. It never touches the engine: commands go through the input channel like everything else and
+//! are answered when they are in the journal.
+
+use crate::agent::{AgentContext, AgentError};
+use crate::input::{Input, InputSender};
+use crate::orchestrator::{Health, HealthBoard};
+use pm_arb_core::event::Command;
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot};
+
+/// Longest request or answer, in bytes.
+const LINE_MAX: u64 = 64 * 1024;
+/// Connections at a time; further ones wait.
+const CONNECTIONS_MAX: usize = 16;
+/// A connection that says nothing for this long is closed; an answer may take as long.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The socket's place in a data folder.
+#[must_use]
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("control.sock")
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// How are you?
+    Health,
+    /// Stop trading.
+    Halt {
+        /// Why.
+        why: String,
+    },
+    /// Trade again.
+    Resume {
+        /// Note for the record.
+        note: String,
+    },
+}
+
+/// What is answered.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Health(Health),
+    /// Journalled under this number.
+    Done(u64),
+    Error(String),
+}
+
+/// Serves the socket until stopped.
+pub async fn serve(
+    context: AgentContext,
+    path: PathBuf,
+    board: HealthBoard,
+    input: InputSender,
+) -> Result<(), AgentError> {
+    let failed = |what: &str, e: io::Error| {
+        AgentError::Failed(format!("control socket {}: {what}: {e}", path.display()))
+    };
+    // The data folder's lock is ours: a socket file here is a dead pilot's.
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("cannot remove the old one", e));
+        }
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path).map_err(|e| failed("cannot listen", e))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .map_err(|e| failed("cannot protect it", e))?;
+    let slots = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    context.ready();
+    loop {
+        let slot = slots
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|e| AgentError::Failed(e.to_string()))?;
+        tokio::select! {
+            biased;
+            () = context.stopped() => break,
+            // Nothing may ever be asked: being here is the progress.
+            () = tokio::time::sleep(Duration::from_secs(5)) => context.beat(),
+            connection = listener.accept() => {
+                context.beat();
+                let (stream, _) = connection.map_err(|e| failed("cannot accept", e))?;
+                let (board, input) = (board.clone(), input.clone());
+                tokio::spawn(async move {
+                    let _slot = slot;
+                    let _ = tokio::time::timeout(PATIENCE * 2, converse(stream, board, input)).await;
+                });
+            }
+        }
+    }
+    let _ = std::fs::remove_file(&path);
+    Ok(())
+}
+
+async fn converse(
+    mut stream: UnixStream,
+    board: HealthBoard,
+    input: InputSender,
+) -> io::Result<()> {
+    let (reader, mut writer) = stream.split();
+    let mut line = String::new();
+    BufReader::new(reader.take(LINE_MAX))
+        .read_line(&mut line)
+        .await?;
+    let answer = match serde_json::from_str::<Request>(&line) {
+        Err(e) => Answer::Error(format!("not a request: {e}")),
+        Ok(Request::Health) => Answer::Health(board.report()),
+        Ok(Request::Halt { why }) => command(&input, Command::Halt { why }).await,
+        Ok(Request::Resume { note }) => command(&input, Command::Resume { note }).await,
+    };
+    let mut text = serde_json::to_vec(&answer)?;
+    text.push(b'\n');
+    writer.write_all(&text).await
+}
+
+async fn command(input: &InputSender, command: Command) -> Answer {
+    let (done, journalled) = oneshot::channel();
+    let sent = input.send(Input::Operator { command, done }).await;
+    match tokio::time::timeout(PATIENCE, journalled).await {
+        Ok(Ok(seq)) if sent.is_ok() => Answer::Done(seq.0),
+        _ => Answer::Error("the engine did not take the command; see the pilot's log".into()),
+    }
+}
+
+/// Why the pilot could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody listens.
+    #[error(
+        "no pilot is running with data folder {0}; start one, or name its folder with --data-dir"
+    )]
+    NotRunning(PathBuf),
+    /// The connection failed.
+    #[error("cannot talk to the pilot through {path}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It answered something else.
+    #[error("the pilot answered: {0}")]
+    Refused(String),
+}
+
+/// Asks the pilot of a data folder and waits for its answer.
+pub fn ask(data_dir: &Path, request: &Request) -> Result<serde_json::Value, ControlError> {
+    let path = socket_path(data_dir);
+    let io_error = |source| ControlError::Io {
+        path: path.clone(),
+        source,
+    };
+    let mut stream = match std::os::unix::net::UnixStream::connect(&path) {
+        Ok(stream) => stream,
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Err(ControlError::NotRunning(data_dir.to_owned()));
+        }
+        Err(e) => return Err(io_error(e)),
+    };
+    stream
+        .set_read_timeout(Some(PATIENCE * 2))
+        .map_err(io_error)?;
+    let mut text = serde_json::to_vec(request).map_err(|e| io_error(e.into()))?;
+    text.push(b'\n');
+    stream.write_all(&text).map_err(io_error)?;
+    let mut line = String::new();
+    io::BufReader::new(stream.take(LINE_MAX * 16))
+        .read_line(&mut line)
+        .map_err(io_error)?;
+    let answer: serde_json::Value = serde_json::from_str(&line).map_err(|e| io_error(e.into()))?;
+    match answer.get("error").and_then(|e| e.as_str()) {
+        Some(why) => Err(ControlError::Refused(why.to_owned())),
+        None => Ok(answer),
+    }
+}

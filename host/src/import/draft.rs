@@ -1,0 +1,287 @@
+//! Markets as a recording tells of them, until they can be listed.
+//!
+//! A recording may name a market's tokens, its outcome or its end long after its first book. A draft
+//! collects what is told; what is never told is derived from the market's slug and the venue's rules
+//! of that day, or left honest: an outcome whose token the recording does not name gets an id of the
+//! form `<market>:down` that no venue message carries.
+
+use pm_arb_core::ids::{InstrumentId, MarketId, Timestamp, Venue};
+use pm_arb_core::market::{MarketSpec, Outcome, SettlementRule};
+use pm_arb_core::rulebook;
+use pm_arb_core::units::{ONE, Price, Qty};
+
+/// The grid on which these markets open. Finer ones are told by the recording, or shown by its books.
+pub(super) const OPENING_TICK: Price = Price(10_000);
+/// Orders are made of hundredths of a share.
+const LOT: Qty = Qty(10_000);
+/// Smallest order of current markets.
+const MIN_QTY: Qty = Qty(5_000_000);
+
+/// An up-or-down window, named by its slug: `btc-updown-5m-1784850900`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Window {
+    pub slug: String,
+    pub asset: String,
+    pub opens_at: Timestamp,
+    pub closes_at: Timestamp,
+}
+
+impl Window {
+    /// Finds the slug at the start of `text` (a file name may go on behind it).
+    pub fn find(text: &str) -> Option<Self> {
+        let (asset, rest) = text.split_once("-updown-")?;
+        let (span, rest) = rest.split_once('-')?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let start: u64 = rest.get(..end).filter(|d| d.len() == 10)?.parse().ok()?;
+        let secs = match span {
+            "5m" => 300,
+            "15m" => 900,
+            "4h" => 14_400,
+            _ => return None,
+        };
+        let letters = !asset.is_empty() && asset.bytes().all(|b| b.is_ascii_lowercase());
+        letters.then(|| Self {
+            slug: format!("{asset}-updown-{span}-{start}"),
+            asset: asset.to_owned(),
+            opens_at: Timestamp::from_secs(start),
+            closes_at: Timestamp::from_secs(start + secs),
+        })
+    }
+}
+
+/// An outcome as the recording states it.
+#[derive(Debug, Clone)]
+pub(super) struct Published {
+    /// When it became known; `None` when the recording does not say.
+    pub at: Option<Timestamp>,
+    pub payouts: Vec<Price>,
+    pub evidence: String,
+}
+
+impl Published {
+    /// Accepts only what a venue pays: 1 and 0, 0 and 1, or one half each.
+    pub fn new(
+        at: Option<Timestamp>,
+        payouts: [Price; 2],
+        evidence: impl Into<String>,
+    ) -> Result<Self, String> {
+        const HALF: Price = Price(ONE / 2);
+        let known = [
+            [Price::DOLLAR, Price::ZERO],
+            [Price::ZERO, Price::DOLLAR],
+            [HALF, HALF],
+        ];
+        if !known.contains(&payouts) {
+            let [a, b] = payouts;
+            return Err(format!(
+                "payouts {a} and {b} are neither 1/0, 0/1 nor 0.5/0.5"
+            ));
+        }
+        Ok(Self {
+            at,
+            payouts: payouts.to_vec(),
+            evidence: evidence.into(),
+        })
+    }
+}
+
+/// A market in the making. Its `spec` carries provisional numbers.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub spec: MarketSpec,
+    /// Whether it is known which outcome is which.
+    pub sides_known: bool,
+    /// Tokens in the order of their first message, when `spec` does not name them.
+    pub tokens_seen: Vec<String>,
+    /// First and last message.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Listed even when no message is about it.
+    pub keep: bool,
+    pub published: Option<Published>,
+}
+
+impl Draft {
+    /// A market of which only the slug is known. `oracle` is the provisional number of its
+    /// settlement source.
+    pub fn of_window(window: &Window, oracle: pm_arb_core::ids::OracleId) -> Self {
+        let (venue, family) = (Venue::Polymarket, rulebook::Family::Crypto);
+        let settlement = match rulebook::up_down_mean_on(venue, window.closes_at) {
+            Some(lookback_secs) => SettlementRule::UpDownTwap {
+                oracle,
+                lookback_secs,
+                strike: None,
+            },
+            None => SettlementRule::UpDown {
+                oracle,
+                strike: None,
+            },
+        };
+        let outcome = |name: &str| Outcome {
+            instrument: InstrumentId(0),
+            name: name.to_owned(),
+            native_id: String::new(),
+        };
+        let spec = MarketSpec {
+            id: MarketId(0),
+            venue,
+            native_id: String::new(),
+            slug: window.slug.clone(),
+            question: window.slug.clone(),
+            outcomes: vec![outcome("Up"), outcome("Down")],
+            tick: OPENING_TICK,
+            lot: LOT,
+            min_qty: MIN_QTY,
+            fee: rulebook::fee_on(venue, family, window.opens_at),
+            // The rulebook has a row for every day of this venue.
+            taker_delay: rulebook::taker_delay_on(venue, family, window.opens_at)
+                .unwrap_or_default(),
+            opens_at: window.opens_at,
+            closes_at: window.closes_at,
+            settlement,
+            exclusive_set: None,
+            pair_key: Some(window.slug.clone()),
+        };
+        Self::of_spec(spec)
+    }
+
+    /// A market of which only the venue's id is known so far. It is listed only when something tells
+    /// its window.
+    pub fn of_condition(condition: &str) -> Self {
+        let unknown = Window {
+            slug: String::new(),
+            asset: String::new(),
+            opens_at: Timestamp(0),
+            closes_at: Timestamp(0),
+        };
+        let mut draft = Self::of_window(&unknown, pm_arb_core::ids::OracleId(0));
+        condition.clone_into(&mut draft.spec.native_id);
+        draft.spec.settlement = SettlementRule::VenueOnly;
+        draft
+    }
+
+    /// Tells the window of a market that was known by its id only.
+    pub fn tell_window(&mut self, window: &Window, oracle: pm_arb_core::ids::OracleId) {
+        let told = Self::of_window(window, oracle).spec;
+        self.spec = MarketSpec {
+            native_id: std::mem::take(&mut self.spec.native_id),
+            outcomes: std::mem::take(&mut self.spec.outcomes),
+            ..told
+        };
+    }
+
+    /// Notes a token of a message; `false` when the market has two others already.
+    pub fn see_token(&mut self, token: &str) -> bool {
+        if self.tokens_seen.iter().any(|t| t == token) {
+            return true;
+        }
+        let room = self.tokens_seen.len() < self.spec.outcomes.len();
+        if room {
+            self.tokens_seen.push(token.to_owned());
+        }
+        room
+    }
+
+    /// A market that the recording specifies itself.
+    pub fn of_spec(spec: MarketSpec) -> Self {
+        Self {
+            spec,
+            sides_known: true,
+            tokens_seen: Vec::new(),
+            span: None,
+            keep: false,
+            published: None,
+        }
+    }
+
+    /// Names the outcomes' tokens.
+    pub fn name_tokens(&mut self, up: &str, down: &str) {
+        for (outcome, token) in self.spec.outcomes.iter_mut().zip([up, down]) {
+            token.clone_into(&mut outcome.native_id);
+        }
+    }
+
+    /// A message of that time is about it.
+    pub fn touch(&mut self, at: Timestamp) {
+        let (first, last) = self.span.unwrap_or((at, at));
+        self.span = Some((first.min(at), last.max(at)));
+    }
+
+    /// Whether it belongs to the recording.
+    pub fn is_listed(&self) -> bool {
+        (self.keep || self.span.is_some()) && self.spec.closes_at > Timestamp(0)
+    }
+
+    /// When it is listed: with its first message or the opening of its window, whichever is earlier.
+    pub fn listed_at(&self) -> Timestamp {
+        match self.span {
+            Some((first, _)) => first.min(self.spec.opens_at),
+            None => self.spec.opens_at,
+        }
+    }
+
+    /// When its outcome is told. Where the recording does not say, never before the close nor before
+    /// the last message about it.
+    pub fn resolved_at(&self, published: &Published) -> Timestamp {
+        let last = self.span.map_or(Timestamp(0), |(_, last)| last);
+        published
+            .at
+            .unwrap_or_else(|| self.spec.closes_at.max(last))
+            .max(self.listed_at())
+    }
+
+    /// Fills in what the recording never told.
+    pub fn complete(&mut self) {
+        let spec = &mut self.spec;
+        if spec.native_id.is_empty() {
+            spec.native_id.clone_from(&spec.slug);
+        }
+        let named = spec.outcomes.iter().all(|o| !o.native_id.is_empty());
+        if !named && !self.tokens_seen.is_empty() {
+            // Which of them is Up, the recording does not say: nothing may be decided from it.
+            self.sides_known = false;
+            for (outcome, token) in spec.outcomes.iter_mut().zip(&self.tokens_seen) {
+                outcome.native_id.clone_from(token);
+            }
+        }
+        let endings = if self.sides_known {
+            ["up", "down"]
+        } else {
+            spec.settlement = SettlementRule::VenueOnly;
+            spec.pair_key = None;
+            for (outcome, name) in spec.outcomes.iter_mut().zip(["first token", "other token"]) {
+                name.clone_into(&mut outcome.name);
+            }
+            ["first", "other"]
+        };
+        for (outcome, ending) in spec.outcomes.iter_mut().zip(endings) {
+            if outcome.native_id.is_empty() {
+                outcome.native_id = format!("{}:{ending}", spec.native_id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_found_in_slugs_and_file_names() {
+        let window = Window::find("btc-updown-15m-1790586000.jsonl.gz").unwrap();
+        assert_eq!(window.slug, "btc-updown-15m-1790586000");
+        assert_eq!(window.asset, "btc");
+        assert_eq!(window.closes_at, Timestamp::from_secs(1_790_586_900));
+        for text in [
+            "btc-updown-5m-",
+            "btc-updown-5m-17",
+            "btc-updown-7m-1790586000",
+            "-updown-5m-1790586000",
+            "B-updown-5m-1790586000",
+            "markets.jsonl",
+        ] {
+            assert_eq!(Window::find(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Where a format's reader puts what it read: messages, markets, price feeds, refused lines.
+//!
+//! Numbers in messages are provisional (outcome `n` of draft `d` is instrument `2d + n`); the real
+//! ones are given in the order of the journal, when everything is known.
+
+use super::draft::Draft;
+use super::sort::Sorter;
+use super::{Format, ImportError, REFUSED_NAMED, Refusal};
+use crate::journal::codec;
+use pm_arb_core::event::Event;
+use pm_arb_core::ids::{InstrumentId, OracleId, Timestamp};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// A payload that holds events.
+pub(super) const EVENTS: u8 = b'E';
+/// A payload that holds a raw frame of Polymarket's market channel.
+pub(super) const FRAME: u8 = b'F';
+
+/// A price feed of the recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Feed {
+    pub source: String,
+    pub symbol: String,
+    /// The feed that is used instead of this one whenever that has values.
+    pub unless: Option<OracleId>,
+    /// Values it has.
+    pub ticks: u64,
+}
+
+/// What was read so far.
+pub(super) struct Intake {
+    pub format: Format,
+    pub sorter: Sorter,
+    pub drafts: Vec<Draft>,
+    by_key: HashMap<String, usize>,
+    pub feeds: Vec<Feed>,
+    pub files: Vec<PathBuf>,
+    file: usize,
+    pub digest: Sha256,
+    pub lines: u64,
+    pub unused: u64,
+    pub refused: Vec<Refusal>,
+    pub refused_count: u64,
+    /// Sizes of which a part below a millionth was cut.
+    pub sizes_cut: u64,
+    scratch: Vec<u8>,
+}
+
+impl Intake {
+    pub fn new(format: Format, temp: &Path, files: Vec<PathBuf>) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(format.as_str());
+        Self {
+            format,
+            sorter: Sorter::new(temp),
+            drafts: Vec::new(),
+            by_key: HashMap::new(),
+            feeds: Vec::new(),
+            files,
+            file: 0,
+            digest,
+            lines: 0,
+            unused: 0,
+            refused: Vec::new(),
+            refused_count: 0,
+            sizes_cut: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The lines that follow are of that file.
+    pub fn begin_file(&mut self, index: usize, path: &Path) {
+        self.file = index;
+        let name = path.file_name().unwrap_or_default();
+        self.digest.update(name.as_encoded_bytes());
+    }
+
+    /// A line was read: the run's identity is the hash of all of them.
+    pub fn note_line(&mut self, text: &str) {
+        self.digest.update(text);
+        self.digest.update("\n");
+    }
+
+    /// The present file's name, without its folders.
+    pub fn file_name(&self) -> String {
+        self.files
+            .get(self.file)
+            .and_then(|p| p.file_name())
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// Counts a line of the present file that is not used, and keeps its name.
+    pub fn refuse(&mut self, line: u64, why: impl Into<String>) {
+        self.refuse_in(self.file, line, why);
+    }
+
+    /// The same, for a line of any file.
+    pub fn refuse_in(&mut self, file: usize, line: u64, why: impl Into<String>) {
+        self.refused_count += 1;
+        if self.refused.len() < REFUSED_NAMED {
+            self.refused.push(Refusal {
+                file: self.files.get(file).cloned().unwrap_or_default(),
+                line,
+                why: why.into(),
+            });
+        }
+    }
+
+    /// The draft with that key.
+    pub fn market(&self, key: &str) -> Option<usize> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The draft with that key, made when it is new.
+    pub fn market_or(&mut self, key: &str, make: impl FnOnce(&mut Self) -> Draft) -> usize {
+        if let Some(index) = self.market(key) {
+            return index;
+        }
+        let draft = make(self);
+        let index = self.drafts.len();
+        self.drafts.push(draft);
+        self.by_key.insert(key.to_owned(), index);
+        index
+    }
+
+    /// The draft at `index`.
+    pub fn draft(&mut self, index: usize) -> Option<&mut Draft> {
+        self.drafts.get_mut(index)
+    }
+
+    /// The provisional number of a feed.
+    pub fn oracle(&mut self, source: &str, symbol: &str) -> OracleId {
+        self.feed(source, symbol, None)
+    }
+
+    /// The provisional number of a stand-in with the same name, used when `first` has no value at all.
+    pub fn stand_in(&mut self, source: &str, symbol: &str, first: OracleId) -> OracleId {
+        self.feed(source, symbol, Some(first))
+    }
+
+    fn feed(&mut self, source: &str, symbol: &str, unless: Option<OracleId>) -> OracleId {
+        let known = self
+            .feeds
+            .iter()
+            .position(|f| f.source == source && f.symbol == symbol && f.unless == unless);
+        let index = known.unwrap_or_else(|| {
+            self.feeds.push(Feed {
+                source: source.to_owned(),
+                symbol: symbol.to_owned(),
+                unless,
+                ticks: 0,
+            });
+            self.feeds.len() - 1
+        });
+        OracleId(index as u32)
+    }
+
+    /// The provisional number of an outcome.
+    pub fn instrument(draft: usize, outcome: usize) -> InstrumentId {
+        InstrumentId((draft * 2 + outcome) as u32)
+    }
+
+    /// One atomic message.
+    pub fn message(&mut self, at: Timestamp, events: &[Event]) -> Result<(), ImportError> {
+        for event in events {
+            if let Event::OracleTick(tick) = event
+                && let Some(feed) = self.feeds.get_mut(tick.oracle.index())
+            {
+                feed.ticks += 1;
+            }
+        }
+        let scratch = &mut self.scratch;
+        let mut failed = None;
+        self.sorter.push(at, |out| {
+            out.push(EVENTS);
+            for event in events {
+                scratch.clear();
+                if let Err(e) = codec::encode(event, scratch) {
+                    failed = Some(e);
+                    return;
+                }
+                out.extend_from_slice(&(scratch.len() as u32).to_le_bytes());
+                out.extend_from_slice(scratch);
+            }
+        })?;
+        match failed {
+            Some(e) => Err(crate::journal::JournalError::Encode(e).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// One frame of the market channel, decoded when everything is in order.
+    pub fn frame(&mut self, at: Timestamp, line: u64, text: &str) -> Result<(), ImportError> {
+        let file = self.file as u64;
+        self.sorter.push(at, |out| {
+            out.push(FRAME);
+            out.extend_from_slice(&file.to_le_bytes());
+            out.extend_from_slice(&line.to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! Where the effects of a run go once they are durable: database, bus, log, health.
+//!
+//! Owns no truth: everything here can be rebuilt from the journal. When the database's queue is full
+//! the engine waits for it (trades are never dropped); the bus is never waited for.
+
+use crate::bus::{BusHandle, BusMessage};
+use crate::orchestrator::{AgentState, HealthBoard};
+use crate::plugin::Loader;
+use crate::plugin::loader::Status;
+use crate::status_line;
+use crate::store::{RelayError, RelayHandle, StoreOp};
+use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus, TradeUpdate};
+use pm_arb_core::engine::{Engine, EngineStatus};
+use pm_arb_core::event::Event;
+use pm_arb_core::ids::{InstrumentId, OracleId, Seq};
+use pm_arb_core::report::Summary;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Health and the status line are brought up to date this often.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
+/// Stages of the engine's thread, by the names that health reports use.
+pub const STAGES: [&str; 4] = [
+    "opportunity-scanner",
+    "risk-guardian",
+    "paper-executor",
+    "capital-allocator",
+];
+
+/// Why effects could not be handed on.
+#[derive(Debug, thiserror::Error)]
+pub enum OutletError {
+    /// Trades can not be stored any more.
+    #[error("trades can not be stored; stopped rather than trade unrecorded")]
+    Store(#[from] RelayError),
+}
+
+/// Where effects go.
+pub struct Outlets {
+    relay: RelayHandle,
+    bus: Option<BusHandle>,
+    board: HealthBoard,
+    shown: Option<Instant>,
+    /// Touched since the last release, for price messages.
+    quotes: BTreeSet<InstrumentId>,
+    oracles: BTreeSet<OracleId>,
+}
+
+impl Outlets {
+    /// Into that relay, that bus (when there is one), that board.
+    #[must_use]
+    pub fn new(relay: RelayHandle, bus: Option<BusHandle>, board: HealthBoard) -> Self {
+        for stage in STAGES {
+            board.register(stage);
+        }
+        Self {
+            relay,
+            bus,
+            board,
+            shown: None,
+            quotes: BTreeSet::new(),
+            oracles: BTreeSet::new(),
+        }
+    }
+
+    /// Notes whose prices an input may have moved.
+    pub fn observe(&mut self, event: &Event) {
+        if self.bus.is_none() {
+            return;
+        }
+        match event {
+            Event::Level(change) => _ = self.quotes.insert(change.instrument),
+            Event::Snapshot(book) => _ = self.quotes.insert(book.instrument),
+            Event::OracleTick(tick) => _ = self.oracles.insert(tick.oracle),
+            _ => {}
+        }
+    }
+
+    /// Hands on what is durable now, in order.
+    pub fn release(
+        &mut self,
+        effects: impl Iterator<Item = (Seq, Effect)>,
+    ) -> Result<(), OutletError> {
+        let mut batch: (Seq, Vec<StoreOp>) = (Seq(0), Vec::new());
+        for (seq, effect) in effects {
+            if seq != batch.0 && !batch.1.is_empty() {
+                self.relay
+                    .blocking_send(batch.0, std::mem::take(&mut batch.1))?;
+            }
+            batch.0 = seq;
+            match effect {
+                Effect::RecordTrade(trade) => {
+                    log_trade(&trade);
+                    batch.1.push(StoreOp::Insert(trade));
+                }
+                Effect::UpdateTrade(update) => {
+                    log_update(&update);
+                    batch.1.push(StoreOp::Update {
+                        cause: seq,
+                        update: Box::new(update),
+                    });
+                }
+                Effect::Publish(message) => {
+                    log_message(&message);
+                    if let Some(bus) = &self.bus {
+                        bus.publish(BusMessage::Effect(message));
+                    }
+                }
+                Effect::WakeAt(_) | Effect::StrategyFailed { .. } | Effect::Abort(_) => {}
+            }
+        }
+        if !batch.1.is_empty() {
+            self.relay.blocking_send(batch.0, batch.1)?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the engine's loop is done: shows progress, publishes prices.
+    pub fn turn(&mut self, engine: &Engine, loader: &Loader) {
+        self.publish_prices(engine);
+        if self.shown.is_some_and(|at| at.elapsed() < SHOW_EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        for stage in STAGES {
+            self.board.beat(stage);
+        }
+        let status = engine.status();
+        self.board.set_halted(engine.is_halted());
+        self.show_strategies(loader);
+        self.board.detail(
+            "opportunity-scanner",
+            format!("{} opportunities", status.counts.opportunities),
+        );
+        self.board
+            .detail("risk-guardian", format!("{} denied", status.counts.denied));
+        self.board.detail(
+            "paper-executor",
+            format!(
+                "{} filled, {} open",
+                status.counts.fills, status.open_trades
+            ),
+        );
+        self.board
+            .detail("capital-allocator", format!("equity {} USD", status.equity));
+        if status_line::is_live() {
+            status_line::show(&line(&status, &engine.summary(), self.relay.backlog()));
+        }
+    }
+
+    fn show_strategies(&self, loader: &Loader) {
+        for slot in loader.slots() {
+            let name = format!("strategy-{}", slot.manifest.name);
+            self.board.register(&name);
+            let state = match &slot.status {
+                Status::Running => {
+                    // It is called by the loop that is turning now.
+                    self.board.beat(&name);
+                    "running"
+                }
+                Status::Restarting { .. } => {
+                    self.board.set_state(&name, AgentState::Backoff);
+                    "restarting"
+                }
+                Status::Condemned(_) | Status::Quarantined => {
+                    self.board.set_state(&name, AgentState::Failed);
+                    "quarantined until its file changes"
+                }
+                Status::Unloaded => {
+                    self.board.set_state(&name, AgentState::Stopped);
+                    "unloaded"
+                }
+            };
+            let digest: String = slot
+                .digest
+                .iter()
+                .take(4)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            let (version, generation) = (&slot.manifest.version, slot.generation);
+            self.board.detail(
+                &name,
+                format!("{version}, generation {generation}, {digest}…, {state}"),
+            );
+        }
+    }
+
+    fn publish_prices(&mut self, engine: &Engine) {
+        let Some(bus) = &self.bus else { return };
+        let data = engine.market_data();
+        for instrument in std::mem::take(&mut self.quotes) {
+            if let Some(message) = BusMessage::quote(data, instrument) {
+                bus.publish(message);
+            }
+        }
+        for oracle in std::mem::take(&mut self.oracles) {
+            if let Some(message) = BusMessage::oracle(data, oracle) {
+                bus.publish(message);
+            }
+        }
+    }
+}
+
+fn line(status: &EngineStatus, summary: &Summary, backlog: usize) -> String {
+    let state = status
+        .halted
+        .as_ref()
+        .map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
+    let waiting = if backlog > 0 {
+        format!(" · {backlog} rows wait for the database")
+    } else {
+        String::new()
+    };
+    format!(
+        "{state} · equity {} · P&L {} · {} trades, {} open · {} denied · {} opportunities{waiting}",
+        status.equity,
+        signed(summary.realized_pnl),
+        summary.total_trades,
+        summary.open_trades,
+        status.counts.denied,
+        status.counts.opportunities,
+    )
+}
+
+fn signed(usd: pm_arb_core::units::Usd) -> String {
+    if usd.0 >= 0 {
+        format!("+{usd}")
+    } else {
+        usd.to_string()
+    }
+}
+
+fn log_trade(trade: &TradeRecord) {
+    let side = if trade.buy { "bought" } else { "sold" };
+    match &trade.rejection {
+        None => tracing::info!(
+            strategy = %trade.strategy_name, market = %trade.market_slug, edge = %trade.expected_edge, fee = %trade.fees,
+            "{side} {} {} at {}", trade.qty, trade.outcome, trade.price,
+        ),
+        Some(why) => tracing::debug!(
+            strategy = %trade.strategy_name, market = %trade.market_slug, limit = %why.limit, observed = %why.observed,
+            "refused: {}", why.reason,
+        ),
+    }
+}
+
+fn log_update(update: &TradeUpdate) {
+    match update.status {
+        TradeStatus::Resolved => {
+            tracing::info!(trade = %update.id, "settled at {}: {} USD", update.exit_price, signed(update.realized_pnl))
+        }
+        TradeStatus::Closed => {
+            tracing::info!(trade = %update.id, "closed at {}: {} USD", update.exit_price, signed(update.realized_pnl))
+        }
+        TradeStatus::Open | TradeStatus::Rejected => {}
+    }
+}
+
+fn log_message(message: &Message) {
+    if let Message::Alert(alert) = message {
+        match alert.level {
+            AlertLevel::Info => tracing::info!(code = %alert.code, "{}", alert.text),
+            AlertLevel::Warning => tracing::warn!(code = %alert.code, "{}", alert.text),
+            AlertLevel::Critical => tracing::error!(code = %alert.code, "{}", alert.text),
+        }
+    }
+}

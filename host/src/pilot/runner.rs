@@ -1,0 +1,172 @@
+//! The engine's thread: takes inputs in order, records them, releases effects when they are durable.
+//!
+//! An input without effects costs no disk flush. Nothing here waits for a database or a bus longer
+//! than their bounded queues say; what happens at those bounds is `outlets`' answer.
+
+use super::outlets::{OutletError, Outlets};
+use super::session::{LoaderView, Session, SessionError};
+use crate::clock::Clock;
+use crate::input::{Input, InputReceiver};
+use crate::plugin::{Loader, LoaderError};
+use pm_arb_core::event::Event;
+use pm_arb_core::ids::Timestamp;
+use std::time::{Duration, Instant};
+
+/// Messages handled between two looks at the disk and the clock.
+const BATCH: usize = 64;
+/// Without effects, the journal is flushed this often.
+const COMMIT_IDLE: Duration = Duration::from_secs(1);
+/// The loop turns at least this often.
+const TURN: Duration = Duration::from_millis(500);
+
+/// Why the engine's thread ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The run can not go on.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The strategies' loader can not go on.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// What was concluded can not be stored.
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
+}
+
+/// How time is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    /// By the run's clock; what the engine waits for happens by itself.
+    Clock,
+    /// By the recording that is fed in; nothing happens between its records.
+    Recording,
+}
+
+/// The engine's thread.
+pub struct Runner {
+    /// The run.
+    pub session: Session,
+    /// Its strategies.
+    pub loader: Loader,
+    /// Where effects go.
+    pub outlets: Outlets,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Whether it is asked.
+    pub time: TimeSource,
+}
+
+impl Runner {
+    /// Runs until told to stop or every sender is gone, and gives the run back. Blocks; call it on a
+    /// thread of its own, outside of any asynchronous context.
+    pub fn run(
+        mut self,
+        mut input: InputReceiver,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Session, RunnerError> {
+        let mut flushed = Instant::now();
+        let mut going = true;
+        while going {
+            let patience = self.patience();
+            // Strategies are called below, outside of this block: a component must not be called
+            // from within an asynchronous context.
+            match runtime.block_on(async { tokio::time::timeout(patience, input.recv()).await }) {
+                Err(_) => {}
+                Ok(None) => going = false,
+                Ok(Some(first)) => {
+                    going = self.handle(first)?;
+                    let mut handled = 1;
+                    while going && handled < BATCH {
+                        let Ok(next) = input.try_recv() else { break };
+                        going = self.handle(next)?;
+                        handled += 1;
+                    }
+                }
+            }
+            self.tend()?;
+            if self.session.has_waiting() || !going || flushed.elapsed() >= COMMIT_IDLE {
+                self.release()?;
+                flushed = Instant::now();
+            }
+            self.outlets.turn(&self.session.engine, &self.loader);
+        }
+        Ok(self.session)
+    }
+
+    fn patience(&self) -> Duration {
+        match (self.time, self.session.wake_at()) {
+            (TimeSource::Clock, Some(at)) => self.clock.until(at).min(TURN),
+            _ => TURN,
+        }
+    }
+
+    /// Handles one message; false when it was the last.
+    fn handle(&mut self, message: Input) -> Result<bool, RunnerError> {
+        match message {
+            Input::Feed { received, events } => {
+                let at = self.now(received);
+                for event in events {
+                    self.outlets.observe(&event);
+                    self.session.record(at, event)?;
+                }
+            }
+            Input::Command(command) => {
+                let at = self.now(self.session.last_at());
+                self.session.record(at, Event::Command(command))?;
+            }
+            Input::Operator { command, done } => {
+                let at = self.now(self.session.last_at());
+                let seq = self.session.record(at, Event::Command(command))?;
+                self.release()?;
+                // Whoever asked may have gone; the command stands.
+                let _ = done.send(seq);
+            }
+            Input::Strategies(message) => {
+                let at = self.now(self.session.last_at());
+                self.loader.handle(
+                    message,
+                    &mut LoaderView {
+                        session: &mut self.session,
+                        at,
+                    },
+                )?;
+            }
+            Input::Stop => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What is due without an input: timers, failed strategies.
+    fn tend(&mut self) -> Result<(), RunnerError> {
+        let at = self.now(self.session.last_at());
+        for (strategy, fault) in self.session.take_failed() {
+            self.loader.failed(strategy, &fault, self.session.last_at());
+        }
+        if self.loader.next_due().is_some_and(|due| due <= at) {
+            self.loader.tick(
+                at,
+                &mut LoaderView {
+                    session: &mut self.session,
+                    at,
+                },
+            )?;
+        }
+        if self.time == TimeSource::Clock && self.session.wake_at().is_some_and(|wake| wake <= at) {
+            self.session.record(at, Event::Tick)?;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<(), RunnerError> {
+        let effects = self.session.commit()?;
+        self.outlets.release(effects)?;
+        Ok(())
+    }
+
+    fn now(&self, received: Timestamp) -> Timestamp {
+        match self.time {
+            TimeSource::Clock => self.clock.now(),
+            TimeSource::Recording => received,
+        }
+    }
+}

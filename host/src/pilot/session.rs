@@ -1,0 +1,177 @@
+//! One run in progress: the engine, its journal, and the effects that wait for the disk.
+//!
+//! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order.
+
+use crate::digest::EffectDigest;
+use crate::journal::{JournalError, JournalWriter, archive};
+use crate::plugin::LoaderPort;
+use crate::plugin::loader::PortError;
+use crate::replay::Replayed;
+use pm_arb_core::effect::Effect;
+use pm_arb_core::engine::Engine;
+use pm_arb_core::event::{Event, Record};
+use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
+use pm_arb_core::strategy::{Strategy, StrategyFault};
+use std::path::PathBuf;
+
+/// Why a run can not go on. Any of these ends the pilot: better stopped than wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The journal can not be written.
+    #[error(
+        "the journal can not be written; trading stopped before anything unrecorded was concluded"
+    )]
+    Journal(#[from] JournalError),
+    /// The books of account do not balance, or worse.
+    #[error(
+        "an invariant broke at record {seq}: {what}; trading stopped. Keep the run's folder and report it"
+    )]
+    Invariant {
+        /// The record.
+        seq: Seq,
+        /// What.
+        what: String,
+    },
+    /// An effect can not be encoded.
+    #[error("an effect can not be encoded for the digest")]
+    Digest(#[from] postcard::Error),
+}
+
+/// A run in progress.
+pub struct Session {
+    /// Its state.
+    pub engine: Engine,
+    dir: PathBuf,
+    journal: JournalWriter,
+    digest: EffectDigest,
+    last_at: Timestamp,
+    last_seq: Seq,
+    wake_at: Option<Timestamp>,
+    waiting: Vec<(Seq, Effect)>,
+    failed: Vec<(StrategyId, StrategyFault)>,
+    effects: Vec<Effect>,
+    unflushed: bool,
+}
+
+impl Session {
+    /// Continues in `dir` where a replay of its journal ended.
+    #[must_use]
+    pub fn new(dir: PathBuf, journal: JournalWriter, replayed: Replayed) -> Self {
+        Self {
+            engine: replayed.engine,
+            dir,
+            journal,
+            digest: replayed.digest,
+            last_at: replayed.last_at,
+            last_seq: replayed.last_seq,
+            wake_at: replayed.wake_at,
+            waiting: Vec::new(),
+            failed: Vec::new(),
+            effects: Vec::new(),
+            unflushed: false,
+        }
+    }
+
+    /// Stamps the event (time never goes back), appends it and steps the engine with it.
+    pub fn record(&mut self, at: Timestamp, event: Event) -> Result<Seq, SessionError> {
+        let at = at.max(self.last_at);
+        let seq = self.journal.append(at, &event)?;
+        self.unflushed = true;
+        self.last_at = at;
+        self.last_seq = seq;
+        if self.wake_at.is_some_and(|wake| wake <= at) {
+            self.wake_at = None;
+        }
+        self.effects.clear();
+        self.engine
+            .step(&Record { seq, at, event }, &mut self.effects);
+        self.digest.update(seq, &self.effects)?;
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::WakeAt(wake) => {
+                    self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake)))
+                }
+                Effect::StrategyFailed { strategy, fault } => self.failed.push((strategy, fault)),
+                Effect::Abort(what) => return Err(SessionError::Invariant { seq, what }),
+                other => self.waiting.push((seq, other)),
+            }
+        }
+        Ok(seq)
+    }
+
+    /// Makes everything recorded durable and hands out the effects that waited for it.
+    pub fn commit(&mut self) -> Result<std::vec::Drain<'_, (Seq, Effect)>, SessionError> {
+        if self.unflushed {
+            self.journal.commit()?;
+            self.unflushed = false;
+        }
+        Ok(self.waiting.drain(..))
+    }
+
+    /// Whether effects wait for the disk.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Strategies that failed since this was asked last.
+    pub fn take_failed(&mut self) -> Vec<(StrategyId, StrategyFault)> {
+        std::mem::take(&mut self.failed)
+    }
+
+    /// When the engine wants to be woken.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.wake_at
+    }
+
+    /// The last record's stamp.
+    #[must_use]
+    pub fn last_at(&self) -> Timestamp {
+        self.last_at
+    }
+
+    /// The last record.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        self.last_seq
+    }
+
+    /// Digest of all effects so far.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        self.digest.hex()
+    }
+}
+
+/// The session as the strategies' loader sees it, at one moment.
+pub struct LoaderView<'a> {
+    /// The run.
+    pub session: &'a mut Session,
+    /// Stamp of what the loader records.
+    pub at: Timestamp,
+}
+
+impl LoaderPort for LoaderView<'_> {
+    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
+        self.session.engine.strategy_mut(id)
+    }
+
+    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
+        self.session.engine.install(id, new)
+    }
+
+    fn archive(&mut self, _: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {
+        archive::save_strategy(&self.session.dir, bytes)?;
+        Ok(())
+    }
+
+    fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
+        Ok(archive::load_strategy(&self.session.dir, digest)?)
+    }
+
+    fn record(&mut self, event: Event) -> Result<(), PortError> {
+        self.session.record(self.at, event)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! The WebAssembly engine of the process: from a file's bytes to a component that may run.
+//!
+//! Owns the engine's settings (deterministic, bounded, no async) and the checks before anything of a
+//! component runs. It never trusts compiled code from outside: bytes are always compiled here.
+
+use super::error::PluginError;
+use super::imports::{self, Guest, HOST_INTERFACE};
+use super::instance::{ComponentStrategy, Instance};
+use super::limits::Limits;
+use super::wasi;
+use pm_arb_core::strategy::Manifest;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Config, Engine};
+
+/// The package of the contract, and the functions its world exports.
+const PACKAGE: &str = "pm-arb:strategy/";
+const TYPES_INTERFACE: &str = "pm-arb:strategy/types@0.1.0";
+const EXPORTS: [&str; 6] = [
+    "describe", "init", "on-quote", "on-event", "snapshot", "restore",
+];
+/// How WebAssembly begins, and the two kinds of it.
+const MAGIC: &[u8] = b"\0asm";
+const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
+
+/// Compiles and instantiates strategies. One per process; cheap to clone.
+#[derive(Clone)]
+pub struct PluginHost {
+    engine: Engine,
+    bare: Arc<Linker<Guest>>,
+    with_wasi: Arc<Linker<Guest>>,
+    limits: Limits,
+}
+
+/// A component that passed every check. Cheap to clone; instances are made from it.
+#[derive(Clone)]
+pub struct Compiled {
+    /// SHA-256 of its bytes.
+    pub digest: [u8; 32],
+    /// What it says of itself.
+    pub manifest: Manifest,
+    pre: InstancePre<Guest>,
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled")
+            .field("manifest", &self.manifest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// SHA-256, by which components are known.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+impl PluginHost {
+    /// Sets up the engine.
+    pub fn new(limits: Limits) -> Result<Self, PluginError> {
+        let engine = Engine::new(&config()).map_err(PluginError::Engine)?;
+        let mut bare = Linker::new(&engine);
+        imports::add_to_linker(&mut bare).map_err(PluginError::Engine)?;
+        let mut with_wasi = Linker::new(&engine);
+        imports::add_to_linker(&mut with_wasi)
+            .and_then(|()| wasi::add_to_linker(&mut with_wasi))
+            .map_err(PluginError::Engine)?;
+        Ok(Self {
+            engine,
+            bare: Arc::new(bare),
+            with_wasi: Arc::new(with_wasi),
+            limits,
+        })
+    }
+
+    /// The limits its strategies run under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Checks and compiles a component, and asks an instance that is then thrown away who it is.
+    /// Takes milliseconds: not for the engine's thread.
+    pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, PluginError> {
+        check_form(bytes, self.limits.file_bytes)?;
+        let component = Component::new(&self.engine, bytes).map_err(|error| {
+            if format!("{error:?}").contains("unexpected end") {
+                PluginError::Truncated(error)
+            } else {
+                PluginError::Invalid(error)
+            }
+        })?;
+        let uses_wasi = self.check_world(&component)?;
+        let linker = if uses_wasi {
+            &self.with_wasi
+        } else {
+            &self.bare
+        };
+        let pre = linker
+            .instantiate_pre(&component)
+            .map_err(|source| PluginError::WrongType {
+                name: HOST_INTERFACE.to_owned(),
+                source,
+            })?;
+        let manifest = Instance::new(&pre, "?", &self.limits)?.describe()?;
+        Ok(Compiled {
+            digest: digest(bytes),
+            manifest,
+            pre,
+        })
+    }
+
+    /// A new instance, initialised with its settings.
+    pub fn instantiate(
+        &self,
+        compiled: &Compiled,
+        params: &[(String, String)],
+    ) -> Result<ComponentStrategy, PluginError> {
+        let mut instance = Instance::new(&compiled.pre, &compiled.manifest.name, &self.limits)?;
+        instance.init(params)?;
+        ComponentStrategy::new(instance)
+    }
+
+    /// Whether it is a strategy of our version; returns whether it needs a WASI.
+    fn check_world(&self, component: &Component) -> Result<bool, PluginError> {
+        let ty = component.component_type();
+        let mut uses_wasi = false;
+        let mut unknown = Vec::new();
+        for (name, _) in ty.imports(&self.engine) {
+            if name == HOST_INTERFACE || name == TYPES_INTERFACE {
+                continue;
+            } else if name.starts_with(PACKAGE) {
+                return Err(PluginError::WrongVersion {
+                    found: name.to_owned(),
+                });
+            } else if is_wasi(name) {
+                uses_wasi = true;
+            } else {
+                unknown.push(name.to_owned());
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(PluginError::UnknownImport { names: unknown });
+        }
+        let exports: Vec<&str> = ty
+            .exports(&self.engine)
+            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+            .map(|(name, _)| name)
+            .collect();
+        let names: Vec<String> = EXPORTS
+            .iter()
+            .filter(|name| !exports.contains(name))
+            .map(|name| (*name).to_owned())
+            .collect();
+        if names.is_empty() {
+            Ok(uses_wasi)
+        } else {
+            Err(PluginError::MissingExport { names })
+        }
+    }
+}
+
+fn is_wasi(name: &str) -> bool {
+    wasi::PACKAGES
+        .iter()
+        .any(|package| name.starts_with(package))
+        && name.contains("@0.2.")
+}
+
+fn check_form(bytes: &[u8], max: usize) -> Result<(), PluginError> {
+    if bytes.len() > max {
+        return Err(PluginError::TooLarge {
+            bytes: bytes.len() as u64,
+            max,
+        });
+    }
+    let Some(kind) = bytes.strip_prefix(MAGIC) else {
+        return Err(PluginError::NotWasm {
+            begins: bytes.iter().take(4).copied().collect(),
+        });
+    };
+    if kind.starts_with(CORE_MODULE) {
+        return Err(PluginError::CoreModule);
+    }
+    Ok(())
+}
+
+/// Deterministic, synchronous, metered; every proposal that strategies do not need is off.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .concurrency_support(false)
+        .wasm_component_model(true)
+        .consume_fuel(true)
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .shared_memory(false)
+        .max_wasm_stack(512 << 10);
+    config
+}

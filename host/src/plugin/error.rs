@@ -1,0 +1,121 @@
+//! Why a file is not a strategy that can run: one variant per cause, each with the next step.
+
+use super::limits::NAME_BYTES;
+use pm_arb_core::strategy::StrategyFault;
+
+/// A component that was refused. Nothing of it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The host's own engine could not be set up.
+    #[error("the WebAssembly engine does not start on this machine")]
+    Engine(#[source] wasmtime::Error),
+    /// The file is larger than a strategy may be.
+    #[error(
+        "it is {bytes} bytes; a strategy may have {max}. Build with `--release` and `strip = true`"
+    )]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        max: usize,
+    },
+    /// It does not begin as WebAssembly does.
+    #[error(
+        "it is not WebAssembly (it begins with {begins:02x?}). Build the strategy with `make build`"
+    )]
+    NotWasm {
+        /// Its first bytes.
+        begins: Vec<u8>,
+    },
+    /// It is a core module.
+    #[error(
+        "it is a core module, not a component. Turn it into one with `cargo component build --release` \
+         or `make build`"
+    )]
+    CoreModule,
+    /// It ends in the middle.
+    #[error("it is cut off: the file ends in the middle. Copy it again")]
+    Truncated(#[source] wasmtime::Error),
+    /// It is damaged, or uses a feature that is off (threads, 64-bit memory, relaxed SIMD, async).
+    #[error("it is damaged or uses a WebAssembly feature that strategies do not have")]
+    Invalid(#[source] wasmtime::Error),
+    /// It was built for another version of the world.
+    #[error(
+        "it speaks {found}; this host speaks pm-arb:strategy@0.1.0. Rebuild it against this host's \
+         wit/strategy.wit"
+    )]
+    WrongVersion {
+        /// The interface it names.
+        found: String,
+    },
+    /// It imports what the host does not give.
+    #[error(
+        "it imports {}, which no strategy gets: only pm-arb:strategy/host@0.1.0 and a WASI 0.2 \
+         without files, network and real time. Remove the dependency that needs it", names.join(", ")
+    )]
+    UnknownImport {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// It does not export the world.
+    #[error(
+        "it lacks {}, which the world `strategy` of pm-arb:strategy@0.1.0 exports. Is it a strategy? \
+         Implement the SDK's trait and name it in `export!`", names.join(", ")
+    )]
+    MissingExport {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A function has other types than the world says.
+    #[error(
+        "`{name}` has other types than in pm-arb:strategy@0.1.0. Rebuild it against this host's \
+         wit/strategy.wit"
+    )]
+    WrongType {
+        /// Which.
+        name: String,
+        /// What differs.
+        #[source]
+        source: wasmtime::Error,
+    },
+    /// It failed while being set up.
+    #[error("it failed in `{call}`: {fault}")]
+    Failed {
+        /// In which call.
+        call: &'static str,
+        /// How.
+        fault: StrategyFault,
+    },
+    /// What it says of itself can not be used.
+    #[error(
+        "its {what} {value:?} can not be used: 1 to {NAME_BYTES} characters; a name has lower case \
+         letters, digits and hyphens only"
+    )]
+    BadManifest {
+        /// Name or version.
+        what: &'static str,
+        /// What it says.
+        value: String,
+    },
+    /// It did not accept its settings.
+    #[error("it does not accept its settings: {0}")]
+    InitRefused(String),
+    /// It did not accept its predecessor's state.
+    #[error("it does not take over the state of the running version: {0}")]
+    RestoreRefused(String),
+}
+
+impl PluginError {
+    /// The whole story in one line: what happened and its causes.
+    #[must_use]
+    pub fn story(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        super::imports::printable(&text)
+    }
+}

@@ -1,0 +1,283 @@
+//! One running instance of a component, and the strategy it is to the engine.
+//!
+//! One store per instance, made in one place with every limit set. Any error of a call ends the
+//! instance: it is never called again, and what it submitted in that call is void.
+
+use super::error::PluginError;
+use super::imports::{Guest, printable};
+use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits, NAME_BYTES};
+use super::wire::{self, WireEvent, WireQuote};
+use pm_arb_core::ids::Timestamp;
+use pm_arb_core::strategy::{Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault};
+use std::sync::atomic::Ordering;
+use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
+use wasmtime::{Error, Store, Trap};
+
+/// An instance and its store.
+pub(super) struct Instance {
+    store: Store<Guest>,
+    instance: wasmtime::component::Instance,
+    limits: Limits,
+}
+
+impl Instance {
+    pub(super) fn new(
+        pre: &InstancePre<Guest>,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Self, PluginError> {
+        let mut store = new_store(pre, name, limits);
+        match pre.instantiate(&mut store) {
+            Ok(instance) => Ok(Self {
+                store,
+                instance,
+                limits: *limits,
+            }),
+            Err(error) => Err(PluginError::Failed {
+                call: "instantiate",
+                fault: fault(store.data(), &error),
+            }),
+        }
+    }
+
+    fn export<P, R>(&mut self, name: &'static str) -> Result<TypedFunc<P, R>, PluginError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        self.instance
+            .get_typed_func(&mut self.store, name)
+            .map_err(|source| PluginError::WrongType {
+                name: name.to_owned(),
+                source,
+            })
+    }
+
+    /// A rare call, with the fuel of one.
+    fn call<P, R>(&mut self, name: &'static str, params: P) -> Result<R, PluginError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let function = self.export(name)?;
+        setup_call(&mut self.store, &function, params, &self.limits)
+            .map_err(|fault| PluginError::Failed { call: name, fault })
+    }
+
+    pub(super) fn describe(&mut self) -> Result<Manifest, PluginError> {
+        let (wire,): (wire::Manifest,) = self.call("describe", ())?;
+        let fits = |text: &str| !text.is_empty() && text.len() <= NAME_BYTES;
+        let name_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !fits(&wire.name) || !wire.name.chars().all(name_char) {
+            return Err(bad_manifest("name", &wire.name));
+        }
+        if !fits(&wire.version) || wire.version.chars().any(char::is_control) {
+            return Err(bad_manifest("version", &wire.version));
+        }
+        Ok(Manifest {
+            name: wire.name,
+            version: wire.version,
+            topics: wire.topics.into(),
+        })
+    }
+
+    pub(super) fn init(&mut self, params: &[(String, String)]) -> Result<(), PluginError> {
+        let (answer,): (Result<(), String>,) = self.call("init", (params,))?;
+        answer.map_err(|why| PluginError::InitRefused(printable(&why)))
+    }
+}
+
+fn bad_manifest(what: &'static str, value: &str) -> PluginError {
+    PluginError::BadManifest {
+        what,
+        value: printable(value),
+    }
+}
+
+/// The only place where a store is made: every limit, for every generation.
+fn new_store(pre: &InstancePre<Guest>, name: &str, limits: &Limits) -> Store<Guest> {
+    let mut store = Store::new(pre.engine(), Guest::new(name, limits));
+    store.limiter(|guest| &mut guest.meter);
+    store.set_hostcall_fuel(limits.snapshot_bytes + CROSSING_BYTES_MAX);
+    store.set_max_component_handles(HANDLES_MAX);
+    // Fuel metering is on, so this does not fail; a store without fuel would trap at once.
+    let _ = store.set_fuel(limits.setup_fuel);
+    store
+}
+
+fn setup_call<P, R>(
+    store: &mut Store<Guest>,
+    function: &TypedFunc<P, R>,
+    params: P,
+    limits: &Limits,
+) -> Result<R, StrategyFault>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    store.data_mut().begin(false);
+    store
+        .set_fuel(limits.setup_fuel)
+        .and_then(|()| function.call(&mut *store, params))
+        .map_err(|error| fault(store.data(), &error))
+}
+
+/// What an error of a call says about the strategy.
+fn fault(guest: &Guest, error: &Error) -> StrategyFault {
+    let said = guest.log.last_error.as_deref();
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => StrategyFault::OutOfFuel,
+        _ if guest.meter.refused => StrategyFault::OutOfMemory,
+        Some(trap) => StrategyFault::Trap(match said {
+            Some(said) => printable(&format!("{said} ({trap})")),
+            None => printable(&trap.to_string()),
+        }),
+        None => StrategyFault::Protocol(printable(&error.root_cause().to_string())),
+    }
+}
+
+/// A component as the engine sees it.
+pub struct ComponentStrategy {
+    store: Store<Guest>,
+    limits: Limits,
+    dead: bool,
+    on_quote: TypedFunc<(u64, WireQuote), ()>,
+    on_event: TypedFunc<(u64, WireEvent), ()>,
+    snapshot: TypedFunc<(), (Vec<u8>,)>,
+    restore: TypedFunc<(Vec<u8>,), (Result<(), String>,)>,
+}
+
+impl std::fmt::Debug for ComponentStrategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ComponentStrategy")
+            .field("name", &self.store.data().name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ComponentStrategy {
+    pub(super) fn new(mut instance: Instance) -> Result<Self, PluginError> {
+        Ok(Self {
+            on_quote: instance.export("on-quote")?,
+            on_event: instance.export("on-event")?,
+            snapshot: instance.export("snapshot")?,
+            restore: instance.export("restore")?,
+            store: instance.store,
+            limits: instance.limits,
+            dead: false,
+        })
+    }
+
+    /// Takes over the state of a predecessor.
+    pub fn restore(&mut self, state: &[u8]) -> Result<(), PluginError> {
+        let failed = |fault| PluginError::Failed {
+            call: "restore",
+            fault,
+        };
+        self.alive().map_err(failed)?;
+        let answer = setup_call(
+            &mut self.store,
+            &self.restore,
+            (state.to_vec(),),
+            &self.limits,
+        );
+        match self.note(answer).map_err(failed)? {
+            (Ok(()),) => Ok(()),
+            (Err(why),) => Err(PluginError::RestoreRefused(printable(&why))),
+        }
+    }
+
+    fn alive(&self) -> Result<(), StrategyFault> {
+        if self.dead {
+            return Err(StrategyFault::Protocol(
+                "called after it had failed".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn note<T>(&mut self, answer: Result<T, StrategyFault>) -> Result<T, StrategyFault> {
+        self.dead |= answer.is_err();
+        answer
+    }
+
+    /// Before an event is told: a fresh budget. Everything here is a store to memory.
+    fn begin(&mut self, now: Timestamp) -> Result<(), StrategyFault> {
+        self.alive()?;
+        let guest = self.store.data_mut();
+        guest.begin(true);
+        guest.now.store(now.0, Ordering::Relaxed);
+        self.store
+            .set_fuel(self.limits.call_fuel)
+            .map_err(|error| StrategyFault::Protocol(error.to_string()))
+    }
+
+    /// After it: what it submitted moves to `out`, or is void.
+    fn finish(
+        &mut self,
+        answer: wasmtime::Result<()>,
+        out: &mut Output,
+    ) -> Result<(), StrategyFault> {
+        let guest = self.store.data_mut();
+        guest.listening = false;
+        match answer {
+            Ok(()) => {
+                if !guest.intents.is_empty() {
+                    out.intents.append(&mut guest.intents);
+                }
+                if let Some(at) = guest.wake_at.take() {
+                    out.wake_at = Some(out.wake_at.map_or(at, |earlier| earlier.min(at)));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.dead = true;
+                Err(fault(guest, &error))
+            }
+        }
+    }
+}
+
+impl Strategy for ComponentStrategy {
+    fn on_quote(
+        &mut self,
+        now: Timestamp,
+        quote: &Quote,
+        out: &mut Output,
+    ) -> Result<(), StrategyFault> {
+        self.begin(now)?;
+        let answer = self
+            .on_quote
+            .call(&mut self.store, (now.0, WireQuote::from(quote)));
+        self.finish(answer, out)
+    }
+
+    fn on_event(
+        &mut self,
+        now: Timestamp,
+        event: &StrategyEvent<'_>,
+        out: &mut Output,
+    ) -> Result<(), StrategyFault> {
+        let Some(event) = WireEvent::new(event) else {
+            return self.alive();
+        };
+        self.begin(now)?;
+        let answer = self.on_event.call(&mut self.store, (now.0, event));
+        self.finish(answer, out)
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<u8>, StrategyFault> {
+        self.alive()?;
+        let answer = setup_call(&mut self.store, &self.snapshot, (), &self.limits);
+        let (state,) = self.note(answer)?;
+        if state.len() > self.limits.snapshot_bytes {
+            self.dead = true;
+            return Err(StrategyFault::Protocol(format!(
+                "its snapshot is {} bytes; {} are allowed",
+                state.len(),
+                self.limits.snapshot_bytes
+            )));
+        }
+        Ok(state)
+    }
+}

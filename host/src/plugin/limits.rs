@@ -1,0 +1,114 @@
+//! Every limit a strategy runs under, in one place, and the limiter that enforces those of memory.
+//!
+//! All of them are functions of what the strategy did, never of time: a replay meets the same ones
+//! at the same instruction.
+
+use pm_arb_core::strategy::MAX_INTENTS_PER_CALL;
+use wasmtime::{ResourceLimiter, Result};
+
+/// What one strategy may use. The defaults fit Rust components; other toolchains need more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Size of a component file.
+    pub file_bytes: usize,
+    /// Fuel (about one per instruction, and one per byte of a bulk copy) of one event.
+    pub call_fuel: u64,
+    /// Fuel of the rare calls: instantiation, describe, init, snapshot, restore.
+    pub setup_fuel: u64,
+    /// All linear memories of an instance together.
+    pub memory_bytes: usize,
+    /// A snapshot.
+    pub snapshot_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 8 << 20,
+            call_fuel: 20_000_000,
+            setup_fuel: 400_000_000,
+            memory_bytes: 32 << 20,
+            snapshot_bytes: 1 << 20,
+        }
+    }
+}
+
+/// Elements of all tables of an instance together.
+pub const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// Core instances, memories and tables of a component (a toolchain with adapters needs several).
+pub const PARTS_MAX: usize = 32;
+/// Live component-model handles.
+pub const HANDLES_MAX: usize = 1_024;
+/// Bytes a guest may hand over in one crossing beyond a snapshot: log text, one intent.
+pub const CROSSING_BYTES_MAX: usize = 64 << 10;
+/// Fuel that a call of the host costs, besides one per byte handed over. It bounds how long a call
+/// may keep the host busy on the strategy's behalf.
+pub const HOST_CALL_FUEL: u64 = 1_000;
+/// Lines of log of one call; the rest is counted.
+pub const LOG_LINES_PER_CALL: u32 = 16;
+/// Lines of log of one second of event time; the rest is counted.
+pub const LOG_LINES_PER_SECOND: u32 = 50;
+/// Bytes of a line of log; the rest is cut.
+pub const LOG_LINE_BYTES: usize = 400;
+/// Intents of one call; see the core.
+pub const INTENTS_PER_CALL: usize = MAX_INTENTS_PER_CALL;
+/// Settings handed to a strategy.
+pub const PARAMS_MAX: usize = 64;
+/// Bytes of a strategy's name or version.
+pub const NAME_BYTES: usize = 64;
+
+/// Sums what an instance holds, over all its memories and tables.
+#[derive(Debug)]
+pub(super) struct Meter {
+    memory_max: usize,
+    memory: usize,
+    elements: usize,
+    /// It asked for more than it may since this was last cleared.
+    pub(super) refused: bool,
+}
+
+impl Meter {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            memory_max: limits.memory_bytes,
+            memory: 0,
+            elements: 0,
+            refused: false,
+        }
+    }
+
+    fn grow(used: &mut usize, current: usize, desired: usize, max: usize) -> bool {
+        let wanted = used.saturating_add(desired.saturating_sub(current));
+        let granted = wanted <= max;
+        if granted {
+            *used = wanted;
+        }
+        granted
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let granted = Self::grow(&mut self.memory, current, desired, self.memory_max);
+        self.refused |= !granted;
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let granted = Self::grow(&mut self.elements, current, desired, TABLE_ELEMENTS_MAX);
+        self.refused |= !granted;
+        Ok(granted)
+    }
+
+    fn instances(&self) -> usize {
+        PARTS_MAX
+    }
+
+    fn tables(&self) -> usize {
+        PARTS_MAX
+    }
+
+    fn memories(&self) -> usize {
+        PARTS_MAX
+    }
+}

@@ -1,0 +1,176 @@
+//! From a strategy file to an instance that is ready to trade. Everything slow happens here.
+//!
+//! Owns reading (once, bounded, regular files only), compiling, initialising and probing. Runs
+//! anywhere but on the engine's thread.
+
+use super::engine::{Compiled, PluginHost};
+use super::error::PluginError;
+use super::instance::ComponentStrategy;
+use super::sources::Params;
+use pm_arb_core::ids::{InstrumentId, Timestamp};
+use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, StrategyFault};
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A strategy that is ready: the loader only has to hand it its predecessor's state.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The file it comes from.
+    pub path: PathBuf,
+    /// That file's bytes, for the archive.
+    pub bytes: Vec<u8>,
+    /// Checked and compiled.
+    pub compiled: Compiled,
+    /// The settings it was initialised with.
+    pub params: Params,
+    /// Ready.
+    pub strategy: ComponentStrategy,
+}
+
+/// Why a file could not be read as one whole.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is not there.
+    #[error("the file is gone")]
+    Gone,
+    /// It is a folder, a pipe, a device.
+    #[error("it is no regular file")]
+    NotRegular,
+    /// The system says no.
+    #[error("it can not be read")]
+    Io(#[source] std::io::Error),
+    /// Too large.
+    #[error("{0}")]
+    TooLarge(PluginError),
+    /// Somebody is writing it at this moment.
+    #[error("it changed while it was read")]
+    Unsteady,
+}
+
+/// What tells two states of a file apart without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    len: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(meta: &Metadata) -> Self {
+        Self {
+            len: meta.len(),
+            inode: meta.ino(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+fn io(error: std::io::Error) -> ReadError {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        ReadError::Gone
+    } else {
+        ReadError::Io(error)
+    }
+}
+
+/// The state of a file, if it is a regular one.
+pub(super) fn stamp(path: &Path) -> Result<Stamp, ReadError> {
+    // Looked at before it is opened: opening a pipe would wait for a writer.
+    let meta = std::fs::metadata(path).map_err(io)?;
+    if !meta.is_file() {
+        return Err(ReadError::NotRegular);
+    }
+    Ok(Stamp::from(&meta))
+}
+
+/// All bytes of a file, if it stays the same while it is read.
+pub(super) fn read(path: &Path, max: usize) -> Result<(Stamp, Vec<u8>), ReadError> {
+    let before = stamp(path)?;
+    if before.len > max as u64 {
+        let bytes = before.len;
+        return Err(ReadError::TooLarge(PluginError::TooLarge { bytes, max }));
+    }
+    let mut file = File::open(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    file.by_ref()
+        .take(max as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    let after = file.metadata().map_err(io)?;
+    if Stamp::from(&after) != before || bytes.len() as u64 != before.len {
+        return Err(ReadError::Unsteady);
+    }
+    Ok((before, bytes))
+}
+
+/// Prepares strategies with the settings of a run.
+#[derive(Clone)]
+pub struct Preparer {
+    host: PluginHost,
+    /// Settings by strategy name, as the configuration gives them.
+    configured: BTreeMap<String, Params>,
+}
+
+impl Preparer {
+    /// With the configuration's settings by strategy name; those of the command line win.
+    #[must_use]
+    pub fn new(host: PluginHost, configured: BTreeMap<String, Params>) -> Self {
+        Self { host, configured }
+    }
+
+    /// The host that compiles.
+    #[must_use]
+    pub fn host(&self) -> &PluginHost {
+        &self.host
+    }
+
+    /// Compiles, initialises and probes.
+    pub fn prepare(
+        &self,
+        path: &Path,
+        bytes: Vec<u8>,
+        given: &Params,
+    ) -> Result<Candidate, PluginError> {
+        let compiled = self.host.compile(&bytes)?;
+        let mut params: BTreeMap<String, String> = BTreeMap::new();
+        let configured = self.configured.get(&compiled.manifest.name);
+        params.extend(configured.into_iter().flatten().cloned());
+        params.extend(given.iter().cloned());
+        let params: Params = params.into_iter().collect();
+        self.probe(&compiled, &params)?;
+        let strategy = self.host.instantiate(&compiled, &params)?;
+        Ok(Candidate {
+            path: path.to_owned(),
+            bytes,
+            compiled,
+            params,
+            strategy,
+        })
+    }
+
+    /// Calls everything once on an instance that is then thrown away: the one that trades must be
+    /// in the same state as when a replay makes it.
+    fn probe(&self, compiled: &Compiled, params: &Params) -> Result<(), PluginError> {
+        let failed = |call| move |fault: StrategyFault| PluginError::Failed { call, fault };
+        let mut instance = self.host.instantiate(compiled, params)?;
+        let empty = Quote {
+            instrument: InstrumentId(0),
+            bid: None,
+            ask: None,
+        };
+        let (now, mut out) = (Timestamp(0), Output::default());
+        instance
+            .on_quote(now, &empty, &mut out)
+            .map_err(failed("on-quote"))?;
+        instance
+            .on_event(now, &StrategyEvent::Timer, &mut out)
+            .map_err(failed("on-event"))?;
+        let state = instance.snapshot().map_err(failed("snapshot"))?;
+        self.host.instantiate(compiled, params)?.restore(&state)
+    }
+}

@@ -1,0 +1,295 @@
+//! What is stored: a trade as a row, the change of a row, and how the engine's effects become them.
+//!
+//! Owns the list of columns and the derived identities (row id, opportunity id, payload hash). It talks
+//! to no database.
+
+use super::StoreError;
+use super::field::row;
+use pm_arb_core::effect::{TradeRecord, TradeStatus, TradeUpdate};
+use pm_arb_core::ids::{Nanos, OpportunityId, Seq, Timestamp, TradeId, Venue};
+use pm_arb_core::opportunity::OpportunityKind;
+use pm_arb_core::units::{Price, Qty, Usd};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use uuid::Uuid;
+
+/// Bought or sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Bought.
+    Buy,
+    /// Sold.
+    Sell,
+}
+
+impl Side {
+    /// The name used in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Buy => "buy",
+            Side::Sell => "sell",
+        }
+    }
+}
+
+row! {
+    /// A row of `paper_trades`, in the order of its columns.
+    pub struct StoredTrade {
+        /// Derived from run and trade: see [`trade_uuid`].
+        id: Uuid,
+        /// The run it belongs to.
+        run_id: Uuid,
+        /// The journal record that caused it.
+        seq: Seq,
+        /// Which row of that record.
+        n: u16,
+        /// When it was filled or refused.
+        created_ns: Timestamp,
+        /// Acted on; unique across runs.
+        opportunity_id: String,
+        /// Its family.
+        opportunity_type: OpportunityKind,
+        /// The intent it is a leg of.
+        intent_id: String,
+        /// Which leg.
+        leg: u16,
+        /// Where.
+        venue: Venue,
+        /// The venue's name of the market.
+        market_id: String,
+        /// Readable name of the market.
+        market_slug: String,
+        /// The run's number of the market.
+        market_number: u32,
+        /// The run's number of the outcome.
+        instrument_number: u32,
+        /// Name of the outcome.
+        outcome: String,
+        /// Bought or sold.
+        side: Side,
+        /// Wanted.
+        requested_quantity: Qty,
+        /// Filled; zero for a rejection.
+        quantity: Qty,
+        /// Size-weighted fill price; the limit for a rejection.
+        price: Price,
+        /// Paid for the shares, without fees.
+        cost: Usd,
+        /// Fees so far.
+        fees: Usd,
+        /// Expected gain per share, as claimed.
+        expected_edge: Usd,
+        /// The strategy's name.
+        strategy_id: String,
+        /// Its version.
+        strategy_version: String,
+        /// SHA-256 of its bytes, in hex.
+        strategy_digest: String,
+        /// Which load of it.
+        generation: u32,
+        /// Whether risk approved it.
+        risk_approved: bool,
+        /// Code of the reason why it is no position.
+        risk_rejection_reason: Option<String>,
+        /// The limit that applied.
+        rejection_limit: Option<String>,
+        /// What was observed against it.
+        rejection_observed: Option<String>,
+        /// When the strategy decided.
+        decided_ns: Timestamp,
+        /// When the order reached the market.
+        arrived_ns: Timestamp,
+        /// Age of the book it was decided on.
+        decision_book_age_ns: Nanos,
+        /// Age of the book it was filled against.
+        fill_book_age_ns: Nanos,
+        /// Epoch of that book.
+        book_epoch: u32,
+        /// SHA-256 of the effect that made the row.
+        payload_hash: [u8; 32],
+        /// State.
+        status: TradeStatus,
+        /// Shares still held.
+        remaining_quantity: Qty,
+        /// Size-weighted price of what was sold or paid out.
+        exit_price: Option<Price>,
+        /// Realised so far, after fees.
+        realized_pnl: Option<Usd>,
+        /// When it was closed or settled.
+        resolved_ns: Option<Timestamp>,
+        /// What the settlement rests on.
+        settlement_evidence: Option<String>,
+        /// The journal record of this state.
+        updated_seq: Seq,
+    }
+}
+
+row! {
+    /// A newer state of a row.
+    pub(super) struct Change {
+        /// Which row.
+        id: Uuid,
+        updated_seq: Seq,
+        status: TradeStatus,
+        remaining_quantity: Qty,
+        exit_price: Option<Price>,
+        realized_pnl: Option<Usd>,
+        fees: Usd,
+        resolved_ns: Option<Timestamp>,
+        settlement_evidence: Option<String>,
+    }
+}
+
+/// One thing to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreOp {
+    /// A new row.
+    Insert(Box<TradeRecord>),
+    /// The whole new state of an earlier row.
+    Update {
+        /// The journal record that caused it.
+        cause: Seq,
+        /// The state.
+        update: Box<TradeUpdate>,
+    },
+}
+
+/// The row id of a trade: the same whoever computes it, whenever.
+#[must_use]
+pub fn trade_uuid(run_id: Uuid, trade: TradeId) -> Uuid {
+    Uuid::new_v5(&run_id, trade.to_string().as_bytes())
+}
+
+/// An opportunity's name outside its run: `<first 8 hex digits of the run>-<id in the run>`.
+#[must_use]
+pub fn opportunity_key(run_id: Uuid, opportunity: OpportunityId) -> String {
+    format!("{:08x}-{opportunity}", run_id.as_fields().0)
+}
+
+/// Bytes as lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String can not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl StoredTrade {
+    fn of(run_id: Uuid, trade: &TradeRecord) -> Result<Self, StoreError> {
+        let id = trade_uuid(run_id, trade.id);
+        let payload =
+            postcard::to_stdvec(trade).map_err(|source| StoreError::Hash { id, source })?;
+        let rejection = trade.rejection.as_ref();
+        Ok(Self {
+            id,
+            run_id,
+            seq: trade.id.seq,
+            n: trade.id.n,
+            created_ns: trade.at,
+            opportunity_id: opportunity_key(run_id, trade.opportunity),
+            opportunity_type: trade.kind,
+            intent_id: trade.intent.to_string(),
+            leg: trade.leg,
+            venue: trade.venue,
+            market_id: trade.market_native_id.clone(),
+            market_slug: trade.market_slug.clone(),
+            market_number: trade.market.0,
+            instrument_number: trade.instrument.0,
+            outcome: trade.outcome.clone(),
+            side: if trade.buy { Side::Buy } else { Side::Sell },
+            requested_quantity: trade.requested_qty,
+            quantity: trade.qty,
+            price: trade.price,
+            cost: trade.cost,
+            fees: trade.fees,
+            expected_edge: trade.expected_edge,
+            strategy_id: trade.strategy_name.clone(),
+            strategy_version: trade.strategy_version.clone(),
+            strategy_digest: hex(&trade.strategy_digest),
+            generation: trade.generation,
+            risk_approved: trade.risk_approved,
+            risk_rejection_reason: rejection.map(|r| r.reason.code().to_owned()),
+            rejection_limit: rejection.map(|r| r.limit.clone()),
+            rejection_observed: rejection.map(|r| r.observed.clone()),
+            decided_ns: trade.decided_at,
+            arrived_ns: trade.arrived_at,
+            decision_book_age_ns: trade.decision_book_age,
+            fill_book_age_ns: trade.fill_book_age,
+            book_epoch: trade.book_epoch,
+            payload_hash: Sha256::digest(&payload).into(),
+            status: trade.status,
+            remaining_quantity: trade.qty,
+            exit_price: None,
+            realized_pnl: None,
+            resolved_ns: None,
+            settlement_evidence: None,
+            updated_seq: trade.id.seq,
+        })
+    }
+}
+
+impl Change {
+    fn of(run_id: Uuid, cause: Seq, update: &TradeUpdate) -> Self {
+        let ended = matches!(update.status, TradeStatus::Closed | TradeStatus::Resolved);
+        Self {
+            id: trade_uuid(run_id, update.id),
+            updated_seq: cause,
+            status: update.status,
+            remaining_quantity: update.remaining_qty,
+            exit_price: Some(update.exit_price),
+            realized_pnl: Some(update.realized_pnl),
+            fees: update.fees,
+            resolved_ns: ended.then_some(update.at),
+            settlement_evidence: (!update.evidence.is_empty()).then(|| update.evidence.clone()),
+        }
+    }
+}
+
+/// What one transaction does: every row at most once, every row's newest state at most once.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub run_id: Uuid,
+    pub through: Seq,
+    pub inserts: Vec<StoredTrade>,
+    pub changes: Vec<Change>,
+}
+
+impl Batch {
+    /// Of several states of a row the newest wins; of several equal inserts one remains; unequal ones
+    /// are a contradiction.
+    pub fn of(run_id: Uuid, through: Seq, ops: &[StoreOp]) -> Result<Self, StoreError> {
+        let mut inserts: BTreeMap<(Seq, u16), StoredTrade> = BTreeMap::new();
+        let mut changes: BTreeMap<(Seq, u16), Change> = BTreeMap::new();
+        for op in ops {
+            match op {
+                StoreOp::Insert(trade) => {
+                    let row = StoredTrade::of(run_id, trade)?;
+                    let known = inserts
+                        .entry((row.seq, row.n))
+                        .or_insert_with(|| row.clone());
+                    if known.payload_hash != row.payload_hash {
+                        return Err(StoreError::DuplicateConflict { id: row.id });
+                    }
+                }
+                StoreOp::Update { cause, update } => {
+                    let newer = Change::of(run_id, *cause, update);
+                    let known = changes
+                        .entry((update.id.seq, update.id.n))
+                        .or_insert_with(|| newer.clone());
+                    if known.updated_seq <= newer.updated_seq {
+                        *known = newer;
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            run_id,
+            through,
+            inserts: inserts.into_values().collect(),
+            changes: changes.into_values().collect(),
+        })
+    }
+}

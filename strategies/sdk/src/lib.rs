@@ -1,0 +1,77 @@
+//! Write a pm-arb strategy: implement [`Strategy`], name it in [`export!`], build a component.
+//!
+//! Owns the bindings of `wit/strategy.wit`, the glue between them and a strategy, and small helpers
+//! for settings, money, state and tests. It decides nothing about trading.
+//!
+//! ```text
+//! host ─► exported functions (glue) ─► your Strategy ─► Host::submit ─► host
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+/// Generated from `wit/strategy.wit`: the same types the host speaks.
+#[allow(missing_docs)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "strategy",
+        pub_export_macro: true,
+        additional_derives: [PartialEq, Eq],
+    });
+}
+
+/// The glue between the world's functions and a [`Strategy`].
+pub mod glue;
+/// What most strategies keep: lots, exposure, opportunities already taken.
+pub mod keep;
+/// Money as integers in millionths.
+pub mod money;
+/// What a strategy is configured with.
+pub mod settings;
+/// State that outlives a version, as lines of text.
+pub mod state;
+/// A host for native unit tests.
+pub mod testing;
+
+pub use bindings::pm_arb::strategy::host::Level;
+pub use bindings::pm_arb::strategy::types::{
+    Event, EventId, FeeSchedule, Fill, Intent, IntentLeg, Market, Opportunity, OpportunityKind,
+    OpportunityLeg, OracleTick, Outcome, Print, Quote, Refusal, Settlement, Topics,
+};
+pub use settings::Settings;
+
+/// Nanoseconds since the Unix epoch, UTC, as the host counts them.
+pub type Timestamp = u64;
+
+/// A strategy. One call at a time; no clock, no randomness, no files.
+pub trait Strategy: Sized + 'static {
+    /// Unique in a run: lower case letters, digits and hyphens.
+    const NAME: &'static str;
+    /// What it wants to hear besides the fate of its own intents.
+    const TOPICS: Topics;
+
+    /// Starts with these settings. An error refuses the load: name the setting and say why.
+    fn new(settings: &mut Settings) -> Result<Self, String>;
+
+    /// A best price or its size changed. Only called with [`Topics::QUOTES`].
+    fn on_quote(&mut self, _now: Timestamp, _quote: &Quote, _host: &mut dyn Host) {}
+
+    /// Anything else happened.
+    fn on_event(&mut self, now: Timestamp, event: &Event, host: &mut dyn Host);
+
+    /// What a successor must know.
+    fn snapshot(&self) -> Vec<u8>;
+
+    /// Takes over from a predecessor. An error refuses the swap and the old version goes on.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String>;
+}
+
+/// What the host offers to a strategy.
+pub trait Host {
+    /// Writes a line to the host's log (limited in length and number).
+    fn log(&mut self, level: Level, text: &str);
+    /// Wishes. False: the host did not take it.
+    fn submit(&mut self, intent: &Intent) -> bool;
+    /// Asks for an [`Event::Timer`] then; the earliest of one call wins.
+    fn wake_at(&mut self, at: Timestamp);
+}

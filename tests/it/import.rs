@@ -1,0 +1,614 @@
+//! Importing: the real recordings with their real counts, and lines no recording should have.
+#![allow(clippy::unwrap_used)]
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use pm_arb::import::{self, Format, ImportError, ImportReport, ImportRequest};
+use pm_arb::journal::JournalReader;
+use pm_arb_core::event::{Event, Record};
+use pm_arb_core::ids::{Seq, Timestamp};
+use pm_arb_core::market::{FeeSchedule, SettlementRule};
+use pm_arb_core::units::Qty;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+/// What a journal holds, by kind, with the laws every journal obeys checked on the way.
+fn census(run: &Path) -> BTreeMap<&'static str, u64> {
+    let mut reader = JournalReader::open(run).unwrap();
+    let mut counts = BTreeMap::new();
+    let mut last = (Seq(0), Timestamp(0));
+    let (mut markets, mut instruments, mut oracles) = (0, 0, 0);
+    while let Some(record) = reader.next().unwrap() {
+        assert_eq!(record.seq.0, last.0.0 + 1);
+        assert!(record.at >= last.1, "time went back at {}", record.seq);
+        last = (record.seq, record.at);
+        if record.seq == Seq(1) {
+            assert!(matches!(record.event, Event::Configured(_)));
+        }
+        let kind = match &record.event {
+            Event::Configured(_) => "configured",
+            Event::MarketListed(spec) => {
+                assert_eq!(spec.id.0, markets, "numbers have no holes");
+                markets += 1;
+                instruments += spec.outcomes.len() as u32;
+                if let Some(oracle) = spec.settlement.oracle() {
+                    assert!(oracle.0 < oracles, "its oracle is listed");
+                }
+                "listed"
+            }
+            Event::OracleListed(spec) => {
+                assert_eq!(spec.id.0, oracles);
+                oracles += 1;
+                "oracle listed"
+            }
+            Event::Level(l) => {
+                assert!(l.instrument.0 < instruments, "its market is listed");
+                "level"
+            }
+            Event::Snapshot(s) => {
+                assert!(s.instrument.0 < instruments, "its market is listed");
+                "snapshot"
+            }
+            Event::Print(_) => "print",
+            Event::TickSize { .. } => "tick size",
+            Event::Gap { .. } => "gap",
+            Event::OracleTick(t) => {
+                assert!(t.oracle.0 < oracles, "its feed is listed");
+                "tick"
+            }
+            Event::Resolved(_) => "resolved",
+            Event::Refused { .. } => "refused",
+            other => panic!("unexpected {other:?}"),
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    assert!(reader.torn_tail().is_none());
+    counts
+}
+
+fn records(run: &Path) -> Vec<Record> {
+    let mut reader = JournalReader::open(run).unwrap();
+    let mut all = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        all.push(record.clone());
+    }
+    all
+}
+
+fn request(from: Format, out: &Path, files: &[PathBuf]) -> ImportRequest {
+    ImportRequest {
+        from,
+        out: out.to_owned(),
+        files: files.to_vec(),
+    }
+}
+
+/// The recording, or a line that says why its test is skipped.
+fn recording(test: &str, name: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("PM_ARB_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    );
+    let path = root.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("SKIP {test}: {} is not there", path.display());
+    None
+}
+
+/// Imports twice, checks that both runs are the same bytes, and counts.
+fn import_recording(
+    from: Format,
+    files: &[PathBuf],
+) -> (tempfile::TempDir, ImportReport, BTreeMap<&'static str, u64>) {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let report = import::run(&request(from, &a, files)).unwrap();
+    import::run(&request(from, &b, files)).unwrap();
+    for file in ["run.json", "journal-000001.pma"] {
+        assert!(fs::read(a.join(file)).unwrap() == fs::read(b.join(file)).unwrap());
+    }
+    let names: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
+    let counts = census(&a);
+    assert_eq!(counts.values().sum::<u64>(), report.events);
+    (dir, report, counts)
+}
+
+fn counts(expected: &[(&'static str, u64)]) -> BTreeMap<&'static str, u64> {
+    expected.iter().copied().collect()
+}
+
+fn gz_lines(path: &Path) -> Vec<String> {
+    let file = fs::File::open(path).unwrap();
+    BufReader::new(flate2::read::MultiGzDecoder::new(file))
+        .lines()
+        .map(Result::unwrap)
+        .collect()
+}
+
+#[test]
+fn raw_market_channel_frames_become_a_journal() {
+    let test = "raw_market_channel_frames_become_a_journal";
+    let Some(path) = recording(test, "polymarket/ws_raw_btc5m_20260421") else {
+        return;
+    };
+    let (dir, report, found) = import_recording(Format::PolymarketMarket, &[path]);
+    // 5,185 price changes of two entries, 144 books, 71 trades; 144 best_bid_ask carry nothing new.
+    let expected = [
+        ("configured", 1),
+        ("oracle listed", 1),
+        ("listed", 2),
+        ("level", 10_370),
+        ("snapshot", 144),
+        ("print", 71),
+    ];
+    assert_eq!(found, counts(&expected));
+    assert_eq!((report.unused, report.refused_count), (144, 0));
+    let markets: Vec<_> = records(&dir.path().join("a"))
+        .into_iter()
+        .filter_map(|r| match r.event {
+            Event::MarketListed(spec) => Some(spec),
+            _ => None,
+        })
+        .collect();
+    let up = &markets[0].outcomes[0];
+    assert_eq!(markets[0].slug, "btc-updown-5m-1776808200");
+    assert_eq!(up.name, "Up");
+    assert!(
+        up.native_id
+            .starts_with("45936375922793925919605092352922707796")
+    );
+    assert_eq!(markets[0].closes_at, Timestamp::from_secs(1_776_808_500));
+    assert_eq!(markets[0].min_qty, Qty(5_000_000));
+}
+
+#[test]
+fn raw_books_prove_the_finer_grid_that_nobody_announced() {
+    let test = "raw_books_prove_the_finer_grid_that_nobody_announced";
+    let folder = "polymarket/ws_book_btc5m_20260416";
+    let Some(folder) = recording(test, folder) else {
+        return;
+    };
+    // In the last 39 frames of this market the grid is 0.001, which only their hashes tell.
+    let file = folder.join("btc-updown-5m-1776329100.jsonl.gz");
+    let (dir, report, found) = import_recording(Format::PolymarketBook, &[file]);
+    let expected = [
+        ("configured", 1),
+        ("listed", 1),
+        ("snapshot", 1_974),
+        ("tick size", 2),
+    ];
+    assert_eq!(found, counts(&expected));
+    assert_eq!(report.refused_count, 0, "{:?}", report.refused.first());
+    let all = records(&dir.path().join("a"));
+    let Event::MarketListed(spec) = &all[1].event else {
+        panic!("{:?}", all[1]);
+    };
+    // Nothing says which token this is, so nothing is claimed.
+    assert_eq!(spec.settlement, SettlementRule::VenueOnly);
+    assert_eq!(spec.outcomes[0].name, "first token");
+    assert_eq!(
+        spec.outcomes[1].native_id,
+        format!("{}:other", spec.native_id)
+    );
+    let at = all
+        .iter()
+        .position(|r| matches!(r.event, Event::TickSize { .. }));
+    let at = at.unwrap();
+    assert_eq!(at, 2 + 1_935, "before the 1,936th frame");
+    assert_eq!(all[at].at.0 / 1_000_000_000, 1_776_329_382);
+}
+
+#[test]
+fn l2_snapshots_keep_every_level() {
+    let test = "l2_snapshots_keep_every_level";
+    let Some(path) = recording(test, "polymarket/l2_btc15m_20260928") else {
+        return;
+    };
+    let (dir, report, found) = import_recording(Format::L2Snapshots, &[path.clone()]);
+    let expected = [
+        ("configured", 1),
+        ("oracle listed", 1),
+        ("listed", 12),
+        ("snapshot", 25_353),
+        // Nine markets reach prices between the cents; both of their books change their grid.
+        ("tick size", 18),
+        ("resolved", 12),
+    ];
+    assert_eq!(found, counts(&expected));
+    assert_eq!(report.refused_count, 0);
+
+    // The same, read by another route: one market, in file order, through floats and back.
+    let file = path.join("btc-updown-15m-1790586000.jsonl.gz");
+    let dir_of_one = tempfile::tempdir().unwrap();
+    let run = dir_of_one.path().join("run");
+    import::run(&request(Format::L2Snapshots, &run, &[file.clone()])).unwrap();
+    let mut books = records(&run).into_iter().filter_map(|r| match r.event {
+        Event::Snapshot(book) => Some((r.at, book)),
+        _ => None,
+    });
+    let micro = |v: &serde_json::Value| (v.as_f64().unwrap() * 1e6).round() as i64;
+    for line in gz_lines(&file) {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let (at, book) = books.next().unwrap();
+        assert_eq!(at.0, line["ts"].as_u64().unwrap() * 1_000_000);
+        assert_eq!(book.instrument.0, u32::from(line["side"] == "DOWN"));
+        for (side, px, sz) in [
+            (&book.bids, "bid_px", "bid_sz"),
+            (&book.asks, "ask_px", "ask_sz"),
+        ] {
+            let (px, sz) = (line[px].as_array().unwrap(), line[sz].as_array().unwrap());
+            assert_eq!(side.len(), px.len());
+            for ((price, qty), (p, s)) in side.iter().zip(px.iter().zip(sz)) {
+                assert_eq!(price.0, micro(p));
+                // Float noise is cut, not rounded.
+                assert!((micro(s) - 1..=micro(s)).contains(&qty.0), "{qty} for {s}");
+            }
+        }
+    }
+    assert!(books.next().is_none());
+
+    let all = records(&dir.path().join("a"));
+    let paid: Vec<_> = all
+        .iter()
+        .filter_map(|r| match &r.event {
+            Event::Resolved(resolution) => Some(resolution.payouts[0].0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(paid.len(), 12);
+    assert!(paid.contains(&0) && paid.contains(&1_000_000));
+}
+
+#[test]
+fn chainlink_ticks_are_exact_and_outcomes_come_when_they_were_known() {
+    let test = "chainlink_ticks_are_exact_and_outcomes_come_when_they_were_known";
+    let Some(path) = recording(test, "aligned/btc5m_20260724_chainlink") else {
+        return;
+    };
+    let (dir, report, found) = import_recording(Format::ChainlinkMarkets, &[path.clone()]);
+    let expected = [
+        ("configured", 1),
+        ("oracle listed", 1),
+        ("listed", 193),
+        ("tick", 51_802),
+        ("resolved", 193),
+    ];
+    assert_eq!(found, counts(&expected));
+    assert_eq!(report.refused_count, 0);
+    assert_eq!(report.left_out, [path.join("manifest.json")]);
+
+    let all = records(&dir.path().join("a"));
+    let mut ticks: Vec<_> = gz_lines(&path.join("chainlink_btcusd_h00-16.csv.gz"))
+        .iter()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<i128> = line.split(',').map(|f| f.parse().unwrap_or(0)).collect();
+            (fields[4], fields[0], fields[2])
+        })
+        .collect();
+    ticks.sort_by_key(|(recv, ..)| *recv);
+    let ms = 1_000_000;
+    let found: Vec<_> = all
+        .iter()
+        .filter_map(|r| match &r.event {
+            Event::OracleTick(t) => {
+                let (at, source) = (i128::from(r.at.0), i128::from(t.source_time.0));
+                Some((at / ms, source / ms, t.price.0))
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(found == ticks);
+
+    // The first market: closed at midnight, decided 16 s later, strike kept as evidence only.
+    let Event::Resolved(first) = &all
+        .iter()
+        .find(|r| matches!(r.event, Event::Resolved(_)))
+        .unwrap()
+        .event
+    else {
+        unreachable!();
+    };
+    assert_eq!(first.payouts[0].0, 1_000_000);
+    assert_eq!(
+        first.evidence,
+        "gamma outcomePrices at closedTime; recorded strike 65026.457815"
+    );
+    for record in &all {
+        if let Event::MarketListed(spec) = &record.event {
+            assert_eq!(record.at, spec.opens_at);
+            assert!(matches!(
+                spec.settlement,
+                SettlementRule::UpDown { strike: None, .. }
+            ));
+            assert_eq!(spec.fee, FeeSchedule::polymarket(70_000));
+        }
+    }
+}
+
+#[test]
+fn binance_trades_become_oracle_values() {
+    let test = "binance_trades_become_oracle_values";
+    let Some(path) = recording(test, "binance/ws_raw_spot") else {
+        return;
+    };
+    let (dir, report, found) = import_recording(Format::BinanceStream, &[path.clone()]);
+    let expected = [("configured", 1), ("oracle listed", 1), ("tick", 9_757)];
+    assert_eq!(found, counts(&expected));
+    // 3,451 depth updates and one REST answer.
+    assert_eq!((report.unused, report.refused_count), (3_452, 0));
+
+    let between = |line: &str, from: &str, to: &str| {
+        let start = line.find(from).unwrap() + from.len();
+        let length = line[start..].find(to).unwrap();
+        line[start..start + length].to_owned()
+    };
+    let trades: Vec<_> = gz_lines(&path.join("btcusdt_20240808.gz"))
+        .iter()
+        .filter(|l| l.contains("@trade"))
+        .map(|l| {
+            (
+                between(l, "", " "),
+                between(l, "\"p\":\"", "\""),
+                between(l, "\"T\":", ","),
+            )
+        })
+        .collect();
+    let all = records(&dir.path().join("a"));
+    let ticks: Vec<_> = all
+        .iter()
+        .filter_map(|r| match &r.event {
+            Event::OracleTick(t) => Some((r.at.0.to_string(), t)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ticks.len(), trades.len());
+    for ((at, tick), (recv, price, traded)) in ticks.iter().zip(&trades) {
+        assert_eq!(at, recv);
+        let eighths: i128 = price.replace('.', "").parse().unwrap();
+        assert_eq!(tick.price.0, eighths * 10_i128.pow(10));
+        assert_eq!(tick.source_time.0.to_string(), format!("{traded}000000"));
+    }
+    assert!(all.iter().any(|r| matches!(&r.event,
+        Event::OracleListed(o) if o.source == "binance" && o.symbol == "btcusdt")));
+}
+
+#[test]
+fn futures_and_cryptofeed_lines_are_streams_too() {
+    let test = "futures_and_cryptofeed_lines_are_streams_too";
+    let Some(usdm) = recording(test, "binance/ws_raw_usdm") else {
+        return;
+    };
+    let (_dir, report, found) = import_recording(Format::BinanceStream, &[usdm]);
+    assert_eq!(found["tick"], 21_313);
+    assert_eq!(report.refused_count, 0);
+    let Some(feed) = recording(test, "binance/cryptofeed") else {
+        return;
+    };
+    let (dir, report, found) = import_recording(Format::BinanceStream, &[feed]);
+    // 2 spot and 91 futures trades, and one symbol that has only a book ticker.
+    assert_eq!(found["tick"], 94);
+    assert_eq!(report.refused_count, 0);
+    assert_eq!(report.notes.len(), 1, "{:?}", report.notes);
+    let sources: Vec<_> = records(&dir.path().join("a"))
+        .into_iter()
+        .filter_map(|r| match r.event {
+            Event::OracleListed(o) => Some(format!("{} {}", o.source, o.symbol)),
+            _ => None,
+        })
+        .collect();
+    assert!(sources.contains(&"binance-usdm sushiusdt".to_owned()));
+    assert!(sources.contains(&"binance nknusdt".to_owned()));
+}
+
+#[test]
+fn a_ladder_shows_only_proven_sizes() {
+    let test = "a_ladder_shows_only_proven_sizes";
+    let Some(path) = recording(test, "aligned/btc5m_202607_binance_ladder") else {
+        return;
+    };
+    let file = path.join("ladder.jsonl.gz");
+    let (dir, report, found) = import_recording(Format::AlignedLadder, &[file.clone()]);
+    assert_eq!(found["listed"], 135);
+    assert_eq!(found["resolved"], 135);
+    // 944 samples and 135 opening prices.
+    assert_eq!(found["tick"], 944 + 135);
+    assert_eq!(report.refused_count, 0);
+
+    let all = records(&dir.path().join("a"));
+    let mut books = 0;
+    for record in &all {
+        if let Event::Snapshot(book) = &record.event {
+            books += 1;
+            for (_, qty) in book.bids.iter().chain(&book.asks) {
+                assert!([5_000_000, 20_000_000, 50_000_000].contains(&qty.0));
+            }
+        }
+    }
+    // Two tops a sample, less those whose best ask or bid has no proven size.
+    let mut proven = 0;
+    for line in gz_lines(&file) {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        for sample in line["samples"].as_array().unwrap() {
+            for (own, other) in [("up", "down"), ("down", "up")] {
+                let (own, other) = (&sample[own], &sample[other]);
+                let shown = |top: &serde_json::Value| top["vwap5"] == top["ask"];
+                let ask = own["ask"].is_null() || shown(own);
+                let mirrored = match (own["bid"].as_f64(), other["ask"].as_f64()) {
+                    (None, _) => true,
+                    (Some(b), Some(a)) => (1.0 - a - b).abs() < 1e-9 && shown(other),
+                    (Some(_), None) => false,
+                };
+                proven += u32::from(ask && mirrored);
+            }
+        }
+    }
+    assert_eq!(books, proven);
+
+    // The whole folder: its other files hold windows (used) and middle prices (refused by name).
+    let (_dir, report, found) = import_recording(Format::AlignedLadder, &[path]);
+    assert_eq!(found["listed"], 135 + 13);
+    assert_eq!(report.refused_count, 466);
+    let first = &report.refused[0];
+    assert!(first.file.ends_with("windows_hist.jsonl.gz"));
+    assert_eq!(first.line, 1);
+}
+
+const L2_LINE: &str = r#"{"ts":1790585112649,"side":"UP","bid_px":[0.49],"bid_sz":[5.0],"ask_px":[0.5],"ask_sz":[205.0]}"#;
+
+#[test]
+fn lines_that_do_not_parse_are_named_and_the_rest_is_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("btc-updown-15m-1790586000.jsonl");
+    let bad = [
+        "not json".to_owned(),
+        L2_LINE.replace("0.49", "1.49"),
+        L2_LINE.replace("0.49", "-0.49"),
+        L2_LINE.replace("0.49", "null"),
+        L2_LINE.replace("[0.49]", "[0.49,0.48]"),
+        L2_LINE.replace("\"UP\"", "\"LEFT\""),
+        L2_LINE.replace("1790585112649", "17905"),
+        L2_LINE.replace("205.0", "0"),
+        L2_LINE.replace("205.0", "1e400"),
+        L2_LINE.replace("\"side\"", "\"sides\""),
+    ];
+    let mut text = format!("{L2_LINE}\n\n");
+    for line in &bad {
+        text.push_str(line);
+        text.push('\n');
+    }
+    // No end of line at the end of the file.
+    text.push_str(&L2_LINE.replace("5112649", "5113649"));
+    fs::write(&file, text).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::L2Snapshots, &out, &[file.clone()])).unwrap();
+    assert_eq!(report.refused_count, bad.len() as u64);
+    let lines: Vec<u64> = report.refused.iter().map(|r| r.line).collect();
+    assert_eq!(lines, (3..3 + bad.len() as u64).collect::<Vec<_>>());
+    assert!(report.refused.iter().all(|r| r.file == file));
+    assert_eq!(census(&out)["snapshot"], 2);
+}
+
+#[test]
+fn nothing_usable_nothing_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("junk.jsonl");
+    fs::write(&file, "one\ntwo\n").unwrap();
+    for format in Format::ALL {
+        let out = dir.path().join("run");
+        let error = import::run(&request(format, &out, &[file.clone()])).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            matches!(error, ImportError::NothingUsable { lines: 2, .. }),
+            "{text}"
+        );
+        assert!(text.contains("junk.jsonl:1"), "{text}");
+        assert!(!out.exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+    let missing = dir.path().join("missing.jsonl");
+    let out = dir.path().join("run");
+    let error = import::run(&request(Format::L2Snapshots, &out, &[missing])).unwrap_err();
+    assert!(error.to_string().contains("missing.jsonl"), "{error}");
+    let empty = dir.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let error = import::run(&request(Format::L2Snapshots, &out, &[empty])).unwrap_err();
+    assert!(matches!(error, ImportError::NoFiles));
+}
+
+#[test]
+fn an_existing_run_is_never_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("btc-updown-15m-1790586000.jsonl");
+    fs::write(&file, L2_LINE).unwrap();
+    let out = dir.path().join("run");
+    fs::create_dir(&out).unwrap();
+    let error = import::run(&request(Format::L2Snapshots, &out, &[file])).unwrap_err();
+    assert!(matches!(error, ImportError::OutExists { .. }));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+}
+
+#[test]
+fn a_compressed_file_that_ends_early_is_used_up_to_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("btc-updown-15m-1790586000.jsonl.gz");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+    for i in 0..1_000 {
+        let line = L2_LINE.replace("5112649", &format!("{}", 5_112_649 + i));
+        packed.write_all(line.as_bytes()).unwrap();
+        packed.write_all(b"\n").unwrap();
+    }
+    let packed = packed.finish().unwrap();
+    fs::write(&file, &packed[..packed.len() / 2]).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::L2Snapshots, &out, &[file])).unwrap();
+    assert_eq!(report.refused_count, 1);
+    assert!(
+        report.refused[0].why.contains("ends early"),
+        "{:?}",
+        report.refused
+    );
+    let snapshots = census(&out)["snapshot"];
+    assert!((400..500).contains(&snapshots), "{snapshots}");
+    assert_eq!(report.refused[0].line, snapshots + 1);
+}
+
+#[test]
+fn files_are_merged_by_time_and_neighbours_of_one_instant_are_one_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let down = L2_LINE.replace("\"UP\"", "\"DOWN\"");
+    let later = L2_LINE.replace("5112649", "5113649");
+    let first = dir.path().join("btc-updown-15m-1790586000.jsonl");
+    let second = dir.path().join("btc-updown-15m-1790586900.jsonl");
+    fs::write(&first, format!("{later}\n{L2_LINE}\n{down}\n")).unwrap();
+    fs::write(&second, L2_LINE.replace("5112649", "5112999")).unwrap();
+    let out = dir.path().join("run");
+    import::run(&request(
+        Format::L2Snapshots,
+        &out,
+        &[dir.path().to_owned()],
+    ))
+    .unwrap();
+    let seen: Vec<_> = records(&out)
+        .into_iter()
+        .filter_map(|r| match r.event {
+            Event::Snapshot(b) => Some((r.at.0 / 1_000_000 % 10_000, b.instrument.0, b.more)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (2_649, 0, true),
+            (2_649, 1, false),
+            (2_999, 2, false),
+            (3_649, 0, false)
+        ]
+    );
+}
+
+#[test]
+fn frames_of_a_market_that_nothing_describes_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("frames.jsonl");
+    let frame = r#"{"capturedAt":1776808414,"payload":{"market":"0x12","asset_id":"77","timestamp":"1776808414710","bids":[{"price":"0.48","size":"5"}],"asks":[],"event_type":"book"}}"#;
+    fs::write(&file, format!("{frame}\n")).unwrap();
+    let out = dir.path().join("run");
+    let wanted = request(Format::PolymarketMarket, &out, &[dir.path().to_owned()]);
+    let error = import::run(&wanted).unwrap_err();
+    assert!(error.to_string().contains("described"), "{error}");
+
+    let described = r#"{"slug":"btc-updown-5m-1776808200","conditionId":"0x12","upTokenId":"77","downTokenId":"78","tickSize":0.01,"minOrderSize":5}"#;
+    fs::write(dir.path().join("markets.json"), described).unwrap();
+    let report = import::run(&wanted).unwrap();
+    assert_eq!((report.markets, report.refused_count), (1, 0));
+    assert_eq!(census(&out)["snapshot"], 1);
+}

@@ -1,0 +1,131 @@
+//! Strategies as components: the real ones do their work, hostile ones are stopped alone.
+
+use pm_arb::plugin::{Limits, PluginHost};
+use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};
+use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
+use pm_arb_core::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
+use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent};
+use pm_arb_core::units::{Price, Qty, Usd};
+use std::path::PathBuf;
+
+/// The bytes of a strategy that `make guests` built.
+pub fn guest(name: &str) -> Vec<u8> {
+    let folder = std::env::var_os("PM_ARB_STRATEGIES").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../strategies")),
+        PathBuf::from,
+    );
+    let path = folder.join(format!("{name}.wasm"));
+    std::fs::read(&path)
+        .unwrap_or_else(|e| panic!("{}: {e}: run make guests first", path.display()))
+}
+
+fn market(id: u32) -> MarketSpec {
+    let outcome = |n: u32, name: &str| Outcome {
+        instrument: InstrumentId(2 * id + n),
+        name: name.to_owned(),
+        native_id: format!("token-{id}-{n}"),
+    };
+    MarketSpec {
+        id: MarketId(id),
+        venue: Venue::Polymarket,
+        native_id: format!("0x{id}"),
+        slug: format!("btc-updown-5m-{id}"),
+        question: "Bitcoin Up or Down?".to_owned(),
+        outcomes: vec![outcome(0, "Up"), outcome(1, "Down")],
+        tick: Price(10_000),
+        lot: Qty(10_000),
+        min_qty: Qty(5_000_000),
+        fee: FeeSchedule::polymarket(70_000),
+        taker_delay: Nanos(0),
+        opens_at: Timestamp(0),
+        closes_at: Timestamp::from_secs(300),
+        settlement: SettlementRule::VenueOnly,
+        exclusive_set: None,
+        pair_key: None,
+    }
+}
+
+fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
+    OpportunityLeg {
+        instrument: InstrumentId(instrument),
+        market: MarketId(instrument / 2),
+        venue: Venue::Polymarket,
+        price: Price(price),
+        qty: Qty(100_000_000),
+        fair: fair.map(Price),
+        fee: Usd(10_000),
+        book_age: Nanos::from_ms(20),
+    }
+}
+
+fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Opportunity {
+    Opportunity {
+        id: OpportunityId {
+            seq: Seq(seq),
+            n: 0,
+        },
+        kind,
+        at: Timestamp::from_secs(10),
+        legs,
+        edge: Usd(100_000),
+        qty: Qty(100_000_000),
+        closes_at: Timestamp::from_secs(300),
+        oracle_age: Nanos::from_ms(30),
+    }
+}
+
+fn host() -> PluginHost {
+    PluginHost::new(Limits::default()).unwrap()
+}
+
+#[test]
+fn oracle_sniper_describes_itself_and_acts_on_an_oracle_lag() {
+    let host = host();
+    let compiled = host.compile(&guest("oracle-sniper")).unwrap();
+    assert_eq!(compiled.manifest.name, "oracle-sniper");
+    assert!(compiled.manifest.topics.oracle_lag && compiled.manifest.topics.markets);
+    assert!(!compiled.manifest.topics.quotes);
+
+    let mut strategy = host.instantiate(&compiled, &[]).unwrap();
+    let mut out = Output::default();
+    let now = Timestamp::from_secs(10);
+    let listed = market(0);
+    strategy
+        .on_event(now, &StrategyEvent::MarketListed(&listed), &mut out)
+        .unwrap();
+    let quote = Quote {
+        instrument: InstrumentId(0),
+        bid: None,
+        ask: Some((Price(500_000), Qty(1))),
+    };
+    strategy.on_quote(now, &quote, &mut out).unwrap();
+    assert!(out.intents.is_empty());
+
+    let seen = opportunity(
+        7,
+        OpportunityKind::OracleLag,
+        vec![leg(0, 500_000, Some(700_000))],
+    );
+    let event = StrategyEvent::Opportunity {
+        seen: &seen,
+        free_capital: Usd(1_000_000_000),
+    };
+    strategy.on_event(now, &event, &mut out).unwrap();
+    let [intent] = out.intents.as_slice() else {
+        panic!("one intent, not {:?}", out.intents);
+    };
+    assert_eq!(intent.opportunity, Some(seen.id));
+    assert_eq!(intent.legs[0].limit, Price(500_000));
+    // 50 dollars at 0.51 a share, on the lot of 0.01.
+    assert_eq!(intent.qty, Qty(98_030_000));
+    assert_eq!(intent.expected_edge, Usd(180_000));
+
+    let mut successor = host.instantiate(&compiled, &[]).unwrap();
+    successor.restore(&strategy.snapshot().unwrap()).unwrap();
+    successor
+        .on_event(now, &StrategyEvent::MarketListed(&listed), &mut out)
+        .unwrap();
+    out.clear();
+    successor.on_event(now, &event, &mut out).unwrap();
+    assert!(out.intents.is_empty(), "the successor remembers the entry");
+}
