@@ -154,7 +154,8 @@ pub async fn start(context: Context<'_>, agents: &mut Orchestrator) -> Result<Fe
             feeds.recording_over = Some(play(path, &context, agents).await);
             return Ok(feeds);
         }
-        Feed::Live => config.kalshi.enabled,
+        // Kalshi lets nobody in without a key.
+        Feed::Live => config.kalshi.key.is_some(),
         Feed::Sim => {
             let sim = start_sim(&context).await.map_err(FeedError::from)?;
             let at = sim.endpoints().clone();

@@ -308,7 +308,8 @@ impl Hub {
                 }
             }
             WorldEvent::Delisted(key) => {
-                kalshi::lifecycle(self, key, "settled");
+                kalshi::delisted(self, key);
+                polymarket::delisted(self, key);
                 self.views.remove(&key);
             }
         }

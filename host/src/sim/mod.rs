@@ -65,7 +65,7 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 pub struct SimConfig {
     /// Names the world.
     pub seed: u64,
-    /// World time at which the world began: a multiple of 900 s, in unix ns.
+    /// World time at which the world began: a multiple of 300 s, in unix ns.
     pub origin_unix_ns: u64,
     /// World time now. A restart gives the same seed and origin and a later instant.
     pub start_at_unix_ns: u64,
@@ -138,7 +138,8 @@ pub struct Endpoints {
     pub kalshi_rest: String,
     /// Kalshi's WebSocket.
     pub kalshi_ws: String,
-    /// `GET` tells the state, `POST` of a [`Fault`] arms it.
+    /// `GET` tells the state, `POST` of a [`Fault`] arms it:
+    /// `curl --json '{"venue":"kalshi","kind":"reorder","count":2}' $CONTROL`.
     pub control: String,
 }
 

@@ -141,6 +141,15 @@ async fn kalshi_settles_like_polymarket_and_empties_its_book() {
     }
     let up = gamma_market(&sim, ORIGIN_S + 300).await["outcomePrices"] == r#"["1", "0"]"#;
     assert_eq!(market["result"], if up { "yes" } else { "no" });
+    // A market that is over can still be let go of; one that never was cannot.
+    let forget = |ticker: &str| json!({"id": 5, "cmd": "update_subscription", "params": {"sids": [1], "market_tickers": [ticker], "action": "delete_markets"}});
+    socket.send(forget("KXBTC5M-26SEP211810-10")).await;
+    assert_eq!(socket.until(|f| f["id"] == 5).await["msg"]["code"], 16);
+    socket.send(forget(&ticker)).await;
+    assert_eq!(
+        socket.until(|f| f["id"] == 5).await["msg"]["market_tickers"],
+        json!([])
+    );
     assert_eq!(
         market["settlement_value_dollars"],
         if up { "1.0000" } else { "0.0000" }

@@ -46,8 +46,27 @@ fn joining_later_finds_the_same_world() {
 }
 
 #[test]
+fn a_world_may_begin_between_two_range_events() {
+    let origin_s = ORIGIN_S + 300;
+    let mut world = World::new(4, origin_s, LAG_MS).unwrap();
+    let early = MarketKey::Range {
+        start_s: ORIGIN_S,
+        bucket: 0,
+    };
+    let next = MarketKey::Range {
+        start_s: ORIGIN_S + 900,
+        bucket: 0,
+    };
+    assert!(!world.has_listed(early) && !world.has_listed(next));
+    play(&mut world, 6_000);
+    assert!(!world.has_listed(early) && world.has_listed(next));
+    let mut joined = World::joined_at(4, origin_s, LAG_MS, world.now_ns()).unwrap();
+    assert_eq!(play(&mut joined, 600), play(&mut world, 600));
+}
+
+#[test]
 fn refuses_worlds_that_cannot_be() {
-    assert!(World::new(1, ORIGIN_S + 300, LAG_MS).is_err());
+    assert!(World::new(1, ORIGIN_S + 1, LAG_MS).is_err());
     assert!(World::new(1, ORIGIN_S, 60_000).is_err());
     assert!(World::joined_at(1, ORIGIN_S, LAG_MS, (ORIGIN_S - 1) * 1_000_000_000).is_err());
     assert!(

@@ -160,7 +160,7 @@ pub async fn run(
     for series in &cfg.series {
         if window_secs(series).is_none() {
             return Err(AgentError::Fatal(format!(
-                "polymarket: series {series:?} is not of the form \"btc-updown-5m\" (5m, 15m or 4h)"
+                "polymarket: series {series:?} does not end in the length of its windows (-5m, -15m or -4h), as \"btc-updown-5m\" does"
             )));
         }
     }
@@ -520,7 +520,7 @@ impl Watcher {
 
 /// The length of a series' windows.
 fn window_secs(series: &str) -> Option<u64> {
-    match series.split_once("-updown-")?.1 {
+    match series.rsplit_once('-')?.1 {
         "5m" => Some(300),
         "15m" => Some(900),
         "4h" => Some(14_400),
