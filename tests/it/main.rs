@@ -18,3 +18,4 @@ mod store_schema;
 mod support;
 mod tidy;
 mod trades;
+mod venues;
