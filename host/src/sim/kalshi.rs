@@ -15,7 +15,6 @@ use super::book::{ONE, Outcome, Side, count_fp, dollars, price_from};
 use super::client::{Client, FrameClass, Session};
 use super::hub::{Hub, Silence, View};
 use super::kalshi_rest;
-use super::misbehave::SimVenue;
 use super::spec::MarketKey;
 
 /// The server pings this often, and cuts who has not answered for so long.
@@ -106,7 +105,7 @@ pub fn on_text(hub: &mut Hub, id: u64, text: &str) {
         .collect();
     let found: Vec<_> = tickers
         .iter()
-        .map(|name| hub.find_market(SimVenue::Kalshi, Some(name)))
+        .map(|name| kalshi_rest::find(hub, name))
         .collect();
     let Some(keys) = found.into_iter().collect::<Option<BTreeSet<MarketKey>>>() else {
         return refuse(hub, id, command.id, 16, "Market not found");
@@ -489,6 +488,20 @@ pub fn lifecycle(hub: &mut Hub, key: MarketKey, event: &str) {
         "market_lifecycle_v2",
         &body.to_string(),
     );
+}
+
+/// The order book service has forgotten the market: so do the subscriptions.
+pub fn delisted(hub: &mut Hub, key: MarketKey) {
+    lifecycle(hub, key, "settled");
+    for session in hub.clients.iter_mut().filter_map(session) {
+        for markets in session
+            .subscriptions
+            .iter_mut()
+            .filter_map(|s| s.markets.as_mut())
+        {
+            markets.remove(&key);
+        }
+    }
 }
 
 /// The price grid of a market has changed.

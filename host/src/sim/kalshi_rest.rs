@@ -200,12 +200,13 @@ fn event(hub: &Hub, key: MarketKey, nested: bool) -> Option<Value> {
 }
 
 /// A market by ticker: a live one first (a ticker names an hour twice when clocks go back).
-fn find(hub: &Hub, ticker: &str) -> Option<MarketKey> {
+pub fn find(hub: &Hub, ticker: &str) -> Option<MarketKey> {
     let past = || {
         MarketKey::of_kalshi_event(ticker.rsplit_once('-')?.0).filter(|key| key.name() == ticker)
     };
     hub.find_market(SimVenue::Kalshi, Some(ticker))
         .or_else(past)
+        .filter(|key| is_listed(hub, *key))
 }
 
 fn find_event(hub: &Hub, ticker: &str) -> Option<MarketKey> {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::book::{CENT, ONE, Side, TENTH_CENT};
+use super::client::Client;
 use super::hub::{Hub, Silence};
 use super::{binance, kalshi, polymarket};
 
@@ -99,32 +100,38 @@ impl Fault {
 /// Arms a fault; tells how many connections or instruments it strikes (none: nothing happened).
 pub(super) fn arm(hub: &mut Hub, fault: &Fault) -> usize {
     let count = fault.count.unwrap_or(1);
-    let mut struck = 0;
     match fault.kind {
-        FaultKind::Silence => return silence(hub, fault),
-        FaultKind::CrossedBook => return cross(hub, fault),
-        FaultKind::TickSizeChange => return change_tick(hub, fault),
-        FaultKind::Drop | FaultKind::Freeze | FaultKind::Reorder => {}
-        FaultKind::MalformedFrame | FaultKind::Duplicate => {}
+        FaultKind::Silence => silence(hub, fault),
+        FaultKind::CrossedBook => cross(hub, fault),
+        FaultKind::TickSizeChange => change_tick(hub, fault),
+        FaultKind::Drop => strike(hub, fault.venue, Client::cut),
+        FaultKind::Freeze => {
+            let span = fault.millis.map(Duration::from_millis);
+            let until = span.map(|span| Instant::now() + span);
+            strike(hub, fault.venue, |client| {
+                client.faults.frozen = Some(until)
+            })
+        }
+        FaultKind::Reorder => strike(hub, fault.venue, |client| client.faults.swaps_left = count),
+        FaultKind::MalformedFrame => strike(hub, fault.venue, |client| {
+            client.faults.garbled_left = count
+        }),
+        FaultKind::Duplicate => strike(hub, fault.venue, |client| {
+            client.faults.doubled_left = count
+        }),
     }
+}
+
+/// Does something to every connection of a service.
+fn strike(hub: &mut Hub, venue: SimVenue, what: impl Fn(&mut Client)) -> usize {
+    let mut struck = 0;
     for client in hub
         .clients
         .iter_mut()
-        .filter(|client| client.venue == fault.venue)
+        .filter(|client| client.venue == venue)
     {
         struck += 1;
-        match fault.kind {
-            FaultKind::Drop => client.cut(),
-            FaultKind::Freeze => {
-                let until = fault
-                    .millis
-                    .map(|ms| Instant::now() + Duration::from_millis(ms));
-                client.faults.frozen = Some(until);
-            }
-            FaultKind::Reorder => client.faults.swaps_left = count,
-            FaultKind::MalformedFrame => client.faults.garbled_left = count,
-            _ => client.faults.doubled_left = count,
-        }
+        what(client);
     }
     hub.clients.sweep();
     struck

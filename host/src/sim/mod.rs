@@ -42,11 +42,13 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use self::clock::SimClock;
 use self::hub::{Hub, Shared};
 pub use self::misbehave::{Fault, FaultKind, SimVenue};
 use self::world::{World, WorldError};
@@ -63,7 +65,7 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 pub struct SimConfig {
     /// Names the world.
     pub seed: u64,
-    /// World time at which the world began: a multiple of 900 s, in unix ns.
+    /// World time at which the world began: a multiple of 300 s, in unix ns.
     pub origin_unix_ns: u64,
     /// World time now. A restart gives the same seed and origin and a later instant.
     pub start_at_unix_ns: u64,
@@ -136,7 +138,8 @@ pub struct Endpoints {
     pub kalshi_rest: String,
     /// Kalshi's WebSocket.
     pub kalshi_ws: String,
-    /// `GET` tells the state, `POST` of a [`Fault`] arms it.
+    /// `GET` tells the state, `POST` of a [`Fault`] arms it:
+    /// `curl --json '{"venue":"kalshi","kind":"reorder","count":2}' $CONTROL`.
     pub control: String,
 }
 
@@ -194,8 +197,16 @@ impl SimServer {
             address: bind,
             source,
         })?;
-        let shared = Arc::new(Shared::new(Hub::new(world, speed)));
+        let hub = Hub::new(world, speed);
+        let clock = hub.clock();
+        let shared = Arc::new(Shared::new(hub));
         let app = router(Arc::clone(&shared));
+        // A venue's frames are small and urgent: none waits for the acknowledgement of the last.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a simulated connection keeps its send delay");
+            }
+        });
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the simulated venues stopped listening");
@@ -214,6 +225,7 @@ impl SimServer {
         });
         Ok(SimHandle {
             endpoints: Endpoints::at(address),
+            clock,
             shared,
             server,
             driver,
@@ -225,6 +237,7 @@ impl SimServer {
 #[derive(Debug)]
 pub struct SimHandle {
     endpoints: Endpoints,
+    clock: SimClock,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
     driver: JoinHandle<()>,
@@ -236,14 +249,24 @@ impl SimHandle {
         &self.endpoints
     }
 
+    /// The world's clock, for whoever stamps what these venues send.
+    pub fn clock(&self) -> SimClock {
+        self.clock.clone()
+    }
+
     /// World time now.
     pub fn world_now_ns(&self) -> u64 {
-        self.shared.lock().now_ns()
+        self.clock.now_ns()
     }
 
     /// Arms a fault; returns how many connections or instruments it struck.
     pub fn misbehave(&self, fault: Fault) -> usize {
         misbehave::arm(&mut self.shared.lock(), &fault)
+    }
+
+    /// Whether it still serves: false only after a defect of its own ended a task.
+    pub fn is_running(&self) -> bool {
+        !self.server.is_finished() && !self.driver.is_finished()
     }
 
     /// Stops: no new connections, the open ones are cut.

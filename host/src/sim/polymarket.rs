@@ -314,6 +314,13 @@ pub fn resolved(hub: &mut Hub, key: MarketKey, winner: Outcome) {
     );
 }
 
+/// The order book service has forgotten the market: so do the subscriptions.
+pub fn delisted(hub: &mut Hub, key: MarketKey) {
+    for session in hub.clients.iter_mut().filter_map(session) {
+        session.assets.retain(|(other, _)| *other != key);
+    }
+}
+
 fn best_of(view: &View, outcome: Outcome) -> (String, String) {
     let best = |side, none: &str| {
         view.book

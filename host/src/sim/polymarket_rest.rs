@@ -63,7 +63,8 @@ fn history(hub: &Hub) -> impl Iterator<Item = MarketKey> {
     let up_down = (origin_s..=now_s)
         .step_by(WINDOW_S as usize)
         .map(|start_s| MarketKey::UpDown { start_s });
-    let range = (origin_s..=now_s)
+    let first_range_s = origin_s.next_multiple_of(RANGE_WINDOW_S);
+    let range = (first_range_s..=now_s)
         .step_by(RANGE_WINDOW_S as usize)
         .flat_map(|start_s| {
             (0..RANGE_BUCKETS).map(move |bucket| MarketKey::Range { start_s, bucket })

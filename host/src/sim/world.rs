@@ -120,7 +120,7 @@ pub enum WorldEvent {
 pub enum WorldError {
     /// The origin must lie on a window boundary.
     #[error(
-        "the world's origin {origin_s} s is not a multiple of {RANGE_WINDOW_S} s: choose an aligned one"
+        "the world's origin {origin_s} s is not a multiple of {WINDOW_S} s: choose an aligned one"
     )]
     Misaligned {
         /// The origin given.
@@ -161,9 +161,9 @@ pub struct World {
 }
 
 impl World {
-    /// The world at its origin (unix seconds, a multiple of 900).
+    /// The world at its origin (unix seconds, a multiple of 300).
     pub fn new(seed: u64, origin_s: u64, maker_lag_ms: u64) -> Result<Self, WorldError> {
-        if !origin_s.is_multiple_of(RANGE_WINDOW_S) || origin_s <= PREROLL_S {
+        if !origin_s.is_multiple_of(WINDOW_S) || origin_s <= PREROLL_S {
             return Err(WorldError::Misaligned { origin_s });
         }
         if maker_lag_ms > MAKER_LAG_MS_MAX {
