@@ -11,6 +11,9 @@ fn instance(host: &PluginHost, fixture: &Fixture) -> ComponentStrategy {
     host.instantiate(&compiled, &[]).unwrap()
 }
 
+/// Whether a fault is the one a case is about.
+type Expected = fn(&StrategyFault) -> bool;
+
 /// Tells it one quote and returns what came of it.
 fn tell(strategy: &mut ComponentStrategy) -> (Result<(), StrategyFault>, Output) {
     let mut out = Output::default();
@@ -24,7 +27,7 @@ fn each_fault_ends_its_instance_alone() {
     let mut bystander = instance(&host, &Fixture::on_quote("bystander", SUBMIT));
     let spin = "(loop $spin (br $spin))".to_owned();
     let grow = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
-    let cases: [(&str, String, fn(&StrategyFault) -> bool); 8] = [
+    let cases: [(&str, String, Expected); 8] = [
         ("loops", spin.clone(), |f| *f == StrategyFault::OutOfFuel),
         ("grows", grow.to_owned(), |f| {
             *f == StrategyFault::OutOfMemory

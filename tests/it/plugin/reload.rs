@@ -5,9 +5,9 @@ use super::fixtures::{Fixture, SUBMIT};
 use super::{host, quote};
 use pm_arb::agent::AgentContext;
 use pm_arb::input::{self, Input};
-use pm_arb::plugin::loader::{PortError, STRIKES, Status};
+use pm_arb::plugin::loader::{STRIKES, Status};
 use pm_arb::plugin::{
-    Loader, LoaderInput, LoaderPort, Outcome, Preparer, Sources, Tracker, digest, watch,
+    Loader, LoaderInput, LoaderPort, Outcome, PortError, Preparer, Sources, Tracker, digest, watch,
 };
 use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{StrategyId, Timestamp};
