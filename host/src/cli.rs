@@ -74,7 +74,12 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Places {
     /// Folder of runs, database, lock and control socket.
-    #[arg(long, value_name = "DIR", default_value = "data", env = "PM_ARB_DATA_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "data",
+        env = "PM_ARB_DATA_DIR"
+    )]
     pub data_dir: PathBuf,
     /// `sqlite://FILE` or `postgres://…`; default: pm-arb.sqlite in the data folder.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
@@ -249,7 +254,9 @@ impl FromStr for Speed {
 
 /// `90s`, `10m`, `2h`, `7d`, `1500ms`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let wrong = || format!("{text:?} is no time; write for example 90s, 10m, 2h or 7d");
     let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -261,7 +268,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(wrong()),
     };
-    number.checked_mul(ms).map(Duration::from_millis).ok_or_else(wrong)
+    number
+        .checked_mul(ms)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -276,7 +286,13 @@ mod tests {
 
     #[test]
     fn times_and_speeds() {
-        for (text, ms) in [("90s", 90_000), ("10m", 600_000), ("1500ms", 1_500), ("7d", 604_800_000), ("5", 5_000)] {
+        for (text, ms) in [
+            ("90s", 90_000),
+            ("10m", 600_000),
+            ("1500ms", 1_500),
+            ("7d", 604_800_000),
+            ("5", 5_000),
+        ] {
             assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(ms));
         }
         for text in ["", "s", "-1s", "1.5h", "1w", "99999999999999999999s"] {

@@ -37,6 +37,12 @@ impl Clock {
         }
     }
 
+    /// A clock that stands at `at`: for recordings, whose records tell the time.
+    #[must_use]
+    pub fn standing(at: Timestamp) -> Self {
+        Self::at(at, 0.0)
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {

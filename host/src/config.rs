@@ -3,6 +3,10 @@
 //! Every key has a default and a unit in its name. Unknown keys are errors with their line. Money is
 //! written as a decimal string ("10000", "0.05") and read exactly. Owns nothing at run time.
 
+use crate::oracle::binance::BinanceConfig;
+use crate::oracle::chainlink::ChainlinkConfig;
+use crate::venue::kalshi::KalshiConfig;
+use crate::venue::polymarket::PolymarketConfig;
 use pm_arb_core::config::{Allocation, EngineConfig, Execution, RiskLimits, ScannerConfig};
 use pm_arb_core::ids::Nanos;
 use pm_arb_core::units::{Bps, ParseUnitError, Price, Usd};
@@ -134,8 +138,14 @@ pub struct Sim {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Feeds {
-    /// Also watch Kalshi (needs an API key).
-    pub kalshi: bool,
+    /// `[feeds.polymarket]`
+    pub polymarket: PolymarketConfig,
+    /// `[feeds.kalshi]`
+    pub kalshi: KalshiConfig,
+    /// `[feeds.binance]`
+    pub binance: BinanceConfig,
+    /// `[feeds.chainlink]`
+    pub chainlink: ChainlinkConfig,
 }
 
 impl Default for Capital {
@@ -272,13 +282,16 @@ impl Config {
         Ok(config)
     }
 
-    /// The settings of one strategy, in order.
+    /// The settings of every strategy, by its name, in order.
     #[must_use]
-    pub fn strategy_params(&self, name: &str) -> Vec<(String, String)> {
+    pub fn all_strategy_params(&self) -> BTreeMap<String, Vec<(String, String)>> {
+        let pairs = |params: &BTreeMap<String, String>| {
+            params.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+        };
         self.strategies
-            .get(name)
-            .map(|params| params.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
-            .unwrap_or_default()
+            .iter()
+            .map(|(name, params)| (name.clone(), pairs(params)))
+            .collect()
     }
 }
 

@@ -65,18 +65,27 @@ pub async fn serve(
     board: HealthBoard,
     input: InputSender,
 ) -> Result<(), AgentError> {
-    let failed = |what: &str, e: io::Error| AgentError::Failed(format!("control socket {}: {what}: {e}", path.display()));
+    let failed = |what: &str, e: io::Error| {
+        AgentError::Failed(format!("control socket {}: {what}: {e}", path.display()))
+    };
     // The data folder's lock is ours: a socket file here is a dead pilot's.
     match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed("cannot remove the old one", e)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("cannot remove the old one", e));
+        }
         _ => {}
     }
     let listener = UnixListener::bind(&path).map_err(|e| failed("cannot listen", e))?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(|e| failed("cannot protect it", e))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .map_err(|e| failed("cannot protect it", e))?;
     let slots = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
     context.ready();
     loop {
-        let slot = slots.clone().acquire_owned().await.map_err(|e| AgentError::Failed(e.to_string()))?;
+        let slot = slots
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|e| AgentError::Failed(e.to_string()))?;
         tokio::select! {
             biased;
             () = context.stopped() => break,
@@ -97,10 +106,16 @@ pub async fn serve(
     Ok(())
 }
 
-async fn converse(mut stream: UnixStream, board: HealthBoard, input: InputSender) -> io::Result<()> {
+async fn converse(
+    mut stream: UnixStream,
+    board: HealthBoard,
+    input: InputSender,
+) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
-    BufReader::new(reader.take(LINE_MAX)).read_line(&mut line).await?;
+    BufReader::new(reader.take(LINE_MAX))
+        .read_line(&mut line)
+        .await?;
     let answer = match serde_json::from_str::<Request>(&line) {
         Err(e) => Answer::Error(format!("not a request: {e}")),
         Ok(Request::Health) => Answer::Health(board.report()),
@@ -125,7 +140,9 @@ async fn command(input: &InputSender, command: Command) -> Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// Nobody listens.
-    #[error("no pilot is running with data folder {0}; start one, or name its folder with --data-dir")]
+    #[error(
+        "no pilot is running with data folder {0}; start one, or name its folder with --data-dir"
+    )]
     NotRunning(PathBuf),
     /// The connection failed.
     #[error("cannot talk to the pilot through {path}")]
@@ -144,20 +161,32 @@ pub enum ControlError {
 /// Asks the pilot of a data folder and waits for its answer.
 pub fn ask(data_dir: &Path, request: &Request) -> Result<serde_json::Value, ControlError> {
     let path = socket_path(data_dir);
-    let io_error = |source| ControlError::Io { path: path.clone(), source };
+    let io_error = |source| ControlError::Io {
+        path: path.clone(),
+        source,
+    };
     let mut stream = match std::os::unix::net::UnixStream::connect(&path) {
         Ok(stream) => stream,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
             return Err(ControlError::NotRunning(data_dir.to_owned()));
         }
         Err(e) => return Err(io_error(e)),
     };
-    stream.set_read_timeout(Some(PATIENCE * 2)).map_err(io_error)?;
+    stream
+        .set_read_timeout(Some(PATIENCE * 2))
+        .map_err(io_error)?;
     let mut text = serde_json::to_vec(request).map_err(|e| io_error(e.into()))?;
     text.push(b'\n');
     stream.write_all(&text).map_err(io_error)?;
     let mut line = String::new();
-    io::BufReader::new(stream.take(LINE_MAX * 16)).read_line(&mut line).map_err(io_error)?;
+    io::BufReader::new(stream.take(LINE_MAX * 16))
+        .read_line(&mut line)
+        .map_err(io_error)?;
     let answer: serde_json::Value = serde_json::from_str(&line).map_err(|e| io_error(e.into()))?;
     match answer.get("error").and_then(|e| e.as_str()) {
         Some(why) => Err(ControlError::Refused(why.to_owned())),

@@ -54,10 +54,11 @@ pub fn find(data_dir: &Path) -> io::Result<Option<Note>> {
     match std::fs::read(path(data_dir)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
-        Ok(bytes) => Ok(Some(
-            serde_json::from_slice(&bytes)
-                .unwrap_or_else(|e| Note::Halt { why: format!("latch.json is damaged ({e})") }),
-        )),
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|e| {
+            Note::Halt {
+                why: format!("latch.json is damaged ({e})"),
+            }
+        }))),
     }
 }
 
@@ -77,7 +78,9 @@ mod tests {
     fn word_is_kept_until_cleared_and_damage_halts() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(find(dir.path()).unwrap(), None);
-        let note = Note::Halt { why: "maintenance".into() };
+        let note = Note::Halt {
+            why: "maintenance".into(),
+        };
         leave(dir.path(), &note).unwrap();
         assert_eq!(find(dir.path()).unwrap(), Some(note));
         std::fs::write(path(dir.path()), b"{").unwrap();

@@ -13,39 +13,51 @@
 pub mod agent;
 /// Waits between attempts.
 pub mod backoff;
+/// Messages out, commands in.
+pub mod bus;
 /// Numbers of markets, instruments and oracles.
 pub mod catalog;
+/// The command line.
+pub mod cli;
 /// What time it is.
 pub mod clock;
+/// What each command does.
+pub mod commands;
 /// `pm-arb.toml`.
 pub mod config;
+/// How commands reach a running pilot.
+pub mod control;
 /// Whether two runs are the same.
 pub mod digest;
-/// What reaches the engine.
-pub mod input;
-/// Starting, watching and stopping agents.
-pub mod orchestrator;
-/// Strategies as components.
-pub mod plugin;
 /// How watchers speak to the engine.
 pub mod feed;
-/// What reaches the engine.
-pub mod input;
-/// Sockets and HTTP, with limits.
-pub mod net;
-/// Price feeds.
-pub mod oracle;
 /// Recordings become journals.
 pub mod import;
 /// What reaches the engine.
 pub mod input;
 /// Every fact of a run, in order, on disk.
 pub mod journal;
+/// Word left for the next pilot.
+pub mod latch;
+/// Sockets and HTTP, with limits.
+pub mod net;
+/// Price feeds.
+pub mod oracle;
+/// Starting, watching and stopping agents.
+pub mod orchestrator;
+/// The running pilot.
+pub mod pilot;
 /// Strategies as components.
 pub mod plugin;
-/// Venues: what they send, turned into facts.
-pub mod venue;
-
+/// The same run again.
+pub mod replay;
+/// What a report looks like.
+pub mod report;
+/// Simulated venues.
 pub mod sim;
+/// One live line on a terminal.
+pub mod status_line;
 /// Every trade, kept.
 pub mod store;
+/// Venues: what they send, turned into facts.
+pub mod venue;

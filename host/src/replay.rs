@@ -3,16 +3,19 @@
 //! Either with the run's own strategies, reproduced with all their swaps from the archived bytes, or
 //! with others in their place. Owns no policy and writes nothing.
 
+use crate::catalog::Catalog;
 use crate::digest::EffectDigest;
-use crate::journal::{JournalError, JournalReader};
-use crate::plugin::PluginError;
+use crate::journal::{JournalError, JournalReader, archive};
+use crate::plugin::loader::PortError;
+use crate::plugin::{Candidate, Loader, LoaderError, LoaderInput, LoaderPort, Outcome, PluginHost};
 use pm_arb_core::config::EngineConfig;
 use pm_arb_core::effect::{Effect, Message, TradeStatus};
 use pm_arb_core::engine::Engine;
-use pm_arb_core::event::{Event, Record, StrategyChange};
-use pm_arb_core::ids::{Seq, Timestamp};
+use pm_arb_core::event::{Event, Record};
+use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
+use pm_arb_core::strategy::{Strategy, StrategyFault};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +24,16 @@ pub enum ReplayError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A strategy of it can not be loaded.
-    #[error("a strategy of the run can not be loaded again")]
-    Strategy(#[from] PluginError),
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// A strategy that was to trade instead does not load.
+    #[error("{path}: {why}")]
+    Refused {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// An effect can not be encoded.
     #[error("an effect can not be encoded for the digest")]
     Digest(#[from] postcard::Error),
@@ -37,18 +48,17 @@ pub enum ReplayError {
 }
 
 /// Who decides during a replay.
-pub trait Cast {
-    /// The first configuration was stepped: strategies that do not come from the journal enter now.
-    fn enter(&mut self, engine: &mut Engine, at: Timestamp) -> Result<Vec<StrategyChange>, PluginError>;
-
-    /// The journal says that a strategy changed. False when that record is not to be stepped.
-    fn change(&mut self, engine: &mut Engine, change: &StrategyChange) -> Result<bool, PluginError>;
+pub enum Cast {
+    /// The run's own strategies, with every swap, fault and restart that its journal tells of.
+    Own,
+    /// These instead, from the first record on.
+    Given(Vec<Candidate>),
 }
 
 /// What a replay counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Records stepped.
+    /// Records of the journal that were stepped.
     pub events: u64,
     /// Wishes of strategies.
     pub intents: u64,
@@ -69,7 +79,9 @@ impl Counts {
                 _ => {}
             },
             Effect::RecordTrade(trade) if trade.qty.0 > 0 => self.fills += 1,
-            Effect::UpdateTrade(update) if update.status == TradeStatus::Resolved => self.settled += 1,
+            Effect::UpdateTrade(update) if update.status == TradeStatus::Resolved => {
+                self.settled += 1
+            }
             _ => {}
         }
     }
@@ -80,6 +92,10 @@ impl Counts {
 pub struct Replayed {
     /// After the last record.
     pub engine: Engine,
+    /// Numbers of markets, instruments and oracles.
+    pub catalog: Catalog,
+    /// The settings now in force; `None` when the journal is empty.
+    pub config: Option<EngineConfig>,
     /// Of all effects.
     pub digest: EffectDigest,
     /// What was counted.
@@ -92,69 +108,166 @@ pub struct Replayed {
     pub wake_at: Option<Timestamp>,
 }
 
-/// Replays the run in `dir`; every effect is also given to `each`.
+/// Replays the run in `dir`, with other settings when they are given; every effect is also shown to
+/// `each`. Returns the state and the strategies that run in it.
 pub fn replay(
     dir: &Path,
+    host: PluginHost,
     config: Option<&EngineConfig>,
-    cast: &mut dyn Cast,
-    mut each: impl FnMut(Seq, &Effect),
-) -> Result<Replayed, ReplayError> {
+    cast: Cast,
+    each: &mut dyn FnMut(Seq, &Effect),
+) -> Result<(Replayed, Loader), ReplayError> {
     let mut journal = JournalReader::open(dir)?;
-    let mut state = Replayed::default();
-    let mut effects = Vec::new();
-    let mut configured = false;
+    let mut loader = Loader::new(host);
+    let mut stage = Stage {
+        dir,
+        each,
+        state: Replayed::default(),
+        effects: Vec::new(),
+        failed: Vec::new(),
+    };
+    let (own, mut entering) = match cast {
+        Cast::Own => (true, Vec::new()),
+        Cast::Given(candidates) => (false, candidates),
+    };
     while let Some(record) = journal.next()? {
-        let mut replaced = None;
-        match &record.event {
-            Event::Strategy(change) if !cast.change(&mut state.engine, change)? => continue,
-            Event::Configured(_) => {
-                if let Some(config) = config {
-                    replaced = Some(Record { event: Event::Configured(Box::new(config.clone())), ..*record });
+        match (&record.event, config) {
+            (Event::Strategy(change), _) if own => {
+                loader.replay(change, &mut Repeating(&mut stage))?;
+                stage.step(record)?;
+            }
+            (Event::Strategy(_), _) => continue,
+            (Event::Configured(_), Some(config)) => {
+                let event = Event::Configured(Box::new(config.clone()));
+                stage.step(&Record { event, ..*record })?;
+            }
+            _ => stage.step(record)?,
+        }
+        stage.state.counts.events += 1;
+        stage.state.catalog.learn(&record.event);
+        if !own && stage.state.config.is_some() {
+            for candidate in entering.drain(..) {
+                let input = LoaderInput::Ready(Box::new(candidate));
+                if let Outcome::Refused { path, why } =
+                    loader.handle(input, &mut Deciding(&mut stage))?
+                {
+                    return Err(ReplayError::Refused { path, why });
                 }
             }
-            _ => {}
         }
-        let record = replaced.as_ref().unwrap_or(record);
-        state.step(record, &mut effects, &mut each)?;
-        if !configured && matches!(record.event, Event::Configured(_)) {
-            configured = true;
-            let (seq, at) = (record.seq, record.at);
-            for change in cast.enter(&mut state.engine, at)? {
-                let event = Event::Strategy(Box::new(change));
-                state.step(&Record { seq, at, event }, &mut effects, &mut each)?;
-            }
+        let at = stage.state.last_at;
+        for (strategy, fault) in std::mem::take(&mut stage.failed) {
+            loader.failed(strategy, &fault, at);
+        }
+        if !own && loader.next_due().is_some_and(|due| due <= at) {
+            loader.tick(at, &mut Deciding(&mut stage))?;
         }
     }
-    Ok(state)
+    Ok((stage.state, loader))
 }
 
-impl Replayed {
-    fn step(
-        &mut self,
-        record: &Record,
-        effects: &mut Vec<Effect>,
-        each: &mut impl FnMut(Seq, &Effect),
-    ) -> Result<(), ReplayError> {
-        effects.clear();
-        self.engine.step(record, effects);
-        self.digest.update(record.seq, effects)?;
-        self.counts.events += 1;
-        self.last_seq = record.seq;
-        self.last_at = record.at;
-        if self.wake_at.is_some_and(|wake| wake <= record.at) {
-            self.wake_at = None;
+/// What a replay steps with.
+struct Stage<'a> {
+    dir: &'a Path,
+    each: &'a mut dyn FnMut(Seq, &Effect),
+    state: Replayed,
+    effects: Vec<Effect>,
+    failed: Vec<(StrategyId, StrategyFault)>,
+}
+
+impl Stage<'_> {
+    fn step(&mut self, record: &Record) -> Result<(), ReplayError> {
+        let state = &mut self.state;
+        self.effects.clear();
+        state.engine.step(record, &mut self.effects);
+        state.digest.update(record.seq, &self.effects)?;
+        state.last_seq = record.seq;
+        state.last_at = record.at;
+        if state.wake_at.is_some_and(|wake| wake <= record.at) {
+            state.wake_at = None;
         }
-        for effect in effects.iter() {
+        if let Event::Configured(config) = &record.event {
+            state.config = Some(config.as_ref().clone());
+        }
+        for effect in &self.effects {
             match effect {
-                Effect::WakeAt(wake) => self.wake_at = Some(self.wake_at.map_or(*wake, |now| now.min(*wake))),
+                Effect::WakeAt(wake) => {
+                    state.wake_at = Some(state.wake_at.map_or(*wake, |now| now.min(*wake)));
+                }
                 Effect::Abort(what) => {
-                    return Err(ReplayError::Invariant { seq: record.seq, what: what.clone() });
+                    return Err(ReplayError::Invariant {
+                        seq: record.seq,
+                        what: what.clone(),
+                    });
+                }
+                Effect::StrategyFailed { strategy, fault } => {
+                    self.failed.push((*strategy, fault.clone()))
                 }
                 _ => {}
             }
-            self.counts.add(effect);
-            each(record.seq, effect);
+            state.counts.add(effect);
+            (self.each)(record.seq, effect);
         }
         Ok(())
+    }
+
+    fn retrieve(&self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
+        Ok(archive::load_strategy(self.dir, digest)?)
+    }
+}
+
+/// The engine's slots, for a loader that repeats what the journal tells.
+struct Repeating<'a, 'b>(&'a mut Stage<'b>);
+
+impl LoaderPort for Repeating<'_, '_> {
+    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
+        self.0.state.engine.strategy_mut(id)
+    }
+
+    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
+        self.0.state.engine.install(id, new)
+    }
+
+    fn archive(&mut self, _: &[u8; 32], _: &[u8]) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
+        self.0.retrieve(digest)
+    }
+
+    fn record(&mut self, _: Event) -> Result<(), PortError> {
+        // The record is there already: it is the one being repeated.
+        Ok(())
+    }
+}
+
+/// The same for a loader that decides: what it records is stepped, in the place of the last record.
+struct Deciding<'a, 'b>(&'a mut Stage<'b>);
+
+impl LoaderPort for Deciding<'_, '_> {
+    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
+        self.0.state.engine.strategy_mut(id)
+    }
+
+    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
+        self.0.state.engine.install(id, new)
+    }
+
+    fn archive(&mut self, _: &[u8; 32], _: &[u8]) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
+        self.0.retrieve(digest)
+    }
+
+    fn record(&mut self, event: Event) -> Result<(), PortError> {
+        let record = Record {
+            seq: self.0.state.last_seq,
+            at: self.0.state.last_at,
+            event,
+        };
+        Ok(self.0.step(&record)?)
     }
 }

@@ -6,7 +6,11 @@ use std::path::PathBuf;
 /// Documents with commands or settings.
 fn documents() -> Vec<PathBuf> {
     let mut all = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    all.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|e| e.unwrap().path()));
+    all.extend(
+        std::fs::read_dir(root().join("docs"))
+            .unwrap()
+            .map(|e| e.unwrap().path()),
+    );
     all.retain(|path| path.extension().is_some_and(|e| e == "md"));
     all.sort();
     all
@@ -19,7 +23,13 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.trim() == fence {
-            found.push(lines.by_ref().take_while(|l| l.trim() != "```").collect::<Vec<_>>().join("\n"));
+            found.push(
+                lines
+                    .by_ref()
+                    .take_while(|l| l.trim() != "```")
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            );
         }
     }
     found
@@ -62,12 +72,19 @@ fn every_console_command_succeeds() {
                 let args: Vec<&str> = words[1..].iter().map(String::as_str).collect();
                 let output = pm_arb(&args).current_dir(dir.path()).output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success(), "{}: {line}\n{said}", path.display());
+                assert!(
+                    output.status.success(),
+                    "{}: {line}\n{said}",
+                    path.display()
+                );
                 ran += 1;
             }
         }
     }
-    assert!(ran >= 4, "only {ran} commands were found: do the documents still mark them as `console`?");
+    assert!(
+        ran >= 4,
+        "only {ran} commands were found: do the documents still mark them as `console`?"
+    );
 }
 
 #[test]
@@ -76,8 +93,18 @@ fn the_documented_settings_are_the_defaults() {
     let block = blocks(&text, "toml").remove(0);
     let read: pm_arb::config::Config = toml::from_str(&block).unwrap();
     let written = toml::to_string(&read).unwrap();
-    assert_eq!(written, toml::to_string(&pm_arb::config::Config::default()).unwrap());
-    for key in written.lines().filter_map(|l| l.split_once(" = ")).map(|(key, _)| key) {
-        assert!(block.contains(key), "docs/configuration.md does not mention {key}");
+    assert_eq!(
+        written,
+        toml::to_string(&pm_arb::config::Config::default()).unwrap()
+    );
+    for key in written
+        .lines()
+        .filter_map(|l| l.split_once(" = "))
+        .map(|(key, _)| key)
+    {
+        assert!(
+            block.contains(key),
+            "docs/configuration.md does not mention {key}"
+        );
     }
 }

@@ -1,14 +1,17 @@
-//! The one integration test binary.
-mod tidy;
-mod sim;
+//! The one integration test binary: the host links once.
 
+#![allow(clippy::unwrap_used)]
+
+mod bus;
+mod docs;
 mod import;
 mod journal;
-#![allow(clippy::unwrap_used)]
-
-mod services;
-mod store;
-mod trades;
-#![allow(clippy::unwrap_used)]
-
+mod pilot;
 mod plugin;
+mod report;
+mod services;
+mod sim;
+mod store;
+mod support;
+mod tidy;
+mod trades;

@@ -19,15 +19,31 @@ impl Pilot {
     fn start(data: &Path, extra: &[&str]) -> Self {
         let glob = format!("{}/*.wasm", strategies().display());
         let log = data.with_extension("log");
-        let mut command = pm_arb(&["pilot", "--strategies", &glob, "--data-dir", data.to_str().unwrap(), "--seed", "7"]);
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let mut command = pm_arb(&[
+            "pilot",
+            "--strategies",
+            &glob,
+            "--data-dir",
+            data.to_str().unwrap(),
+            "--seed",
+            "7",
+        ]);
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
         let child = command
             .args(extra)
             .stdout(file.try_clone().unwrap())
             .stderr(Stdio::from(file))
             .spawn()
             .unwrap();
-        Self { child, data: data.to_owned(), log }
+        Self {
+            child,
+            data: data.to_owned(),
+            log,
+        }
     }
 
     fn ask(&self, args: &[&str]) -> std::process::Output {
@@ -52,7 +68,10 @@ impl Pilot {
                 return found;
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the pilot ended ({status}) while waiting for {what}:\n{}", self.said());
+                panic!(
+                    "the pilot ended ({status}) while waiting for {what}:\n{}",
+                    self.said()
+                );
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -60,7 +79,10 @@ impl Pilot {
     }
 
     fn wait_for_trades(&mut self) -> Value {
-        self.wait_for("trades", |p| p.report().filter(|r| r["total_trades"].as_u64().unwrap_or(0) > 0))
+        self.wait_for("trades", |p| {
+            p.report()
+                .filter(|r| r["total_trades"].as_u64().unwrap_or(0) > 0)
+        })
     }
 
     fn said(&self) -> String {
@@ -68,7 +90,10 @@ impl Pilot {
     }
 
     fn signal(&self, name: &str) {
-        let status = std::process::Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        let status = std::process::Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
@@ -85,7 +110,10 @@ impl Pilot {
     }
 
     fn run_dir(&self) -> PathBuf {
-        let mut runs: Vec<_> = std::fs::read_dir(self.data.join("runs")).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut runs: Vec<_> = std::fs::read_dir(self.data.join("runs"))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
         runs.sort();
         runs.pop().unwrap()
     }
@@ -101,7 +129,10 @@ impl Drop for Pilot {
 fn digest_in(log: &str) -> String {
     log.lines()
         .rev()
-        .find_map(|line| line.split_once("digest ").map(|(_, rest)| rest.split_whitespace().next().unwrap().to_owned()))
+        .find_map(|line| {
+            line.split_once("digest ")
+                .map(|(_, rest)| rest.split_whitespace().next().unwrap().to_owned())
+        })
         .unwrap_or_else(|| panic!("no digest in:\n{log}"))
 }
 
@@ -114,14 +145,31 @@ fn a_pilot_trades_is_asked_halted_stopped_and_replayed() {
     let health = pilot.health().unwrap();
     let agents = health["agents"].as_array().unwrap();
     assert!(agents.len() >= 5, "{health}");
-    for name in ["opportunity-scanner", "risk-guardian", "paper-executor", "capital-allocator", "strategy-oracle-sniper"] {
-        let agent = agents.iter().find(|a| a["name"] == name).unwrap_or_else(|| panic!("no {name} in {health}"));
+    for name in [
+        "opportunity-scanner",
+        "risk-guardian",
+        "paper-executor",
+        "capital-allocator",
+        "strategy-oracle-sniper",
+    ] {
+        let agent = agents
+            .iter()
+            .find(|a| a["name"] == name)
+            .unwrap_or_else(|| panic!("no {name} in {health}"));
         assert_eq!(agent["running"], true, "{agent}");
-        assert!(agent["last_heartbeat_secs"].as_f64().unwrap() < 30.0, "{agent}");
+        assert!(
+            agent["last_heartbeat_secs"].as_f64().unwrap() < 30.0,
+            "{agent}"
+        );
     }
 
     stdout(&pilot.ask(&["halt", "-m", "test"]));
-    assert!(pilot.health().unwrap()["halted"].as_str().unwrap().contains("test"));
+    assert!(
+        pilot.health().unwrap()["halted"]
+            .as_str()
+            .unwrap()
+            .contains("test")
+    );
     // A halt survives a stop and a start.
     pilot.signal("-TERM");
     assert!(pilot.ended(), "{}", pilot.said());
@@ -133,8 +181,16 @@ fn a_pilot_trades_is_asked_halted_stopped_and_replayed() {
     assert!(pilot.ended(), "{}", pilot.said());
 
     let live = digest_in(&pilot.said());
-    let replayed = json(&run(&["replay", pilot.run_dir().to_str().unwrap(), "--json"]));
-    assert_eq!(replayed["digest"], live.as_str(), "a replay is the same run");
+    let replayed = json(&run(&[
+        "replay",
+        pilot.run_dir().to_str().unwrap(),
+        "--json",
+    ]));
+    assert_eq!(
+        replayed["digest"],
+        live.as_str(),
+        "a replay is the same run"
+    );
     assert!(replayed["fills"].as_u64().unwrap() > 0);
 }
 
@@ -156,10 +212,20 @@ fn a_killed_pilot_goes_on_with_no_trade_lost_or_doubled() {
     let mut pilot = Pilot::start(&data, &["--for", "5s"]);
     pilot.wait_for("health", Pilot::health);
     assert!(pilot.ended(), "{}", pilot.said());
-    let replayed = json(&run(&["replay", pilot.run_dir().to_str().unwrap(), "--json"]));
+    let replayed = json(&run(&[
+        "replay",
+        pilot.run_dir().to_str().unwrap(),
+        "--json",
+    ]));
     let report = pilot.report().unwrap();
-    assert_eq!(replayed["fills"], report["total_trades"], "the database holds what the journal says");
-    assert_eq!(digest_in(&pilot.said()), replayed["digest"].as_str().unwrap());
+    assert_eq!(
+        replayed["fills"], report["total_trades"],
+        "the database holds what the journal says"
+    );
+    assert_eq!(
+        digest_in(&pilot.said()),
+        replayed["digest"].as_str().unwrap()
+    );
 }
 
 #[test]
@@ -172,53 +238,112 @@ fn a_changed_strategy_is_swapped_and_a_broken_one_refused() {
     std::fs::write(&sniper, &bytes).unwrap();
     let data = dir.path().join("data");
     let log = dir.path().join("swap.log");
-    let child = pm_arb(&["pilot", "--strategies", folder.to_str().unwrap(), "--data-dir", data.to_str().unwrap()])
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
+    let child = pm_arb(&[
+        "pilot",
+        "--strategies",
+        folder.to_str().unwrap(),
+        "--data-dir",
+        data.to_str().unwrap(),
+    ])
+    .stdout(Stdio::null())
+    .stderr(std::fs::File::create(&log).unwrap())
+    .spawn()
+    .unwrap();
     let mut pilot = Pilot { child, data, log };
     let detail = |p: &Pilot| -> Option<String> {
         let health = p.health()?;
         let agents = health["agents"].as_array()?.clone();
-        agents.iter().find(|a| a["name"] == "strategy-oracle-sniper")?["detail"].as_str().map(str::to_owned)
+        agents
+            .iter()
+            .find(|a| a["name"] == "strategy-oracle-sniper")?["detail"]
+            .as_str()
+            .map(str::to_owned)
     };
-    pilot.wait_for("generation 1", |p| detail(p).filter(|d| d.contains("generation 1")));
+    pilot.wait_for("generation 1", |p| {
+        detail(p).filter(|d| d.contains("generation 1"))
+    });
 
     std::fs::write(&sniper, &bytes[..bytes.len() / 2]).unwrap();
-    pilot.wait_for("the refusal", |p| p.said().contains("refused").then_some(()));
-    assert!(detail(&pilot).unwrap().contains("generation 1"), "the old one goes on");
+    pilot.wait_for("the refusal", |p| {
+        p.said().contains("refused").then_some(())
+    });
+    assert!(
+        detail(&pilot).unwrap().contains("generation 1"),
+        "the old one goes on"
+    );
 
     // The same code with a custom section more: other bytes, same behaviour.
     let mut changed = bytes.clone();
     changed.extend_from_slice(&[0, 5, 4, b't', b'e', b's', b't']);
     std::fs::write(&sniper, &changed).unwrap();
-    pilot.wait_for("generation 2", |p| detail(p).filter(|d| d.contains("generation 2")));
+    pilot.wait_for("generation 2", |p| {
+        detail(p).filter(|d| d.contains("generation 2"))
+    });
     pilot.signal("-INT");
     assert!(pilot.ended(), "{}", pilot.said());
-    let replayed = json(&run(&["replay", pilot.run_dir().to_str().unwrap(), "--json"]));
-    assert_eq!(digest_in(&pilot.said()), replayed["digest"].as_str().unwrap(), "swaps replay too");
+    let replayed = json(&run(&[
+        "replay",
+        pilot.run_dir().to_str().unwrap(),
+        "--json",
+    ]));
+    assert_eq!(
+        digest_in(&pilot.said()),
+        replayed["digest"].as_str().unwrap(),
+        "swaps replay too"
+    );
 }
 
 #[test]
 fn a_recording_is_imported_replayed_and_traded() {
-    let Some(data) = recordings("a_recording_is_imported_replayed_and_traded") else { return };
+    let Some(data) = recordings("a_recording_is_imported_replayed_and_traded") else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     let files = data.join("polymarket/l2_btc15m_20260928");
-    let import = run(&["import", "--from", "l2-snapshots", "--out", out.to_str().unwrap(), files.to_str().unwrap()]);
+    let import = run(&[
+        "import",
+        "--from",
+        "l2-snapshots",
+        "--out",
+        out.to_str().unwrap(),
+        files.to_str().unwrap(),
+    ]);
     stdout(&import);
     let glob = strategies();
-    let args = ["replay", out.to_str().unwrap(), "--strategies", glob.to_str().unwrap(), "--json"];
+    let args = [
+        "replay",
+        out.to_str().unwrap(),
+        "--strategies",
+        glob.to_str().unwrap(),
+        "--json",
+    ];
     let (first, second) = (json(&run(&args)), json(&run(&args)));
     assert_eq!(first, second, "two processes, one run");
     assert!(first["events"].as_u64().unwrap() > 25_000, "{first}");
 
     let place = dir.path().join("data");
     let place = place.to_str().unwrap();
-    let pilot = ["pilot", "--strategies", glob.to_str().unwrap(), "--feed", out.to_str().unwrap(), "--speed", "max", "--data-dir", place];
+    let pilot = [
+        "pilot",
+        "--strategies",
+        glob.to_str().unwrap(),
+        "--feed",
+        out.to_str().unwrap(),
+        "--speed",
+        "max",
+        "--data-dir",
+        place,
+    ];
     stdout(&run(&pilot));
-    let report = json(&run(&["report", "--days", "1", "--json", "--data-dir", place]));
+    let report = json(&run(&[
+        "report",
+        "--days",
+        "1",
+        "--json",
+        "--data-dir",
+        place,
+    ]));
     assert_eq!(report["total_trades"], first["fills"], "{report}");
 }
 
@@ -238,15 +363,74 @@ fn nonsense_is_answered_with_words() {
     let sniper = strategies().join("oracle-sniper.wasm");
     let sniper = sniper.to_str().unwrap();
     let cases: &[(&[&str], i32, &str)] = &[
-        (&["pilot", "--strategies", nothing, "--data-dir", place], 78, nothing),
-        (&["pilot", "--strategies", garbage, "--data-dir", place], 78, "garbage.wasm"),
-        (&["pilot", "--strategies", sniper, "--config", config, "--data-dir", place], 78, "max_drawdown"),
-        (&["pilot", "--strategies", sniper, "--feed", nothing, "--data-dir", place], 65, nothing),
-        (&["pilot", "--strategies", sniper, "--database-url", "mysql://x", "--data-dir", place], 78, "mysql"),
+        (
+            &["pilot", "--strategies", nothing, "--data-dir", place],
+            78,
+            nothing,
+        ),
+        (
+            &["pilot", "--strategies", garbage, "--data-dir", place],
+            78,
+            "garbage.wasm",
+        ),
+        (
+            &[
+                "pilot",
+                "--strategies",
+                sniper,
+                "--config",
+                config,
+                "--data-dir",
+                place,
+            ],
+            78,
+            "max_drawdown",
+        ),
+        (
+            &[
+                "pilot",
+                "--strategies",
+                sniper,
+                "--feed",
+                nothing,
+                "--data-dir",
+                place,
+            ],
+            65,
+            nothing,
+        ),
+        (
+            &[
+                "pilot",
+                "--strategies",
+                sniper,
+                "--database-url",
+                "mysql://x",
+                "--data-dir",
+                place,
+            ],
+            78,
+            "mysql",
+        ),
         (&["pilot"], 2, "--strategies"),
         (&["replay", nothing, "--strategies", sniper], 65, nothing),
-        (&["import", "--from", "l2-snapshots", "--out", nothing, garbage], 65, "garbage.wasm"),
-        (&["import", "--from", "tape", "--out", nothing, garbage], 2, "tape"),
+        (
+            &[
+                "import",
+                "--from",
+                "l2-snapshots",
+                "--out",
+                nothing,
+                garbage,
+            ],
+            65,
+            "garbage.wasm",
+        ),
+        (
+            &["import", "--from", "tape", "--out", nothing, garbage],
+            2,
+            "tape",
+        ),
         (&["health", "--data-dir", place], 69, "no pilot is running"),
         (&["report", "--days", "0"], 2, "days"),
     ];

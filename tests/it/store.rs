@@ -629,17 +629,11 @@ async fn the_summary_equals_the_engines_own(_: &Place, store: Store) {
     let expected = tally.summary();
     assert!(expected.wins > 0 && expected.losses > 0 && expected.open_trades > 0);
     assert_eq!(expected.rejections_by_reason.len(), 2);
-    assert_eq!(store.summary(Timestamp(0), None).await.unwrap(), expected);
-    assert_eq!(
-        store.summary(Timestamp(0), Some(RUN)).await.unwrap(),
-        expected
-    );
-    let later = store.summary(bought(58, 0).at, None).await.unwrap();
+    assert_eq!(store.summary(Timestamp(0)).await.unwrap(), expected);
+    assert_eq!(store.summary_of(RUN, Timestamp(0)).await.unwrap(), expected);
+    let later = store.summary(bought(58, 0).at).await.unwrap();
     assert_eq!((later.total_trades, later.rejections), (2, 1));
-    let none = store
-        .summary(Timestamp(0), Some(Uuid::nil()))
-        .await
-        .unwrap();
+    let none = store.summary_of(Uuid::nil(), Timestamp(0)).await.unwrap();
     assert_eq!(none, pm_arb_core::report::Summary::default());
 }
 
@@ -767,7 +761,7 @@ async fn the_relay_outlives_a_lost_database() {
     assert!(status.failures > 0 && status.last_error.is_some());
     assert_eq!((status.failing_since, status.fatal), (None, None));
     assert_eq!(count(&direct).await, 3_000);
-    let summary = direct.summary(Timestamp(0), None).await.unwrap();
+    let summary = direct.summary(Timestamp(0)).await.unwrap();
     assert_eq!(
         (summary.closed_trades, summary.realized_pnl),
         (3_000, Usd(21_000))

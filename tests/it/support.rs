@@ -5,22 +5,30 @@ use std::process::{Command, Output};
 
 /// The workspace.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// The folder of recordings, or `None` after saying that `test` is skipped.
 pub fn recordings(test: &str) -> Option<PathBuf> {
-    let dir = std::env::var_os("PM_ARB_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let dir = std::env::var_os("PM_ARB_DATA")
+        .map_or_else(|| root().join("../shared/data"), PathBuf::from);
     if dir.is_dir() {
         return Some(dir);
     }
-    println!("SKIP {test}: no recordings at {}; set PM_ARB_DATA to their folder", dir.display());
+    println!(
+        "SKIP {test}: no recordings at {}; set PM_ARB_DATA to their folder",
+        dir.display()
+    );
     None
 }
 
 /// The folder of built strategies. Without them nothing here can be tested: build them first.
 pub fn strategies() -> PathBuf {
-    let dir = std::env::var_os("PM_ARB_STRATEGIES").map_or_else(|| root().join("strategies"), PathBuf::from);
+    let dir = std::env::var_os("PM_ARB_STRATEGIES")
+        .map_or_else(|| root().join("strategies"), PathBuf::from);
     assert!(
         dir.join("oracle-sniper.wasm").is_file(),
         "no strategies in {}; run `make strategies` first",

@@ -15,7 +15,7 @@ use crate::ids::{InstrumentId, Nanos, Timestamp};
 use crate::market::{FeeSchedule, MarketSpec};
 use crate::order::LegPlan;
 use crate::reason::Reason;
-use crate::units::{ONE, Price, Qty, Rounding, Usd};
+use crate::units::{ONE, Price, Qty, Rounding, Usd, div_round};
 
 /// Most price levels one order may walk; what lies behind them is not filled.
 pub const LEVELS_PER_FILL_MAX: usize = 64;
@@ -29,6 +29,8 @@ const FEE_PEAKS: [Price; 2] = [Price(ONE / 2), Price(ONE * 3 / 5)];
 pub struct Fill {
     /// How much.
     pub qty: Qty,
+    /// Size-weighted price; what does not fit is rounded against us.
+    pub price: Price,
     /// Paid or received for the shares: purchases rounded up, sales down, a level at a time.
     pub value: Usd,
     /// Fees, a level at a time.
@@ -159,7 +161,12 @@ impl PaperExecutor {
                 "unknown",
             ));
         }
-        let Walked { parts, value, fee } = walk(leg.buy, spec.fee, &levels, got)
+        let Walked {
+            parts,
+            price,
+            value,
+            fee,
+        } = walk(leg.buy, spec.fee, &levels, got)
             .ok_or_else(|| refusal(Reason::RiskError, "a value that fits", "an overflow"))?;
         // Can only happen when the market's fee rose while the order was in flight.
         if leg.buy && value.checked_add(fee).is_none_or(|paid| paid > leg.reserve) {
@@ -172,6 +179,7 @@ impl PaperExecutor {
         self.take(leg, spec, &parts);
         Ok(Fill {
             qty: got,
+            price,
             value,
             fee,
             book_age: book.age(at),
@@ -278,6 +286,7 @@ pub fn whole_lots(qty: Qty, lot: Qty) -> Qty {
 /// What an order takes.
 struct Walked {
     parts: Vec<(Price, Qty)>,
+    price: Price,
     value: Usd,
     fee: Usd,
 }
@@ -287,6 +296,7 @@ fn walk(buy: bool, schedule: FeeSchedule, levels: &[(Price, Qty)], qty: Qty) -> 
     let rounding = if buy { Rounding::Up } else { Rounding::Down };
     let (mut left, mut value, mut fee) = (qty, Usd::ZERO, Usd::ZERO);
     let mut parts = Vec::with_capacity(levels.len());
+    let mut weighted = 0_i128;
     for (price, shown) in levels {
         let part = left.min(*shown);
         if part <= Qty::ZERO {
@@ -295,9 +305,16 @@ fn walk(buy: bool, schedule: FeeSchedule, levels: &[(Price, Qty)], qty: Qty) -> 
         parts.push((*price, part));
         value = value.checked_add(price.times(part, rounding)?)?;
         fee = fee.checked_add(schedule.fee(*price, part)?)?;
+        weighted = weighted.checked_add(i128::from(price.0).checked_mul(i128::from(part.0))?)?;
         left = left.checked_sub(part)?;
     }
-    Some(Walked { parts, value, fee })
+    let price = i64::try_from(div_round(weighted, i128::from(qty.0), rounding)?).ok()?;
+    Some(Walked {
+        parts,
+        price: Price(price),
+        value,
+        fee,
+    })
 }
 
 fn opposite(buy: bool) -> BookSide {

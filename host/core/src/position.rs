@@ -26,6 +26,8 @@ pub struct Position {
     pub exited: Qty,
     /// What those brought, before fees.
     pub proceeds: Usd,
+    /// Their prices times their sizes, exactly: in 1e-12 dollars.
+    pub exit_weight: i128,
     /// What those had cost.
     pub exited_cost: Usd,
     /// The bid when positions were last marked; zero when there was none, `None` before the first time.
@@ -43,6 +45,13 @@ impl Position {
             .saturating_sub(self.fees.0))
     }
 
+    /// Size-weighted price of what is gone, rounded down; zero before anything is.
+    fn exit_price(&self) -> Price {
+        div_round(self.exit_weight, i128::from(self.exited.0), Rounding::Down)
+            .and_then(|price| i64::try_from(price).ok())
+            .map_or(Price::ZERO, Price)
+    }
+
     /// The row's new state after an exit.
     fn update(&self, id: TradeId, at: Timestamp, end: TradeStatus, evidence: &str) -> TradeUpdate {
         let status = if self.remaining > Qty::ZERO {
@@ -55,10 +64,7 @@ impl Position {
             at,
             status,
             remaining_qty: self.remaining,
-            exit_price: self
-                .proceeds
-                .per(self.exited, Rounding::Down)
-                .unwrap_or(Price::ZERO),
+            exit_price: self.exit_price(),
             realized_pnl: self.realized_pnl(),
             fees: self.fees,
             evidence: evidence.to_owned(),
@@ -83,6 +89,19 @@ pub struct Exit {
     pub invested: Usd,
     /// The row's new state.
     pub update: TradeUpdate,
+}
+
+/// What a sale brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sale {
+    /// How much was sold.
+    pub qty: Qty,
+    /// Size-weighted price.
+    pub price: Price,
+    /// What it brought, before the fee.
+    pub proceeds: Usd,
+    /// The fee.
+    pub fee: Usd,
 }
 
 /// Every open row, in order of its id.
@@ -151,21 +170,19 @@ impl Positions {
             .collect()
     }
 
-    /// Shares that were sold for `proceeds` and `fee` leave `rows`, in the order given; each row bears
-    /// its share of both, and the last one what rounding left over. `None` when the rows hold less
-    /// than `qty` or a product does not fit: then nothing has changed.
+    /// Shares that were sold leave `rows`, in the order given; each row bears
+    /// its share of proceeds and fee, and the last one what rounding left over. `None` when the rows hold less
+    /// than was sold or a product does not fit: then nothing has changed.
     #[must_use]
     pub fn sell(
         &mut self,
         rows: &[TradeId],
-        qty: Qty,
-        proceeds: Usd,
-        fee: Usd,
+        sale: Sale,
         at: Timestamp,
         evidence: &str,
     ) -> Option<Vec<Exit>> {
         let mut parts = Vec::with_capacity(rows.len());
-        let mut left = qty;
+        let mut left = sale.qty;
         for id in rows {
             let position = self.open.get(id)?;
             let part = left.min(position.remaining);
@@ -174,10 +191,10 @@ impl Positions {
                 left = left.checked_sub(part)?;
             }
         }
-        if left != Qty::ZERO || qty <= Qty::ZERO {
+        if left != Qty::ZERO || sale.qty <= Qty::ZERO {
             return None;
         }
-        let (mut proceeds_left, mut fee_left) = (proceeds, fee);
+        let (mut proceeds_left, mut fee_left) = (sale.proceeds, sale.fee);
         let mut changed = Vec::with_capacity(parts.len());
         let last = parts.len().checked_sub(1)?;
         for (n, (id, part)) in parts.iter().enumerate() {
@@ -185,11 +202,20 @@ impl Positions {
             let (proceeds, fee) = if n == last {
                 (proceeds_left, fee_left)
             } else {
-                (part_of(proceeds, *part, qty)?, part_of(fee, *part, qty)?)
+                (
+                    part_of(sale.proceeds, *part, sale.qty)?,
+                    part_of(sale.fee, *part, sale.qty)?,
+                )
             };
             proceeds_left = proceeds_left.checked_sub(proceeds)?;
             fee_left = fee_left.checked_sub(fee)?;
-            changed.push((*id, exited(position, *part, proceeds, fee)?));
+            let part = Sale {
+                qty: *part,
+                price: sale.price,
+                proceeds,
+                fee,
+            };
+            changed.push((*id, exited(position, part)?));
         }
         Some(self.apply(changed, at, TradeStatus::Closed, evidence))
     }
@@ -207,10 +233,14 @@ impl Positions {
         let mut changed = Vec::new();
         for (id, position) in &self.open {
             if position.holding.market == market {
-                let paid =
-                    payout(position.instrument)?.times(position.remaining, Rounding::Down)?;
-                let part = position.remaining;
-                changed.push((*id, exited(position, part, paid, Usd::ZERO)?));
+                let price = payout(position.instrument)?;
+                let part = Sale {
+                    qty: position.remaining,
+                    price,
+                    proceeds: price.times(position.remaining, Rounding::Down)?,
+                    fee: Usd::ZERO,
+                };
+                changed.push((*id, exited(position, part)?));
             }
         }
         Some(self.apply(changed, at, TradeStatus::Resolved, evidence))
@@ -230,8 +260,8 @@ impl Positions {
                 holding: position.holding,
                 instrument: position.instrument,
                 cost: change.cost,
-                proceeds: change.proceeds,
-                fee: change.fee,
+                proceeds: change.sale.proceeds,
+                fee: change.sale.fee,
                 invested: position.exited_cost,
                 update: position.update(id, at, end, evidence),
             });
@@ -269,32 +299,32 @@ impl Positions {
     }
 }
 
-/// A position after an exit, with the exit's amounts.
+/// A position after an exit, with the exit and what the shares that went had cost.
 struct Change {
     position: Position,
+    sale: Sale,
     cost: Usd,
-    proceeds: Usd,
-    fee: Usd,
 }
 
-fn exited(position: &Position, part: Qty, proceeds: Usd, fee: Usd) -> Option<Change> {
-    let cost = if part == position.remaining {
+fn exited(position: &Position, sale: Sale) -> Option<Change> {
+    let cost = if sale.qty == position.remaining {
         position.cost
     } else {
-        part_of(position.cost, part, position.remaining)?
+        part_of(position.cost, sale.qty, position.remaining)?
     };
+    let weight = i128::from(sale.price.0).checked_mul(i128::from(sale.qty.0))?;
     let mut position = position.clone();
-    position.remaining = position.remaining.checked_sub(part)?;
+    position.remaining = position.remaining.checked_sub(sale.qty)?;
     position.cost = position.cost.checked_sub(cost)?;
-    position.fees = position.fees.checked_add(fee)?;
-    position.exited = position.exited.checked_add(part)?;
-    position.proceeds = position.proceeds.checked_add(proceeds)?;
+    position.fees = position.fees.checked_add(sale.fee)?;
+    position.exited = position.exited.checked_add(sale.qty)?;
+    position.proceeds = position.proceeds.checked_add(sale.proceeds)?;
+    position.exit_weight = position.exit_weight.checked_add(weight)?;
     position.exited_cost = position.exited_cost.checked_add(cost)?;
     Some(Change {
         position,
+        sale,
         cost,
-        proceeds,
-        fee,
     })
 }
 

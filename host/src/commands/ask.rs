@@ -10,12 +10,19 @@ pub(super) fn health(args: HealthArgs) -> Result<ExitCode, Failure> {
     let answer = control::ask(&args.places.data_dir, &Request::Health).map_err(failure)?;
     let health = &answer["health"];
     if args.json {
-        println!("{}", serde_json::to_string_pretty(health).or_exit(Code::Internal)?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(health).or_exit(Code::Internal)?
+        );
     } else {
         print!("{}", table(health));
     }
     let healthy = health["healthy"].as_bool() == Some(true);
-    Ok(if healthy { ExitCode::SUCCESS } else { Code::Negative.into() })
+    Ok(if healthy {
+        ExitCode::SUCCESS
+    } else {
+        Code::Negative.into()
+    })
 }
 
 fn table(health: &serde_json::Value) -> String {
@@ -28,13 +35,25 @@ fn table(health: &serde_json::Value) -> String {
         }
     );
     let mut rows = comfy_table::Table::new();
-    rows.load_preset(comfy_table::presets::NOTHING);
+    rows.load_style(comfy_table::presets::NOTHING);
     rows.set_header(["agent", "state", "restarts", "last heartbeat", ""]);
     for agent in health["agents"].as_array().into_iter().flatten() {
         let text = |key: &str| agent[key].as_str().unwrap_or_default().to_owned();
-        let beat = agent["last_heartbeat_secs"].as_f64().map_or("never".into(), |s| format!("{s:.1} s ago"));
-        let remark = if text("last_error").is_empty() { text("detail") } else { text("last_error") };
-        rows.add_row([text("name"), text("state"), agent["restarts"].to_string(), beat, remark]);
+        let beat = agent["last_heartbeat_secs"]
+            .as_f64()
+            .map_or("never".into(), |s| format!("{s:.1} s ago"));
+        let remark = if text("last_error").is_empty() {
+            text("detail")
+        } else {
+            text("last_error")
+        };
+        rows.add_row([
+            text("name"),
+            text("state"),
+            agent["restarts"].to_string(),
+            beat,
+            remark,
+        ]);
     }
     out.push_str(&rows.trim_fmt());
     out.push('\n');
@@ -57,10 +76,14 @@ pub(super) fn halt(args: NoteArgs) -> Result<ExitCode, Failure> {
 
 pub(super) fn resume(args: NoteArgs) -> Result<ExitCode, Failure> {
     let note = args.message;
-    match control::ask(&args.places.data_dir, &Request::Resume { note: note.clone() }) {
+    match control::ask(
+        &args.places.data_dir,
+        &Request::Resume { note: note.clone() },
+    ) {
         Ok(answer) => println!("trading again (record {})", answer["done"]),
         Err(ControlError::NotRunning(_)) => {
-            latch::leave(&args.places.data_dir, &Note::Resume { note }).or_exit(Code::Unavailable)?;
+            latch::leave(&args.places.data_dir, &Note::Resume { note })
+                .or_exit(Code::Unavailable)?;
             println!("no pilot is running; the next one with this data folder starts trading");
         }
         Err(error) => return Err(failure(error)),

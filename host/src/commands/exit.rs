@@ -42,7 +42,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of that code.
     pub fn new(code: Code, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { code, error: error.into() }
+        Self {
+            code,
+            error: error.into(),
+        }
     }
 }
 

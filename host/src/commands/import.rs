@@ -6,8 +6,32 @@ use crate::import::{self, ImportRequest};
 use std::process::ExitCode;
 
 pub(super) fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
-    let request = ImportRequest { from: args.from, out: args.out.clone(), files: args.files };
+    let request = ImportRequest {
+        from: args.from,
+        out: args.out.clone(),
+        files: args.files,
+    };
     let report = import::run(&request).or_exit(Code::Damaged)?;
-    println!("{}: {report}", args.out.display());
+    for refusal in &report.refused {
+        eprintln!("refused: {refusal}");
+    }
+    let unnamed = report.refused_count.saturating_sub(report.refused.len() as u64);
+    if unnamed > 0 {
+        eprintln!("refused: {unnamed} more lines, not named");
+    }
+    for note in &report.notes {
+        eprintln!("note: {note}");
+    }
+    println!(
+        "{}: {} records of {} markets and {} price feeds, from {} lines in {} files; {} lines refused, {} not needed",
+        args.out.display(),
+        report.events,
+        report.markets,
+        report.oracles,
+        report.lines,
+        report.files,
+        report.refused_count,
+        report.unused,
+    );
     Ok(ExitCode::SUCCESS)
 }

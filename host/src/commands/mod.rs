@@ -46,26 +46,36 @@ fn start_log(verbose: u8, format: LogFormat) {
         _ => "pm_arb=trace,debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false);
     match format {
         LogFormat::Json => builder.json().with_writer(std::io::stderr).init(),
         LogFormat::Text => {
             use std::io::IsTerminal;
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            builder.with_ansi(colour).with_writer(crate::status_line::writer).init();
+            builder
+                .with_ansi(colour)
+                .with_writer(crate::status_line::writer)
+                .init();
         }
     }
 }
 
 /// The database of a data folder: as told, or the file in it.
 fn database_url(places: &Places) -> String {
-    places
-        .database_url
-        .clone()
-        .unwrap_or_else(|| format!("sqlite://{}", places.data_dir.join("pm-arb.sqlite").display()))
+    places.database_url.clone().unwrap_or_else(|| {
+        format!(
+            "sqlite://{}",
+            places.data_dir.join("pm-arb.sqlite").display()
+        )
+    })
 }
 
 /// The runtime around the engine.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(Code::Internal)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .or_exit(Code::Internal)
 }

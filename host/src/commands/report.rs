@@ -16,9 +16,15 @@ pub(super) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
     let summary = summary.or_exit(Code::Unavailable)?;
     if args.json {
         let json = report::json(&summary, &period);
-        println!("{}", serde_json::to_string_pretty(&json).or_exit(Code::Internal)?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&json).or_exit(Code::Internal)?
+        );
     } else {
-        print!("{}", report::render(&summary, &period, report::Style::of_stdout()));
+        print!(
+            "{}",
+            report::render(&summary, &period, report::Style::of_stdout())
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -36,3 +36,6 @@ pub fn announce(
     }
     id
 }
+
+#[cfg(test)]
+mod tests;

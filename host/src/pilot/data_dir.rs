@@ -26,7 +26,9 @@ pub enum DataDirError {
         source: io::Error,
     },
     /// Another pilot is at work.
-    #[error("another pilot holds {0}; stop it, or give this one a folder of its own with --data-dir")]
+    #[error(
+        "another pilot holds {0}; stop it, or give this one a folder of its own with --data-dir"
+    )]
     Held(PathBuf),
     /// A run can not be read.
     #[error(transparent)]
@@ -51,7 +53,10 @@ impl DataDir {
         let lock_path = path.join("pilot.lock");
         let lock = File::create(&lock_path).map_err(failed("create", &lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
             Err(TryLockError::WouldBlock) => Err(DataDirError::Held(lock_path)),
             Err(TryLockError::Error(source)) => Err(failed("lock", &lock_path)(source)),
         }
@@ -64,15 +69,26 @@ impl DataDir {
     }
 
     /// The newest run that `wanted` accepts, with what it is.
-    pub fn newest_run(&self, wanted: impl Fn(&RunMeta) -> bool) -> Result<Option<(PathBuf, RunMeta)>, DataDirError> {
+    pub fn newest_run(
+        &self,
+        wanted: impl Fn(&RunMeta) -> bool,
+    ) -> Result<Option<(PathBuf, RunMeta)>, DataDirError> {
         let runs = self.path.join("runs");
-        let failed = |source| DataDirError::Io { what: "list", path: runs.clone(), source };
+        let failed = |source| DataDirError::Io {
+            what: "list",
+            path: runs.clone(),
+            source,
+        };
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&runs).map_err(failed)? {
             names.push(entry.map_err(failed)?.path());
         }
         names.sort();
-        for path in names.into_iter().rev().filter(|path| path.join(RUN_FILE).is_file()) {
+        for path in names
+            .into_iter()
+            .rev()
+            .filter(|path| path.join(RUN_FILE).is_file())
+        {
             let meta = RunMeta::read(&path)?;
             if wanted(&meta) {
                 return Ok(Some((path, meta)));
@@ -86,8 +102,10 @@ impl DataDir {
     pub fn new_run(&self, wall_now: Timestamp) -> (PathBuf, uuid::Uuid) {
         let runs = self.path.join("runs");
         let id = RunMeta::fresh_id(wall_now, &runs);
-        let stamp = jiff::Timestamp::from_nanosecond(i128::from(wall_now.0))
-            .map_or_else(|_| wall_now.0.to_string(), |t| t.strftime("%Y%m%dT%H%M%SZ").to_string());
+        let stamp = jiff::Timestamp::from_nanosecond(i128::from(wall_now.0)).map_or_else(
+            |_| wall_now.0.to_string(),
+            |t| t.strftime("%Y%m%dT%H%M%SZ").to_string(),
+        );
         let short: String = id.simple().to_string().chars().take(8).collect();
         (runs.join(format!("{stamp}-{short}")), id)
     }
@@ -101,7 +119,10 @@ mod tests {
     fn one_pilot_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let first = DataDir::open(dir.path()).unwrap();
-        assert!(matches!(DataDir::open(dir.path()), Err(DataDirError::Held(_))));
+        assert!(matches!(
+            DataDir::open(dir.path()),
+            Err(DataDirError::Held(_))
+        ));
         drop(first);
         assert!(DataDir::open(dir.path()).is_ok());
     }

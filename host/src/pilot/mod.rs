@@ -18,6 +18,7 @@ pub use runner::RunnerError;
 pub use session::{Session, SessionError};
 
 use crate::bus;
+use crate::catalog::SharedCatalog;
 use crate::cli::{Feed, Speed};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -25,21 +26,23 @@ use crate::control;
 use crate::input::{self, Input, InputSender};
 use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
-use crate::plugin::{PluginError, PluginHost};
+use crate::plugin::{
+    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, watch,
+};
 use crate::replay::ReplayError;
 use crate::status_line;
-use crate::store::{self, RelayHandle, Store, StoreError};
+use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
 use data_dir::DataDir;
 use feeds::FeedError;
 use outlets::Outlets;
-use pm_arb_core::event::Command;
-use pm_arb_core::ids::{Seq, Timestamp};
+use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::report::Summary;
 use runner::{Runner, TimeSource};
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::watch as signal_watch;
 
 /// How long the start waits for one agent before it goes on with the next.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
@@ -73,7 +76,10 @@ pub struct Options {
 
 /// Why the pilot did not start, or ended.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant is the error of the part it names")]
+#[allow(
+    missing_docs,
+    reason = "each variant is the error of the part it names"
+)]
 pub enum PilotError {
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -86,9 +92,19 @@ pub enum PilotError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Strategy(#[from] PluginError),
+    Plugin(#[from] PluginError),
+    #[error(transparent)]
+    Sources(#[from] SourceError),
+    #[error("{path}: {why}")]
+    StrategyRefused { path: PathBuf, why: String },
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
     #[error("the run can not be continued from its journal")]
     Recovery(#[from] ReplayError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("trades can not be stored")]
+    Relay(#[source] RelayError),
     #[error(transparent)]
     Feed(#[from] FeedError),
     #[error("the engine stopped")]
@@ -118,68 +134,107 @@ pub struct Ended {
 /// Runs a pilot until it is stopped.
 pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended, PilotError> {
     let engine_config = options.config.engine()?;
-    let host = PluginHost::new(Default::default())?;
-    let components = crate::plugin::sources::compile_all(&host, &options.strategies)?;
+    let sources = Sources::parse(&options.strategies)?;
+    sources.check()?;
+    let host = PluginHost::new(Limits::default())?;
+    let preparer = Preparer::new(host.clone(), options.config.all_strategy_params());
     let data = DataDir::open(&options.data_dir)?;
     let choice = choose_run(options, &data)?;
-    let source = choice.meta.source.clone();
-    tracing::info!(run = %choice.dir.display(), feed = %source, "{}", if choice.is_new { "new run" } else { "continuing" });
 
     let store = runtime.block_on(open_store(options, &choice.meta))?;
-    let persisted = runtime.block_on(store.persisted_seq(choice.meta.run_id))?.unwrap_or_default();
+    let persisted = runtime
+        .block_on(store.persisted_seq(choice.meta.run_id))?
+        .unwrap_or_default();
     let board = HealthBoard::default();
     let mut agents = Orchestrator::new(board.clone());
     let (relay_handle, relay) = store::relay(store.clone(), choice.meta.run_id, persisted);
     runtime.block_on(agents.start(relay_spec(relay), READY_PATIENCE));
 
-    let (input, inbox) = input::channel();
-    let bus_handle = runtime.block_on(start_bus(options, &mut agents, &input));
-    let started = recovery::start(recovery::Start {
-        choice: &choice,
-        config: engine_config,
-        host: &host,
-        components,
-        strategy_config: &options.config,
-        data_dir: data.path(),
-        relay: &relay_handle,
-        persisted,
-    })?;
+    let (journal, mut replayed, mut loader) =
+        recovery::resume(&choice, host, &relay_handle, persisted)?;
+    let clock = feeds::clock(options, replayed.last_at)?;
+    let catalog = SharedCatalog::new(std::mem::take(&mut replayed.catalog));
+    let in_force = replayed.config.take();
+    let mut session = Session::new(choice.dir.clone(), journal, replayed);
+    let mut tracker = Tracker::new(sources.clone(), preparer.clone());
+    recovery::enter(
+        &mut session,
+        &mut loader,
+        &mut tracker,
+        engine_config,
+        in_force.as_ref(),
+        data.path(),
+        &clock,
+    )?;
+    tracing::info!(
+        run = %choice.dir.display(), feed = %choice.meta.source, database = %store::redact(&options.database_url),
+        "{}", if choice.is_new { "new run" } else { "continuing a run" },
+    );
 
-    let clock = feeds::clock(options, &choice.meta, started.session.last_at());
-    let runner = Runner {
-        outlets: Outlets::new(relay_handle.clone(), bus_handle, board.clone()),
-        session: started.session,
-        loader: started.loader,
+    let (input, inbox) = input::channel();
+    let bus = runtime.block_on(start_bus(options, choice.meta.run_id, &mut agents, &input));
+    let context = feeds::Context {
+        options,
+        meta: &choice.meta,
         clock,
-        time: if matches!(options.feed, Feed::Recorded(_)) { TimeSource::Recording } else { TimeSource::Clock },
+        catalog,
+        input: input.clone(),
+        unresolved_polymarket: recovery::unresolved(&session, Venue::Polymarket),
+        unresolved_kalshi: recovery::unresolved(&session, Venue::Kalshi),
+    };
+    let time = if matches!(options.feed, Feed::Recorded(_)) {
+        TimeSource::Recording
+    } else {
+        TimeSource::Clock
+    };
+    let outlets = Outlets::new(relay_handle.clone(), bus, board.clone());
+    let runner = Runner {
+        session,
+        loader,
+        outlets,
+        clock,
+        time,
     };
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
-    let context = feeds::Context { options, meta: &choice.meta, clock, catalog: started.catalog, unresolved: started.unresolved, input: input.clone() };
     let stopped = runtime.block_on(async {
-        agents.start(control_spec(data.path(), &board, &input), READY_PATIENCE).await;
-        let mut feeds = feeds::start(context, &mut agents, &host).await?;
-        let why = wait(options.duration, &agents, engine_ended, feeds.ended()).await;
-        tracing::info!("stopping: {why:?}");
-        status_line::show("");
-        agents.stop(feeds::is_feed).await;
-        feeds.stop().await;
-        // A full queue drains: the engine is alive, or the channel is closed.
+        agents
+            .start(control_spec(data.path(), &board, &input), READY_PATIENCE)
+            .await;
+        agents
+            .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
+            .await;
+        let started = feeds::start(context, &mut agents).await;
+        let stopped = match started {
+            Err(error) => Err(error),
+            Ok(feeds) => {
+                let why = wait(options.duration, &agents, engine_ended, feeds.ended()).await;
+                tracing::info!("stopping: {why}");
+                status_line::show("");
+                agents.stop(feeds::is_feed).await;
+                feeds.stop().await;
+                Ok(why)
+            }
+        };
+        // The queue drains: the engine is alive, or the channel is closed.
         let _ = input.send(Input::Stop).await;
-        Ok::<_, PilotError>(why)
+        stopped
     });
-    let session = engine.join().map_err(|_| PilotError::AgentLost("the engine's thread".into()))??;
-    let stopped = stopped?;
-    runtime.block_on(shut_down(agents, &relay_handle, session.last_seq(), store));
-    if let Stopped::AgentLost(name) = stopped {
-        return Err(PilotError::AgentLost(name));
+    let session = engine
+        .join()
+        .map_err(|_| PilotError::AgentLost("the engine's thread".into()))?;
+    let last = session.as_ref().map_or(Seq(0), Session::last_seq);
+    runtime.block_on(shut_down(agents, &relay_handle, last, store));
+    let session = session?;
+    match stopped? {
+        Stopped::AgentLost(name) => Err(PilotError::AgentLost(name)),
+        _ => Ok(Ended {
+            run: choice.dir,
+            last,
+            digest: session.digest(),
+            summary: session.engine.summary(),
+        }),
     }
-    Ok(Ended {
-        run: choice.dir,
-        last: session.last_seq(),
-        digest: session.digest(),
-        summary: session.engine.summary(),
-    })
 }
 
 /// The run to work on.
@@ -194,12 +249,20 @@ fn choose_run(options: &Options, data: &DataDir) -> Result<RunChoice, PilotError
     let continued = match &options.feed {
         _ if options.new_run => None,
         Feed::Live => data.newest_run(|meta| meta.source == "live")?,
-        Feed::Sim => data.newest_run(|meta| meta.sim.as_ref().is_some_and(|sim| options.seed.is_none_or(|seed| seed == sim.seed)))?,
+        Feed::Sim => data.newest_run(|meta| {
+            meta.sim
+                .as_ref()
+                .is_some_and(|sim| options.seed.is_none_or(|seed| seed == sim.seed))
+        })?,
         // A recording is traded from its beginning.
         Feed::Recorded(_) => None,
     };
     if let Some((dir, meta)) = continued {
-        return Ok(RunChoice { dir, meta, is_new: false });
+        return Ok(RunChoice {
+            dir,
+            meta,
+            is_new: false,
+        });
     }
     let (dir, id) = data.new_run(wall);
     let (source, at, sim) = match &options.feed {
@@ -207,7 +270,15 @@ fn choose_run(options: &Options, data: &DataDir) -> Result<RunChoice, PilotError
         Feed::Sim => {
             let speed = feeds::sim_speed(options)?;
             let origin = feeds::sim_origin(wall);
-            ("sim".to_owned(), origin, Some(SimMeta { seed: options.seed.unwrap_or(1), origin_ns: origin.0, speed }))
+            (
+                "sim".to_owned(),
+                origin,
+                Some(SimMeta {
+                    seed: options.seed.unwrap_or(1),
+                    origin_ns: origin.0,
+                    speed,
+                }),
+            )
         }
         Feed::Recorded(path) => {
             let meta = RunMeta::read(path)?;
@@ -216,12 +287,18 @@ fn choose_run(options: &Options, data: &DataDir) -> Result<RunChoice, PilotError
     };
     let mut meta = RunMeta::new(id, &source, at);
     meta.sim = sim;
-    Ok(RunChoice { dir, meta, is_new: true })
+    Ok(RunChoice {
+        dir,
+        meta,
+        is_new: true,
+    })
 }
 
 async fn open_store(options: &Options, meta: &RunMeta) -> Result<Store, PilotError> {
     let store = Store::open(&options.database_url).await?;
-    store.ensure_run(&recovery::run_info(meta, &options.config)).await?;
+    store
+        .ensure_run(&recovery::run_info(meta, &options.config))
+        .await?;
     Ok(store)
 }
 
@@ -237,9 +314,14 @@ fn relay_spec(relay: store::Relay) -> AgentSpec {
     }
 }
 
-async fn start_bus(options: &Options, agents: &mut Orchestrator, input: &InputSender) -> Option<bus::BusHandle> {
+async fn start_bus(
+    options: &Options,
+    run_id: uuid::Uuid,
+    agents: &mut Orchestrator,
+    input: &InputSender,
+) -> Option<bus::BusHandle> {
     let url = options.redis_url.clone()?;
-    let (handle, bus) = bus::bus(url, input.clone());
+    let (handle, bus) = bus::bus(url, run_id, input.clone());
     let spec = AgentSpec {
         name: "bus".into(),
         criticality: Criticality::Feed,
@@ -260,7 +342,26 @@ fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> Ag
         name: "control".into(),
         criticality: Criticality::Feed,
         start: Arc::new(move |context| -> AgentFuture {
-            Box::pin(control::serve(context, path.clone(), board.clone(), input.clone()))
+            Box::pin(control::serve(
+                context,
+                path.clone(),
+                board.clone(),
+                input.clone(),
+            ))
+        }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -> AgentSpec {
+    let input = input.clone();
+    AgentSpec {
+        name: "strategy-watcher".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            // A fresh one tells of every file again; what runs already is recognised as such.
+            let tracker = Tracker::new(sources.clone(), preparer.clone());
+            Box::pin(watch::run(context, tracker, input.clone()))
         }),
         on_down: Arc::new(|| {}),
     }
@@ -272,16 +373,19 @@ fn spawn_engine(
     runner: Runner,
     inbox: input::InputReceiver,
     runtime: tokio::runtime::Handle,
-) -> Result<(EngineThread, watch::Receiver<bool>), PilotError> {
+) -> Result<(EngineThread, signal_watch::Receiver<bool>), PilotError> {
     // Dropped, and so seen, however the thread ends.
-    let (alive, ended) = watch::channel(false);
+    let (alive, ended) = signal_watch::channel(false);
     let thread = std::thread::Builder::new()
         .name("engine".into())
         .spawn(move || {
             let _alive = alive;
             runner.run(inbox, &runtime)
         })
-        .map_err(|source| PilotError::System { what: "start the engine's thread", source })?;
+        .map_err(|source| PilotError::System {
+            what: "start the engine's thread",
+            source,
+        })?;
     Ok((thread, ended))
 }
 
@@ -295,10 +399,22 @@ enum Stopped {
     AgentLost(String),
 }
 
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stopped::Signal => f.write_str("asked to"),
+            Stopped::TimeUp => f.write_str("the time is up"),
+            Stopped::RecordingEnded => f.write_str("the recording is over"),
+            Stopped::EngineEnded => f.write_str("the engine ended"),
+            Stopped::AgentLost(name) => write!(f, "{name} failed for good"),
+        }
+    }
+}
+
 async fn wait(
     duration: Option<Duration>,
     agents: &Orchestrator,
-    mut engine: watch::Receiver<bool>,
+    mut engine: signal_watch::Receiver<bool>,
     recording: impl Future<Output = ()>,
 ) -> Stopped {
     let time_up = async {
@@ -321,7 +437,10 @@ async fn wait(
 /// Resolves at the first SIGINT or SIGTERM.
 async fn signals() {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+    match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {
                 _ = interrupt.recv() => {}
@@ -337,20 +456,11 @@ async fn shut_down(mut agents: Orchestrator, relay: &RelayHandle, last: Seq, sto
     match tokio::time::timeout(FLUSH_PATIENCE, relay.flushed(last)).await {
         Ok(Ok(())) => {}
         Ok(Err(why)) => tracing::error!("{why}"),
-        Err(_) => tracing::warn!("{} rows wait for the database; the next start sends them again", relay.backlog()),
+        Err(_) => tracing::warn!(
+            "{} rows wait for the database; the next start sends them again",
+            relay.backlog()
+        ),
     }
     agents.stop(|_| true).await;
     store.close().await;
-}
-
-/// A command left while no pilot ran.
-pub(crate) fn left_word(data_dir: &Path) -> Result<Option<Command>, PilotError> {
-    crate::latch::find(data_dir)
-        .map(|note| note.map(Command::from))
-        .map_err(|source| PilotError::System { what: "read latch.json in the data folder", source })
-}
-
-/// The first instant that is not before `at` nor before the last record.
-pub(crate) fn not_before(at: Timestamp, last: Timestamp) -> Timestamp {
-    at.max(last)
 }

@@ -4,21 +4,28 @@
 //! the engine waits for it (trades are never dropped); the bus is never waited for.
 
 use crate::bus::{BusHandle, BusMessage};
-use crate::orchestrator::HealthBoard;
-use crate::plugin::loader::Loader;
+use crate::orchestrator::{AgentState, HealthBoard};
+use crate::plugin::Loader;
+use crate::plugin::loader::Status;
 use crate::status_line;
 use crate::store::{RelayError, RelayHandle, StoreOp};
 use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus, TradeUpdate};
 use pm_arb_core::engine::{Engine, EngineStatus};
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{InstrumentId, OracleId, Seq};
+use pm_arb_core::report::Summary;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Health and the status line are brought up to date this often.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 /// Stages of the engine's thread, by the names that health reports use.
-pub const STAGES: [&str; 4] = ["opportunity-scanner", "risk-guardian", "paper-executor", "capital-allocator"];
+pub const STAGES: [&str; 4] = [
+    "opportunity-scanner",
+    "risk-guardian",
+    "paper-executor",
+    "capital-allocator",
+];
 
 /// Why effects could not be handed on.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +53,14 @@ impl Outlets {
         for stage in STAGES {
             board.register(stage);
         }
-        Self { relay, bus, board, shown: None, quotes: BTreeSet::new(), oracles: BTreeSet::new() }
+        Self {
+            relay,
+            bus,
+            board,
+            shown: None,
+            quotes: BTreeSet::new(),
+            oracles: BTreeSet::new(),
+        }
     }
 
     /// Notes whose prices an input may have moved.
@@ -63,11 +77,15 @@ impl Outlets {
     }
 
     /// Hands on what is durable now, in order.
-    pub fn release(&mut self, effects: impl Iterator<Item = (Seq, Effect)>) -> Result<(), OutletError> {
+    pub fn release(
+        &mut self,
+        effects: impl Iterator<Item = (Seq, Effect)>,
+    ) -> Result<(), OutletError> {
         let mut batch: (Seq, Vec<StoreOp>) = (Seq(0), Vec::new());
         for (seq, effect) in effects {
             if seq != batch.0 && !batch.1.is_empty() {
-                self.relay.blocking_send(batch.0, std::mem::take(&mut batch.1))?;
+                self.relay
+                    .blocking_send(batch.0, std::mem::take(&mut batch.1))?;
             }
             batch.0 = seq;
             match effect {
@@ -77,7 +95,10 @@ impl Outlets {
                 }
                 Effect::UpdateTrade(update) => {
                     log_update(&update);
-                    batch.1.push(StoreOp::Update { cause: seq, update: Box::new(update) });
+                    batch.1.push(StoreOp::Update {
+                        cause: seq,
+                        update: Box::new(update),
+                    });
                 }
                 Effect::Publish(message) => {
                     log_message(&message);
@@ -106,13 +127,61 @@ impl Outlets {
         }
         let status = engine.status();
         self.board.set_halted(engine.is_halted());
-        loader.show(&self.board);
-        self.board.detail("opportunity-scanner", format!("{} opportunities", status.opportunities));
-        self.board.detail("risk-guardian", format!("{} denied", status.denied));
-        self.board.detail("paper-executor", format!("{} filled, {} open", status.fills, status.open_trades));
-        self.board.detail("capital-allocator", format!("equity {} USD", status.equity));
+        self.show_strategies(loader);
+        self.board.detail(
+            "opportunity-scanner",
+            format!("{} opportunities", status.counts.opportunities),
+        );
+        self.board
+            .detail("risk-guardian", format!("{} denied", status.counts.denied));
+        self.board.detail(
+            "paper-executor",
+            format!(
+                "{} filled, {} open",
+                status.counts.fills, status.open_trades
+            ),
+        );
+        self.board
+            .detail("capital-allocator", format!("equity {} USD", status.equity));
         if status_line::is_live() {
-            status_line::show(&line(&status, engine.is_halted(), self.relay.backlog()));
+            status_line::show(&line(&status, &engine.summary(), self.relay.backlog()));
+        }
+    }
+
+    fn show_strategies(&self, loader: &Loader) {
+        for slot in loader.slots() {
+            let name = format!("strategy-{}", slot.manifest.name);
+            self.board.register(&name);
+            let state = match &slot.status {
+                Status::Running => {
+                    // It is called by the loop that is turning now.
+                    self.board.beat(&name);
+                    "running"
+                }
+                Status::Restarting { .. } => {
+                    self.board.set_state(&name, AgentState::Backoff);
+                    "restarting"
+                }
+                Status::Condemned(_) | Status::Quarantined => {
+                    self.board.set_state(&name, AgentState::Failed);
+                    "quarantined until its file changes"
+                }
+                Status::Unloaded => {
+                    self.board.set_state(&name, AgentState::Stopped);
+                    "unloaded"
+                }
+            };
+            let digest: String = slot
+                .digest
+                .iter()
+                .take(4)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            let (version, generation) = (&slot.manifest.version, slot.generation);
+            self.board.detail(
+                &name,
+                format!("{version}, generation {generation}, {digest}…, {state}"),
+            );
         }
     }
 
@@ -132,22 +201,33 @@ impl Outlets {
     }
 }
 
-fn line(status: &EngineStatus, halted: Option<&str>, backlog: usize) -> String {
-    let state = halted.map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
-    let waiting = if backlog > 0 { format!(" · {backlog} rows wait for the database") } else { String::new() };
+fn line(status: &EngineStatus, summary: &Summary, backlog: usize) -> String {
+    let state = status
+        .halted
+        .as_ref()
+        .map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
+    let waiting = if backlog > 0 {
+        format!(" · {backlog} rows wait for the database")
+    } else {
+        String::new()
+    };
     format!(
         "{state} · equity {} · P&L {} · {} trades, {} open · {} denied · {} opportunities{waiting}",
         status.equity,
-        signed(status.realized_pnl),
-        status.fills,
-        status.open_trades,
-        status.denied,
-        status.opportunities,
+        signed(summary.realized_pnl),
+        summary.total_trades,
+        summary.open_trades,
+        status.counts.denied,
+        status.counts.opportunities,
     )
 }
 
 fn signed(usd: pm_arb_core::units::Usd) -> String {
-    if usd.0 >= 0 { format!("+{usd}") } else { usd.to_string() }
+    if usd.0 >= 0 {
+        format!("+{usd}")
+    } else {
+        usd.to_string()
+    }
 }
 
 fn log_trade(trade: &TradeRecord) {
@@ -166,8 +246,12 @@ fn log_trade(trade: &TradeRecord) {
 
 fn log_update(update: &TradeUpdate) {
     match update.status {
-        TradeStatus::Resolved => tracing::info!(trade = %update.id, "settled at {}: {} USD", update.exit_price, signed(update.realized_pnl)),
-        TradeStatus::Closed => tracing::info!(trade = %update.id, "closed at {}: {} USD", update.exit_price, signed(update.realized_pnl)),
+        TradeStatus::Resolved => {
+            tracing::info!(trade = %update.id, "settled at {}: {} USD", update.exit_price, signed(update.realized_pnl))
+        }
+        TradeStatus::Closed => {
+            tracing::info!(trade = %update.id, "closed at {}: {} USD", update.exit_price, signed(update.realized_pnl))
+        }
         TradeStatus::Open | TradeStatus::Rejected => {}
     }
 }

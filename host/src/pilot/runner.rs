@@ -4,10 +4,10 @@
 //! than their bounded queues say; what happens at those bounds is `outlets`' answer.
 
 use super::outlets::{OutletError, Outlets};
-use super::session::{Session, SessionError};
+use super::session::{LoaderView, Session, SessionError};
 use crate::clock::Clock;
 use crate::input::{Input, InputReceiver};
-use crate::plugin::loader::{Loader, LoaderError};
+use crate::plugin::{Loader, LoaderError};
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::Timestamp;
 use std::time::{Duration, Instant};
@@ -59,7 +59,11 @@ pub struct Runner {
 impl Runner {
     /// Runs until told to stop or every sender is gone, and gives the run back. Blocks; call it on a
     /// thread of its own, outside of any asynchronous context.
-    pub fn run(mut self, mut input: InputReceiver, runtime: &tokio::runtime::Handle) -> Result<Session, RunnerError> {
+    pub fn run(
+        mut self,
+        mut input: InputReceiver,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Session, RunnerError> {
         let mut flushed = Instant::now();
         let mut going = true;
         while going {
@@ -71,11 +75,11 @@ impl Runner {
                 Ok(None) => going = false,
                 Ok(Some(first)) => {
                     going = self.handle(first)?;
-                    for _ in 1..BATCH {
-                        match input.try_recv() {
-                            Ok(next) if going => going = self.handle(next)?,
-                            _ => break,
-                        }
+                    let mut handled = 1;
+                    while going && handled < BATCH {
+                        let Ok(next) = input.try_recv() else { break };
+                        going = self.handle(next)?;
+                        handled += 1;
                     }
                 }
             }
@@ -119,7 +123,13 @@ impl Runner {
             }
             Input::Strategies(message) => {
                 let at = self.now(self.session.last_at());
-                self.loader.handle(message, at, &mut self.session)?;
+                self.loader.handle(
+                    message,
+                    &mut LoaderView {
+                        session: &mut self.session,
+                        at,
+                    },
+                )?;
             }
             Input::Stop => return Ok(false),
         }
@@ -128,12 +138,19 @@ impl Runner {
 
     /// What is due without an input: timers, failed strategies.
     fn tend(&mut self) -> Result<(), RunnerError> {
-        let failed = self.session.take_failed();
         let at = self.now(self.session.last_at());
-        for (strategy, fault) in failed {
-            self.loader.failed(strategy, fault, at, &mut self.session)?;
+        for (strategy, fault) in self.session.take_failed() {
+            self.loader.failed(strategy, &fault, self.session.last_at());
         }
-        self.loader.tend(at, &mut self.session)?;
+        if self.loader.next_due().is_some_and(|due| due <= at) {
+            self.loader.tick(
+                at,
+                &mut LoaderView {
+                    session: &mut self.session,
+                    at,
+                },
+            )?;
+        }
         if self.time == TimeSource::Clock && self.session.wake_at().is_some_and(|wake| wake <= at) {
             self.session.record(at, Event::Tick)?;
         }

@@ -3,21 +3,29 @@
 //! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order.
 
 use crate::digest::EffectDigest;
-use crate::journal::{JournalError, JournalWriter};
+use crate::journal::{JournalError, JournalWriter, archive};
+use crate::plugin::LoaderPort;
+use crate::plugin::loader::PortError;
+use crate::replay::Replayed;
 use pm_arb_core::effect::Effect;
 use pm_arb_core::engine::Engine;
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
-use pm_arb_core::strategy::StrategyFault;
+use pm_arb_core::strategy::{Strategy, StrategyFault};
+use std::path::PathBuf;
 
 /// Why a run can not go on. Any of these ends the pilot: better stopped than wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The journal can not be written.
-    #[error("the journal can not be written; trading stopped before anything unrecorded was concluded")]
+    #[error(
+        "the journal can not be written; trading stopped before anything unrecorded was concluded"
+    )]
     Journal(#[from] JournalError),
     /// The books of account do not balance, or worse.
-    #[error("an invariant broke at record {seq}: {what}; trading stopped. Keep the run's folder and report it")]
+    #[error(
+        "an invariant broke at record {seq}: {what}; trading stopped. Keep the run's folder and report it"
+    )]
     Invariant {
         /// The record.
         seq: Seq,
@@ -33,6 +41,7 @@ pub enum SessionError {
 pub struct Session {
     /// Its state.
     pub engine: Engine,
+    dir: PathBuf,
     journal: JournalWriter,
     digest: EffectDigest,
     last_at: Timestamp,
@@ -45,23 +54,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Continues after the record `last_seq` of `last_at`, with the state that it left.
+    /// Continues in `dir` where a replay of its journal ended.
     #[must_use]
-    pub fn new(
-        engine: Engine,
-        journal: JournalWriter,
-        digest: EffectDigest,
-        last_seq: Seq,
-        last_at: Timestamp,
-        wake_at: Option<Timestamp>,
-    ) -> Self {
+    pub fn new(dir: PathBuf, journal: JournalWriter, replayed: Replayed) -> Self {
         Self {
-            engine,
+            engine: replayed.engine,
+            dir,
             journal,
-            digest,
-            last_at,
-            last_seq,
-            wake_at,
+            digest: replayed.digest,
+            last_at: replayed.last_at,
+            last_seq: replayed.last_seq,
+            wake_at: replayed.wake_at,
             waiting: Vec::new(),
             failed: Vec::new(),
             effects: Vec::new(),
@@ -80,11 +83,14 @@ impl Session {
             self.wake_at = None;
         }
         self.effects.clear();
-        self.engine.step(&Record { seq, at, event }, &mut self.effects);
+        self.engine
+            .step(&Record { seq, at, event }, &mut self.effects);
         self.digest.update(seq, &self.effects)?;
         for effect in self.effects.drain(..) {
             match effect {
-                Effect::WakeAt(wake) => self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake))),
+                Effect::WakeAt(wake) => {
+                    self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake)))
+                }
                 Effect::StrategyFailed { strategy, fault } => self.failed.push((strategy, fault)),
                 Effect::Abort(what) => return Err(SessionError::Invariant { seq, what }),
                 other => self.waiting.push((seq, other)),
@@ -135,5 +141,37 @@ impl Session {
     #[must_use]
     pub fn digest(&self) -> String {
         self.digest.hex()
+    }
+}
+
+/// The session as the strategies' loader sees it, at one moment.
+pub struct LoaderView<'a> {
+    /// The run.
+    pub session: &'a mut Session,
+    /// Stamp of what the loader records.
+    pub at: Timestamp,
+}
+
+impl LoaderPort for LoaderView<'_> {
+    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
+        self.session.engine.strategy_mut(id)
+    }
+
+    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
+        self.session.engine.install(id, new)
+    }
+
+    fn archive(&mut self, _: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {
+        archive::save_strategy(&self.session.dir, bytes)?;
+        Ok(())
+    }
+
+    fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
+        Ok(archive::load_strategy(&self.session.dir, digest)?)
+    }
+
+    fn record(&mut self, event: Event) -> Result<(), PortError> {
+        self.session.record(self.at, event)?;
+        Ok(())
     }
 }

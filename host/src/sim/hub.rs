@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::book::{CENT, Outcome, Side, TwinBook};
 use super::client::Clients;
-use super::clock::WorldClock;
+use super::clock::SimClock;
 use super::misbehave::{self, SimVenue};
 use super::path::STEP_NS;
 use super::spec::{MarketKey, WINDOW_S};
@@ -130,7 +130,7 @@ pub struct Hub {
     /// How often the world could not keep up with the wall.
     pub slips: u64,
     queue: VecDeque<Stamped>,
-    clock: WorldClock,
+    clock: SimClock,
     scratch: Vec<Stamped>,
 }
 
@@ -159,15 +159,15 @@ impl Hub {
             crossings: Vec::new(),
             slips: 0,
             queue: VecDeque::new(),
-            clock: WorldClock::starting_at(now_ns, speed),
+            clock: SimClock::starting_at(now_ns, speed),
             scratch: Vec::new(),
             world,
         }
     }
 
-    /// World time now.
-    pub fn now_ns(&self) -> u64 {
-        self.clock.now_ns()
+    /// The clock of this world.
+    pub fn clock(&self) -> SimClock {
+        self.clock.clone()
     }
 
     /// Delivered world time, epoch ms.

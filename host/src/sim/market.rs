@@ -26,13 +26,13 @@ const FINE_TICK_ABOVE: u16 = 9_600;
 const FINE_TICK_BELOW: u16 = 400;
 /// Near the end a price error is worth the most, and makers watch the more closely: their lag is
 /// at most this share of the time left (and a floor), and no mood lasts into the last seconds.
-const LAG_SHARE_OF_LEFT: f64 = 0.06;
-const LAG_FLOOR_S: f64 = 0.4;
+const LAG_SHARE_OF_LEFT: f64 = 0.03;
+const LAG_FLOOR_S: f64 = 0.2;
 const SOBER_S: f64 = 45.0;
 /// A fair price that moved this far is requoted at once rather than now and then.
 const URGENT_MOVE: f64 = 0.015;
 /// A move this large wakes every maker within some hundreds of milliseconds.
-const STARTLING_MOVE: f64 = 0.12;
+const STARTLING_MOVE: f64 = 0.10;
 /// What a skewed maker gives away, at even odds.
 const SKEW: (f64, f64) = (0.02, 0.055);
 /// Smallest resting or traded size: five shares.
@@ -190,9 +190,9 @@ impl MarketSim {
         let lag_most =
             ((left_s * LAG_SHARE_OF_LEFT + LAG_FLOOR_S) * STEPS_PER_SECOND as f64) as usize;
         let mut lag_steps = self.lag_steps.min(lag_most);
-        let missed = libm::fabs(self.fair(ctx, 0) - self.fair(ctx, lag_steps));
-        if missed > STARTLING_MOVE && self.rng.chance(0.4) {
-            lag_steps = 1;
+        let missed = libm::fabs(self.fair(ctx, 0) - self.quoted);
+        if missed > STARTLING_MOVE && self.rng.chance(0.5) {
+            (lag_steps, self.stall_steps) = (1, 0);
         }
         let believed = self.opinion(self.fair(ctx, lag_steps));
         let urgent = libm::fabs(believed - self.quoted) > URGENT_MOVE;

@@ -42,11 +42,13 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use self::clock::SimClock;
 use self::hub::{Hub, Shared};
 pub use self::misbehave::{Fault, FaultKind, SimVenue};
 use self::world::{World, WorldError};
@@ -194,8 +196,16 @@ impl SimServer {
             address: bind,
             source,
         })?;
-        let shared = Arc::new(Shared::new(Hub::new(world, speed)));
+        let hub = Hub::new(world, speed);
+        let clock = hub.clock();
+        let shared = Arc::new(Shared::new(hub));
         let app = router(Arc::clone(&shared));
+        // A venue's frames are small and urgent: none waits for the acknowledgement of the last.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a simulated connection keeps its send delay");
+            }
+        });
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the simulated venues stopped listening");
@@ -214,6 +224,7 @@ impl SimServer {
         });
         Ok(SimHandle {
             endpoints: Endpoints::at(address),
+            clock,
             shared,
             server,
             driver,
@@ -225,6 +236,7 @@ impl SimServer {
 #[derive(Debug)]
 pub struct SimHandle {
     endpoints: Endpoints,
+    clock: SimClock,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
     driver: JoinHandle<()>,
@@ -236,14 +248,24 @@ impl SimHandle {
         &self.endpoints
     }
 
+    /// The world's clock, for whoever stamps what these venues send.
+    pub fn clock(&self) -> SimClock {
+        self.clock.clone()
+    }
+
     /// World time now.
     pub fn world_now_ns(&self) -> u64 {
-        self.shared.lock().now_ns()
+        self.clock.now_ns()
     }
 
     /// Arms a fault; returns how many connections or instruments it struck.
     pub fn misbehave(&self, fault: Fault) -> usize {
         misbehave::arm(&mut self.shared.lock(), &fault)
+    }
+
+    /// Whether it still serves: false only after a defect of its own ended a task.
+    pub fn is_running(&self) -> bool {
+        !self.server.is_finished() && !self.driver.is_finished()
     }
 
     /// Stops: no new connections, the open ones are cut.

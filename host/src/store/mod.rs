@@ -222,12 +222,17 @@ impl Store {
         Ok(trades)
     }
 
-    /// What happened to trades made since then (zero for all), of one run or of all runs.
-    pub async fn summary(
-        &self,
-        since: Timestamp,
-        run_id: Option<Uuid>,
-    ) -> Result<Summary, StoreError> {
+    /// What came of the trades made since then (zero for all), of every run.
+    pub async fn summary(&self, since: Timestamp) -> Result<Summary, StoreError> {
+        self.tally(since, None).await
+    }
+
+    /// The same of one run.
+    pub async fn summary_of(&self, run_id: Uuid, since: Timestamp) -> Result<Summary, StoreError> {
+        self.tally(since, Some(run_id)).await
+    }
+
+    async fn tally(&self, since: Timestamp, run_id: Option<Uuid>) -> Result<Summary, StoreError> {
         let since = i64::try_from(since.0).unwrap_or(i64::MAX);
         match &self.readers {
             Readers::Postgres(pool) => postgres::tally(pool, since, run_id).await,
@@ -283,7 +288,8 @@ fn read_error(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
 }
 
 /// The URL without its password, for messages.
-fn redact(url: &str) -> String {
+#[must_use]
+pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

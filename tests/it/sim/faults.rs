@@ -18,7 +18,7 @@ fn fault(venue: SimVenue, kind: FaultKind) -> Fault {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_drop_ends_every_socket_of_the_venue_only() {
+async fn fault_drop_ends_every_socket_of_the_venue_only() {
     let sim = venues(1, ORIGIN_S + 400, 1.0).await;
     let (mut socket, _) =
         subscribed(&sim, &tokens(&gamma_market(&sim, ORIGIN_S + 300).await)).await;
@@ -40,7 +40,7 @@ async fn sim_fault_drop_ends_every_socket_of_the_venue_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
+async fn fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
     let sim = venues(1, ORIGIN_S + 400, 5.0).await;
     let tokens = tokens(&gamma_market(&sim, ORIGIN_S + 300).await);
     let (mut socket, _) = subscribed(&sim, &tokens).await;
@@ -48,13 +48,10 @@ async fn sim_fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
         sim.misbehave(fault(SimVenue::Polymarket, FaultKind::Freeze)),
         1
     );
-    socket.drain(Duration::from_millis(50)).await;
-    assert_eq!(
-        socket.drain(Duration::from_millis(700)).await,
-        Vec::<String>::new()
-    );
-    socket.send("PING").await;
-    assert_eq!(socket.text().await.unwrap(), "PONG");
+    socket.flushed("PING", "PONG").await;
+    let quiet = socket.drain(Duration::from_millis(700)).await;
+    assert_eq!(quiet, Vec::<String>::new());
+    socket.flushed("PING", "PONG").await;
     let (mut again, dump) = subscribed(&sim, &tokens).await;
     assert_eq!(dump.len(), 2);
     again.until(is("price_change")).await;
@@ -62,7 +59,7 @@ async fn sim_fault_freeze_answers_pong_and_nothing_else_until_reconnect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_reorder_swaps_successive_deltas() {
+async fn fault_reorder_swaps_successive_deltas() {
     let sim = venues(6, ORIGIN_S + 400, 5.0).await;
     let ticker = kalshi_ticker(&sim).await;
     let mut socket = Socket::open(&sim.endpoints().kalshi_ws).await;
@@ -93,7 +90,7 @@ async fn sim_fault_reorder_swaps_successive_deltas() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_malformed_and_duplicate_frames_by_control() {
+async fn fault_malformed_and_duplicate_frames_by_control() {
     let sim = venues(1, ORIGIN_S + 400, 5.0).await;
     let (mut socket, _) =
         subscribed(&sim, &tokens(&gamma_market(&sim, ORIGIN_S + 300).await)).await;
@@ -143,7 +140,7 @@ async fn sim_fault_malformed_and_duplicate_frames_by_control() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_crossed_book_stands_for_a_while() {
+async fn fault_crossed_book_stands_for_a_while() {
     let sim = venues(1, ORIGIN_S + 400, 2.0).await;
     let tokens = tokens(&gamma_market(&sim, ORIGIN_S + 300).await);
     let (mut socket, _) = subscribed(&sim, &tokens).await;
@@ -175,7 +172,7 @@ async fn sim_fault_crossed_book_stands_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_tick_size_change_starts_a_new_epoch() {
+async fn fault_tick_size_change_starts_a_new_epoch() {
     let sim = venues(1, ORIGIN_S + 320, 1.0).await;
     let market = gamma_market(&sim, ORIGIN_S + 300).await;
     let tokens = tokens(&market);
@@ -212,7 +209,7 @@ async fn sim_fault_tick_size_change_starts_a_new_epoch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_fault_silence_hushes_one_instrument() {
+async fn fault_silence_hushes_one_instrument() {
     let sim = venues(6, ORIGIN_S + 400, 5.0).await;
     let here = tokens(&gamma_market(&sim, ORIGIN_S + 300).await);
     let range = fetch(format!(
@@ -222,24 +219,59 @@ async fn sim_fault_silence_hushes_one_instrument() {
     .await;
     let there = tokens(&range[0]["markets"][1]);
     let (mut socket, _) = subscribed(&sim, &[here.clone(), there].concat()).await;
-    let silence = Fault {
+    let silence = |millis| Fault {
         instrument: Some(here[0].clone()),
-        millis: Some(1_500),
+        millis: Some(millis),
         ..fault(SimVenue::Polymarket, FaultKind::Silence)
     };
-    assert_eq!(sim.misbehave(silence), 1);
-    socket.send("PING").await;
-    while socket.text().await.unwrap() != "PONG" {}
+    assert_eq!(sim.misbehave(silence(600_000)), 1);
+    socket.flushed("PING", "PONG").await;
     let condition = gamma_market(&sim, ORIGIN_S + 300).await["conditionId"].clone();
     let other = socket.until(is("price_change")).await;
     assert_ne!(other["market"], condition);
+    assert_eq!(sim.misbehave(silence(0)), 1);
     let back = socket.until(|e| e["market"] == condition).await;
     assert_ne!(back["market"], other["market"]);
     sim.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_a_client_that_does_not_read_is_dropped_and_the_others_go_on() {
+async fn fault_silence_hushes_binance_and_the_relay_until_it_ends() {
+    let sim = venues(6, ORIGIN_S + 400, 5.0).await;
+    let mut trades =
+        Socket::open(&format!("{}/ws/btcusdt@trade", sim.endpoints().binance_ws)).await;
+    let mut relay = Socket::open(&sim.endpoints().rtds).await;
+    let topic = json!({"topic": "crypto_prices_chainlink", "type": "*", "filters": ""});
+    relay
+        .send(json!({"action": "subscribe", "subscriptions": [topic]}))
+        .await;
+    trades.events().await;
+    relay.events().await;
+    let silence = |millis| {
+        for venue in [SimVenue::Binance, SimVenue::Rtds] {
+            let silence = Fault {
+                millis: Some(millis),
+                ..fault(venue, FaultKind::Silence)
+            };
+            assert_eq!(sim.misbehave(silence), 1);
+        }
+    };
+    silence(600_000);
+    let list = json!({"method": "LIST_SUBSCRIPTIONS", "id": 9});
+    trades.flushed(list, "\"id\":9").await;
+    relay.flushed("PING", "PONG").await;
+    for socket in [&mut trades, &mut relay] {
+        let quiet = socket.drain(Duration::from_millis(500)).await;
+        assert_eq!(quiet, Vec::<String>::new());
+    }
+    silence(0);
+    assert_eq!(trades.events().await[0]["e"], "trade");
+    assert_eq!(relay.events().await[0]["type"], "update");
+    sim.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_dropped_and_the_others_go_on() {
     let sim = venues(1, ORIGIN_S + 400, 600.0).await;
     let streams = "btcusdt@trade/btcusdt@bookTicker";
     let url = format!("{}/stream?streams={streams}", sim.endpoints().binance_ws);

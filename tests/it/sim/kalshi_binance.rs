@@ -51,7 +51,7 @@ fn fold_kalshi(book: &mut [BTreeMap<i64, i64>; 2], frame: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_kalshi_deltas_fold_to_the_rest_book() {
+async fn kalshi_deltas_fold_to_the_rest_book() {
     let sim = venues(6, ORIGIN_S + 400, 4.0).await;
     let ticker = kalshi_ticker(&sim).await;
     assert!(ticker.starts_with("KXBTC5M-26SEP"), "{ticker}");
@@ -85,7 +85,8 @@ async fn sim_kalshi_deltas_fold_to_the_rest_book() {
     ))
     .await;
     seen.push(book.clone());
-    for text in socket.drain(Duration::from_millis(20)).await {
+    let list = json!({"id": 7, "cmd": "list_subscriptions"});
+    for text in socket.flushed(list, "\"id\":7").await {
         fold_kalshi(&mut book, &serde_json::from_str(&text).unwrap());
         seen.push(book.clone());
     }
@@ -115,7 +116,7 @@ async fn sim_kalshi_deltas_fold_to_the_rest_book() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_kalshi_settles_like_polymarket_and_empties_its_book() {
+async fn kalshi_settles_like_polymarket_and_empties_its_book() {
     let sim = venues(6, ORIGIN_S + 580, 30.0).await;
     let ticker = kalshi_ticker(&sim).await;
     let mut socket = Socket::open(&sim.endpoints().kalshi_ws).await;
@@ -148,7 +149,7 @@ async fn sim_kalshi_settles_like_polymarket_and_empties_its_book() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_binance_streams_and_candles() {
+async fn binance_streams_and_candles() {
     let sim = venues(6, ORIGIN_S + 55, 10.0).await;
     let url = format!(
         "{}/stream?streams=btcusdt@trade/btcusdt@bookTicker",
@@ -209,5 +210,22 @@ async fn sim_binance_streams_and_candles() {
             .unwrap()
             > ORIGIN_S * 1_000
     );
+    sim.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn binance_cuts_a_client_that_talks_too_much() {
+    let sim = venues(6, ORIGIN_S + 55, 1.0).await;
+    let mut socket = Socket::open(&format!("{}/stream", sim.endpoints().binance_ws)).await;
+    for id in 0..7 {
+        socket
+            .send(json!({"method": "LIST_SUBSCRIPTIONS", "id": id}))
+            .await;
+    }
+    let mut heard = 0;
+    while socket.text().await.is_some() {
+        heard += 1;
+    }
+    assert_eq!(heard, 5, "five answers, then the end");
     sim.stop().await;
 }

@@ -34,7 +34,7 @@ pub fn hash(book: &Value, tick: &str, last: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_polymarket_dumps_books_as_one_array_with_hashes_and_mirrors() {
+async fn polymarket_dumps_books_as_one_array_with_hashes_and_mirrors() {
     let sim = venues(1, ORIGIN_S + 400, 1.0).await;
     let market = gamma_market(&sim, ORIGIN_S + 300).await;
     assert_eq!(market["orderMinSize"], 5);
@@ -90,7 +90,7 @@ async fn sim_polymarket_dumps_books_as_one_array_with_hashes_and_mirrors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_polymarket_changes_fold_to_the_books_that_follow() {
+async fn polymarket_changes_fold_to_the_books_that_follow() {
     let sim = venues(2, ORIGIN_S + 400, 5.0).await;
     let market = gamma_market(&sim, ORIGIN_S + 300).await;
     let (mut socket, dump) = subscribed(&sim, &tokens(&market)).await;
@@ -151,7 +151,7 @@ async fn sim_polymarket_changes_fold_to_the_books_that_follow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_polymarket_frames_are_the_same_for_the_same_seed_whatever_the_speed() {
+async fn polymarket_frames_are_the_same_for_the_same_seed_whatever_the_speed() {
     let mut runs = Vec::new();
     for speed in [10.0, 40.0] {
         let sim = venues(5, ORIGIN_S + 310, speed).await;
@@ -181,7 +181,7 @@ async fn sim_polymarket_frames_are_the_same_for_the_same_seed_whatever_the_speed
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_polymarket_heartbeat_and_bad_requests() {
+async fn polymarket_heartbeat_and_bad_requests() {
     let sim = venues(1, ORIGIN_S + 400, 1.0).await;
     let market = gamma_market(&sim, ORIGIN_S + 300).await;
     let mut socket = Socket::open(&sim.endpoints().polymarket_ws).await;
@@ -218,7 +218,7 @@ async fn sim_polymarket_heartbeat_and_bad_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_windows_open_close_and_resolve_as_the_relay_says() {
+async fn windows_open_close_and_resolve_as_the_relay_says() {
     let (start_s, close_s) = (ORIGIN_S + 300, ORIGIN_S + 600);
     let sim = venues(9, ORIGIN_S + 290, 60.0).await;
     let mut relay = Socket::open(&sim.endpoints().rtds).await;
@@ -311,7 +311,7 @@ async fn sim_windows_open_close_and_resolve_as_the_relay_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sim_rest_books_and_listings() {
+async fn rest_books_and_listings() {
     let sim = venues(4, ORIGIN_S + 1_000, 1.0).await;
     let endpoints = sim.endpoints();
     let range = fetch(format!(

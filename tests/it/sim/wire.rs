@@ -85,6 +85,19 @@ impl Socket {
         panic!("no such event came");
     }
 
+    /// Asks something and reads up to the answer: whatever was sent before has then been read.
+    pub async fn flushed(&mut self, question: impl ToString, answer: &str) -> Vec<String> {
+        self.send(question).await;
+        let mut before = Vec::new();
+        loop {
+            let text = self.text().await.expect("connection ended");
+            if text.contains(answer) {
+                return before;
+            }
+            before.push(text);
+        }
+    }
+
     /// Frames that are already on their way, until the wire is quiet for `quiet`.
     pub async fn drain(&mut self, quiet: Duration) -> Vec<String> {
         let mut frames = Vec::new();

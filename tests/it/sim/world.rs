@@ -15,7 +15,7 @@ fn play(world: &mut World, steps: usize) -> Vec<Stamped> {
 }
 
 #[test]
-fn sim_same_seed_same_world_and_another_seed_another() {
+fn same_seed_same_world_and_another_seed_another() {
     let events = |seed| play(&mut World::new(seed, ORIGIN_S, LAG_MS).unwrap(), 3_000);
     let first = events(7);
     assert!(
@@ -32,7 +32,7 @@ fn sim_same_seed_same_world_and_another_seed_another() {
 }
 
 #[test]
-fn sim_joining_later_finds_the_same_world() {
+fn joining_later_finds_the_same_world() {
     let mut watched = World::new(3, ORIGIN_S, LAG_MS).unwrap();
     play(&mut watched, 31_234);
     let mut joined = World::joined_at(3, ORIGIN_S, LAG_MS, watched.now_ns()).unwrap();
@@ -46,7 +46,7 @@ fn sim_joining_later_finds_the_same_world() {
 }
 
 #[test]
-fn sim_refuses_worlds_that_cannot_be() {
+fn refuses_worlds_that_cannot_be() {
     assert!(World::new(1, ORIGIN_S + 300, LAG_MS).is_err());
     assert!(World::new(1, ORIGIN_S, 60_000).is_err());
     assert!(World::joined_at(1, ORIGIN_S, LAG_MS, (ORIGIN_S - 1) * 1_000_000_000).is_err());
@@ -98,7 +98,7 @@ fn edges(world: &World) -> [f64; 3] {
 }
 
 #[test]
-fn sim_offers_all_three_kinds_of_opportunity_within_minutes_and_no_free_lunch() {
+fn offers_all_three_kinds_of_opportunity_within_minutes_and_no_free_lunch() {
     for seed in [1, 2, 3] {
         let mut world = World::new(seed, ORIGIN_S, LAG_MS).unwrap();
         let (mut first_s, mut hits, mut events) = ([None; 3], [0_u32; 3], Vec::new());
@@ -158,7 +158,7 @@ fn sim_offers_all_three_kinds_of_opportunity_within_minutes_and_no_free_lunch() 
 }
 
 #[test]
-fn sim_books_are_never_crossed_and_windows_settle_on_the_boundary_values() {
+fn books_are_never_crossed_and_windows_settle_on_the_boundary_values() {
     let mut world = World::new(11, ORIGIN_S, LAG_MS).unwrap();
     let (mut events, mut ticks, mut resolved) = (Vec::new(), BTreeMap::new(), 0);
     for _ in 0..14_000 {
@@ -204,4 +204,95 @@ fn sim_books_are_never_crossed_and_windows_settle_on_the_boundary_values() {
         }) == Some(Outcome::Yes)
     });
     assert_eq!(winners.count(), 1);
+}
+
+#[test]
+fn levels_lie_on_the_grid_and_the_winners_asks_vanish_before_the_end() {
+    let mut world = World::new(5, ORIGIN_S, LAG_MS).unwrap();
+    let (mut events, mut ticks) = (Vec::new(), BTreeMap::new());
+    let (mut fine, mut clear, mut vanished) = (0, 0, 0);
+    for _ in 0..36_000 {
+        events.clear();
+        world.step(&mut events);
+        for stamped in &events {
+            match stamped.event {
+                WorldEvent::TickSize { key, old, new } => {
+                    assert_eq!((old, new, key.is_kalshi()), (100, 10, false));
+                    ticks.insert(key, new);
+                    fine += 1;
+                }
+                WorldEvent::Level {
+                    key, price, size, ..
+                } => {
+                    let tick = ticks.get(&key).copied().unwrap_or(100);
+                    assert!(
+                        price > 0 && price < 10_000 && price % tick == 0,
+                        "{key:?} {price}"
+                    );
+                    assert!(
+                        size == 0 || size >= 500,
+                        "{key:?}: {size} hundredths of a share"
+                    );
+                }
+                WorldEvent::Fill { size, left, .. } => assert!(size > 0 && left >= 0),
+                _ => {}
+            }
+        }
+        let now_ms = world.now_ns() / 1_000_000;
+        if now_ms % 300_000 == 297_000 {
+            let key = MarketKey::UpDown {
+                start_s: now_ms / 300_000 * 300,
+            };
+            let (_, market) = world.markets().find(|(other, _)| *other == key).unwrap();
+            let price = world.price_e8() as f64 / 1e8;
+            let sigma = world.believed_sigma() * 3_f64.sqrt();
+            let up = world.payoff(key).unwrap().probability(price, sigma);
+            if !(0.001..=0.999).contains(&up) {
+                let winner = if up > 0.5 { Outcome::Yes } else { Outcome::No };
+                clear += 1;
+                vanished += u32::from(market.book().best_from(winner, Side::Ask).is_none());
+            }
+        }
+    }
+    assert!(
+        fine > 0 && clear > 3,
+        "{fine} fine ticks, {clear} clear endings in an hour"
+    );
+    assert_eq!(vanished, clear);
+}
+
+#[test]
+fn makers_with_a_longer_lag_are_further_from_the_truth() {
+    let error = |lag_ms| {
+        let mut world = World::new(2, ORIGIN_S, lag_ms).unwrap();
+        let (mut sum, mut count) = (0.0, 0.0);
+        for step in 0..18_000_u32 {
+            world.step(&mut Vec::new());
+            let key = MarketKey::UpDown {
+                start_s: world.now_ns() / 1_000_000_000 / 300 * 300,
+            };
+            let left_s = key.close_s() as f64 - world.now_ns() as f64 / 1e9;
+            let Some((_, market)) = world.markets().find(|(other, _)| *other == key) else {
+                continue;
+            };
+            let tops = [Side::Bid, Side::Ask].map(|side| market.book().best(side));
+            if let ([Some((bid, _)), Some((ask, _))], true) =
+                (tops, left_s > 60.0 && step % 10 == 0)
+            {
+                let deviation = world.believed_sigma() * left_s.sqrt();
+                let fair = world
+                    .payoff(key)
+                    .unwrap()
+                    .probability(world.price_e8() as f64 / 1e8, deviation);
+                sum += (f64::from(bid + ask) / 2e4 - fair).abs();
+                count += 1.0;
+            }
+        }
+        sum / count
+    };
+    let (prompt, usual, slow) = (error(0), error(LAG_MS), error(8_000));
+    assert!(
+        prompt < usual && usual < slow,
+        "mean errors {prompt:.4} {usual:.4} {slow:.4}"
+    );
 }

@@ -13,10 +13,10 @@ use crate::ids::{IntentId, MarketId, Nanos, Timestamp, TradeId};
 use crate::market::MarketStatus;
 use crate::order::{LegPlan, LegState, Order};
 use crate::paper::{Arrival, Fill, whole_lots};
-use crate::position::{Exit, Position};
+use crate::position::{Exit, Position, Sale};
 use crate::reason::Reason;
 use crate::strategy::Filled;
-use crate::units::{Price, Qty, Rounding, Usd};
+use crate::units::{Price, Qty, Usd};
 
 /// The limit of an unwinding sale: any bid at all.
 const ANY_BID: Price = Price(1);
@@ -182,6 +182,7 @@ impl Engine {
                 fees: fill.fee,
                 exited: Qty::ZERO,
                 proceeds: Usd::ZERO,
+                exit_weight: 0,
                 exited_cost: Usd::ZERO,
                 mark: None,
             },
@@ -191,7 +192,7 @@ impl Engine {
             row.status = TradeStatus::Open;
             row.risk_approved = true;
             row.qty = fill.qty;
-            row.price = average(fill.value, fill.qty, Rounding::Up);
+            row.price = fill.price;
             row.cost = fill.value;
             row.fees = fill.fee;
             row.fill_book_age = fill.book_age;
@@ -250,18 +251,13 @@ impl Engine {
         self.counts.fills = self.counts.fills.saturating_add(1);
         let slot = self.slot_mut(order.plan.strategy);
         slot.fills = slot.fills.saturating_add(1);
-        let rounding = if leg.buy {
-            Rounding::Up
-        } else {
-            Rounding::Down
-        };
         let filled = Filled {
             intent: order.plan.intent,
             tag: order.plan.tag,
             instrument: leg.instrument,
             bought: leg.buy,
             qty: fill.qty,
-            price: average(fill.value, fill.qty, rounding),
+            price: fill.price,
             fee: fill.fee,
         };
         let notice = Notice {
@@ -364,10 +360,13 @@ impl Engine {
         evidence: &str,
         turn: &mut Turn<'_>,
     ) {
-        match self
-            .positions
-            .sell(rows, fill.qty, fill.value, fill.fee, at, evidence)
-        {
+        let sale = Sale {
+            qty: fill.qty,
+            price: fill.price,
+            proceeds: fill.value,
+            fee: fill.fee,
+        };
+        match self.positions.sell(rows, sale, at, evidence) {
             Some(exits) => self.book_exits(exits, turn),
             None => self.abort("a sale of more than is held, or too large to count", turn),
         }
@@ -432,9 +431,4 @@ fn row_leg(n: u16, leg: &LegPlan) -> RowLeg {
         limit: leg.limit,
         book_age: leg.book_age,
     }
-}
-
-/// Size-weighted price. A fill always has shares, so there is one.
-fn average(value: Usd, qty: Qty, rounding: Rounding) -> Price {
-    value.per(qty, rounding).unwrap_or(Price::ZERO)
 }

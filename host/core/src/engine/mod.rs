@@ -480,3 +480,6 @@ impl Turn<'_> {
         id
     }
 }
+
+#[cfg(test)]
+mod tests;

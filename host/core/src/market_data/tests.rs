@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::{BookSide, Resolution};
 use crate::fixtures::*;
-use crate::market::ExclusiveSet;
+use crate::market::{ExclusiveSet, SettlementRule};
 use crate::units::Qty;
 
 fn desk(events: impl IntoIterator<Item = Event>) -> Desk {

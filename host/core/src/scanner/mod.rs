@@ -176,10 +176,8 @@ impl Scanner {
             data,
             limits,
         };
-        for market in &touched.closed {
-            self.fair.forget(*market);
-        }
         if !touched.closed.is_empty() {
+            self.fair.keep_open(data);
             self.episodes.expire(now);
         }
         self.scan_books(view, touched, out);

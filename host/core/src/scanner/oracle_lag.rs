@@ -8,7 +8,7 @@ use super::{Edge, Found, Scanner, Seen, View, leg};
 use crate::fair_value::{self, Accrued, Rate, TwapTerms, Variance};
 use crate::ids::{MarketId, Nanos, OracleId, Timestamp};
 use crate::market::SettlementRule;
-use crate::market_data::MarketState;
+use crate::market_data::{MarketData, MarketState};
 use crate::opportunity::{Opportunity, OpportunityKind};
 use crate::oracle::{OracleState, Reading};
 use crate::reason::Reason;
@@ -42,8 +42,10 @@ struct Inputs {
 }
 
 impl FairValues {
-    pub(super) fn forget(&mut self, market: MarketId) {
-        self.by_market.remove(&market);
+    /// Forgets the markets that no longer trade.
+    pub(super) fn keep_open(&mut self, data: &MarketData) {
+        let open = |market: MarketId| data.market(market).is_some_and(MarketState::is_open);
+        self.by_market.retain(|market, _| open(*market));
     }
 
     pub(super) fn forget_all(&mut self) {

@@ -106,17 +106,19 @@ pub fn market(
     read(&object, object.event(), oracle)
 }
 
-/// All markets of an event object, each with the set they form.
-pub fn event(
+/// As [`market`], of a market object within an event object: the event tells the set it belongs to.
+pub fn market_in_event(
     value: &Value,
-    mut oracle: impl FnMut(&str, &str) -> OracleId,
-) -> Vec<Result<MarketSpec, GammaError>> {
-    let markets = value.get("markets").and_then(Value::as_array);
-    markets
-        .into_iter()
-        .flatten()
-        .map(|market| read(&Object(market), Some(value), &mut oracle))
-        .collect()
+    event: &Value,
+    oracle: impl FnMut(&str, &str) -> OracleId,
+) -> Result<MarketSpec, GammaError> {
+    read(&Object(value), Some(event), oracle)
+}
+
+/// The market objects of an event object.
+pub fn markets_of(event: &Value) -> impl Iterator<Item = &Value> {
+    let markets = event.get("markets").and_then(Value::as_array);
+    markets.into_iter().flatten()
 }
 
 fn read(
@@ -184,12 +186,17 @@ fn read(
 
 /// The outcome of a closed market object, if the venue has published it.
 ///
-/// Only an exact 1/0, 0/1 or 0.5/0.5 counts, and only once the venue calls it resolved: prices drift
-/// to 0.99 long before.
+/// Only an exact 1/0, 0/1 or 0.5/0.5 counts, and only once the venue calls it resolved (or, without
+/// a word about that, states when it closed): prices drift to 0.99 long before.
 pub fn resolution(value: &Value, market: MarketId) -> Result<Option<Resolution>, GammaError> {
     let object = Object(value);
-    let resolved = object.text("umaResolutionStatus") == Some("resolved")
-        || object.flag("automaticallyResolved") == Some(true);
+    let resolved = match object.text("umaResolutionStatus") {
+        Some(status) => status == "resolved",
+        None => {
+            object.flag("automaticallyResolved") == Some(true)
+                || object.text("closedTime").is_some()
+        }
+    };
     if object.flag("closed") != Some(true) || !resolved {
         return Ok(None);
     }
@@ -226,10 +233,10 @@ pub fn is_closed(value: &Value) -> bool {
     Object(value).flag("closed") == Some(true)
 }
 
-/// Whether orders are accepted, where the object says so.
+/// The condition id, if there is one.
 #[must_use]
-pub fn accepts_orders(value: &Value) -> Option<bool> {
-    Object(value).flag("acceptingOrders")
+pub fn condition_id(value: &Value) -> Option<&str> {
+    Object(value).text("conditionId")
 }
 
 /// An up-or-down window, named by its slug: `btc-updown-5m-1784850900`.

@@ -11,10 +11,15 @@ pub mod gamma;
 pub mod hash;
 /// The fast scanner for the frames that come thousands of times a second.
 mod scan;
+/// One connection of the market channel.
+mod shard;
+/// The task that watches the venue.
+mod watcher;
 /// The same frames, and the rare ones, through `serde_json`.
 mod wire;
 
 pub use decode::{Decoder, FrameCounts, FrameError};
+pub use watcher::{PolymarketConfig, run};
 
 #[cfg(test)]
 mod tests;

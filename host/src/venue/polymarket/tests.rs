@@ -426,6 +426,12 @@ fn oracle(source: &str, symbol: &str) -> OracleId {
     }
 }
 
+fn event_specs(event: &Value) -> Vec<Result<MarketSpec, gamma::GammaError>> {
+    gamma::markets_of(event)
+        .map(|market| gamma::market_in_event(market, event, oracle))
+        .collect()
+}
+
 #[test]
 fn recorded_market_objects_become_specifications_and_outcomes() {
     let Some(lines) = recordings::lines(
@@ -503,7 +509,7 @@ fn market_objects_of_other_kinds() {
     assert_eq!(outcome.payouts, [Price::DOLLAR, Price::ZERO]);
 
     let events = fixture("gamma_event").unwrap();
-    let specs = gamma::event(&events[0], oracle);
+    let specs = event_specs(&events[0]);
     let sets: Vec<_> = specs
         .iter()
         .flatten()
@@ -518,7 +524,7 @@ fn market_objects_of_other_kinds() {
     } else {
         &recorded
     };
-    let specs = gamma::event(event, oracle);
+    let specs = event_specs(event);
     let settlement = specs[0].as_ref().map(|s| s.settlement.clone());
     let Ok(SettlementRule::UpDown {
         strike: Some(strike),

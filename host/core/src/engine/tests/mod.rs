@@ -1,0 +1,8 @@
+//! Scenarios of the whole engine, as data: what is done, and what comes of it.
+
+mod execution;
+mod limits;
+mod outcomes;
+mod random;
+mod strategies;
+mod world;

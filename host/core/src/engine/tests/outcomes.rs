@@ -1,0 +1,223 @@
+//! Markets settle on evidence, or wait.
+
+use super::world::{START, World, buy};
+use crate::effect::Effect;
+use crate::ids::{MarketId, OracleId, Timestamp};
+use crate::market::{MarketStatus, SettlementRule};
+use crate::units::{SpotPrice, Usd};
+
+const K: SpotPrice = SpotPrice(65_000_000_000_000_000_000_000);
+
+/// Ten shares of Up at 0.52, and the book's last second.
+fn holding(rule: Option<SettlementRule>) -> World {
+    let mut w = World::bare(crate::config::EngineConfig::default());
+    w.market(0, |m| {
+        if let Some(rule) = rule {
+            m.settlement = rule;
+        }
+    });
+    w.book(0, &[(48, 100)], &[(52, 100)]);
+    w.wish(buy(0, 52, 10));
+    w.at(300).tick();
+    w.check(&["leg 0 open 10@0.52 fee 0.00"]);
+    w
+}
+
+fn status(w: &World) -> MarketStatus {
+    w.engine.market_data().market(MarketId(0)).unwrap().status
+}
+
+fn evidence(w: &World) -> String {
+    let last = w.effects.iter().rev().find_map(|effect| match effect {
+        Effect::UpdateTrade(update) => Some(update.evidence.clone()),
+        _ => None,
+    });
+    last.unwrap()
+}
+
+#[test]
+fn the_oracles_tick_of_the_closing_second_decides() {
+    for (close, expected) in [
+        (65_001, "now resolved left 0 exit 1.00 pnl 4.80"),
+        // A tie is Up.
+        (65_000, "now resolved left 0 exit 1.00 pnl 4.80"),
+        (64_999, "now resolved left 0 exit 0.00 pnl -5.20"),
+    ] {
+        let mut w = holding(None);
+        w.at(1_000).oracle(65_000, 0);
+        w.at(300_000).tick();
+        w.check(&[]);
+        assert_eq!(status(&w), MarketStatus::Pending);
+        // The second before is no evidence.
+        w.at(300_500).oracle(1, 299);
+        w.check(&[]);
+        w.at(301_000).oracle(close, 300);
+        w.check(&[expected]);
+        assert_eq!(status(&w), MarketStatus::Settled);
+        let said = evidence(&w);
+        assert!(
+            said.contains(&close.to_string()) && said.contains("65000"),
+            "{said}"
+        );
+        // A later tick changes nothing, and the venue agreeing changes nothing.
+        w.at(302_000).oracle(1, 301);
+        let up = if close >= 65_000 { [100, 0] } else { [0, 100] };
+        w.resolve(0, &up);
+        w.check(&[]);
+    }
+}
+
+#[test]
+fn without_the_closing_tick_a_market_stays_pending() {
+    let mut w = holding(None);
+    w.at(1_000).oracle(65_000, 0);
+    w.at(299_000).oracle(66_000, 299);
+    w.at(301_500).oracle(66_000, 301);
+    // Two days later nothing has been guessed, and nothing forgotten.
+    w.at(48 * 3_600_000).tick();
+    w.check(&[]);
+    assert_eq!(status(&w), MarketStatus::Pending);
+    assert_eq!(w.engine.status().locked, Usd(5_200_000));
+    w.resolve(0, &[100, 0]);
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+}
+
+#[test]
+fn without_a_strike_the_closing_tick_says_nothing() {
+    let mut w = holding(None);
+    w.at(301_000).oracle(66_000, 300);
+    w.check(&[]);
+    // The venue states the price to beat later: the tick is still known.
+    w.market(0, |m| {
+        m.settlement = SettlementRule::UpDown {
+            oracle: OracleId(0),
+            strike: Some(K),
+        };
+    });
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+}
+
+#[test]
+fn above_is_strict_where_the_market_says_so() {
+    for (strict, expected) in [
+        (true, "now resolved left 0 exit 0.00 pnl -5.20"),
+        (false, "now resolved left 0 exit 1.00 pnl 4.80"),
+    ] {
+        let mut w = holding(Some(SettlementRule::Above {
+            oracle: OracleId(0),
+            strike: K,
+            strict,
+        }));
+        w.at(300_200).oracle(65_000, 300);
+        w.check(&[expected]);
+    }
+}
+
+#[test]
+fn means_and_venue_rules_wait_for_the_venue() {
+    for rule in [
+        SettlementRule::VenueOnly,
+        SettlementRule::UpDownTwap {
+            oracle: OracleId(0),
+            lookback_secs: 60,
+            strike: Some(K),
+        },
+    ] {
+        let mut w = holding(Some(rule));
+        w.at(300_200).oracle(66_000, 300);
+        w.check(&[]);
+        w.at(400_000).resolve(0, &[0, 100]);
+        w.check(&["now resolved left 0 exit 0.00 pnl -5.20"]);
+        assert!(evidence(&w).contains("gamma"));
+        assert_eq!(
+            w.told().last().unwrap(),
+            "settled 0.00 pnl -5.20",
+            "the strategy hears of it"
+        );
+    }
+}
+
+#[test]
+fn the_venue_may_resolve_early() {
+    let mut w = holding(None);
+    w.at(100_000).resolve(0, &[100, 0]);
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+    w.wish(buy(0, 52, 10));
+    w.check(&["leg 0 rejected MARKET_CLOSED"]);
+}
+
+#[test]
+fn void_pays_half_a_dollar() {
+    let mut w = holding(None);
+    w.at(301_000).resolve(0, &[50, 50]);
+    w.check(&["now resolved left 0 exit 0.50 pnl -0.20"]);
+    assert_eq!(status(&w), MarketStatus::Void);
+    assert_eq!(w.engine.status().cash, Usd(10_000_000_000 - 200_000));
+}
+
+#[test]
+fn an_outcome_that_is_none_is_refused() {
+    for payouts in [&[100, 100][..], &[100], &[-100, 200], &[]] {
+        let mut w = holding(None);
+        w.at(301_000).resolve(0, payouts);
+        w.check(&[]);
+        assert_eq!(status(&w), MarketStatus::Pending, "{payouts:?}");
+        assert_eq!(w.engine.status().refused_inputs.len(), 1);
+    }
+}
+
+#[test]
+fn evidence_that_disagrees_locks_the_capital() {
+    // The closing tick is there first but the strike is not, so that both speak at once.
+    let mut w = World::bare(crate::config::EngineConfig::default());
+    let known = |strike| SettlementRule::UpDown {
+        oracle: OracleId(0),
+        strike,
+    };
+    w.market(0, |m| m.settlement = known(Some(K)));
+    w.book(0, &[(48, 100)], &[(52, 100)]);
+    w.wish(buy(0, 52, 10));
+    w.at(300).tick();
+    w.lines();
+    // A tick of the closing second that arrives before our clock says so, then the venue's word.
+    w.at(299_500).oracle(66_000, 300);
+    w.resolve(0, &[0, 100]);
+    w.check(&["alert SETTLEMENT_DISPUTED"]);
+    assert_eq!(status(&w), MarketStatus::Disputed);
+    assert_eq!(w.engine.status().locked, Usd(5_200_000));
+    // More ticks do not end it, the venue agreeing does.
+    w.at(301_000).oracle(66_000, 301);
+    w.resolve(0, &[0, 100]);
+    w.check(&["alert SETTLEMENT_DISPUTED"]);
+    w.resolve(0, &[100, 0]);
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+}
+
+#[test]
+fn what_is_booked_is_not_booked_again() {
+    let mut w = holding(None);
+    w.at(1_000).oracle(65_000, 0);
+    w.at(301_000).oracle(66_000, 300);
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+    let before = w.engine.status();
+    w.resolve(0, &[0, 100]);
+    w.check(&["alert SETTLEMENT_DISPUTED"]);
+    let after = w.engine.status();
+    assert_eq!((before.cash, before.locked), (after.cash, after.locked));
+    assert_eq!(status(&w), MarketStatus::Settled);
+}
+
+#[test]
+fn an_old_market_is_forgotten_and_an_open_row_keeps_it() {
+    let mut w = holding(None);
+    w.market(1, |_| {});
+    w.at(300_000).tick();
+    let day = 24 * 3_600_000;
+    w.at(day + 300_001).tick();
+    assert!(w.engine.market_data().market(MarketId(0)).is_some());
+    assert!(w.engine.market_data().market(MarketId(1)).is_none());
+    w.resolve(0, &[100, 0]);
+    w.at(day + 1_000_000).tick();
+    assert!(w.engine.market_data().market(MarketId(0)).is_none());
+    assert_eq!(w.now, Timestamp::from_secs(START + 86_400 + 1_000));
+}

@@ -1,0 +1,235 @@
+//! Whatever happens, money is conserved, denials never fill, and the same records give the same effects.
+
+use super::world::{World, buy, cents, group, sell, shares};
+use crate::config::EngineConfig;
+use crate::effect::{Effect, Message, TradeStatus};
+use crate::event::{BookSide, Event, GapScope};
+use crate::ids::{InstrumentId, MarketId, TradeId};
+use crate::market::FeeSchedule;
+use crate::units::{Bps, Usd};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Clone)]
+enum Action {
+    Wait(u64),
+    Level(u32, bool, i64, i64),
+    Book(u32, i64, i64, i64),
+    Gap(u32),
+    Buy(u32, i64, i64, bool),
+    Pair(i64, i64, i64),
+    Sell(u32, i64, i64),
+    Oracle(i128, u64),
+    Resolve(u32, i64),
+    Halt,
+    Resume,
+    Fail,
+    Trading(u32, bool),
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let instrument = 0..4_u32;
+    let price = 1..100_i64;
+    let qty = 0..60_i64;
+    prop_oneof![
+        4 => (1..1_500_u64).prop_map(Action::Wait),
+        6 => (instrument.clone(), any::<bool>(), price.clone(), qty.clone())
+            .prop_map(|(i, b, p, q)| Action::Level(i, b, p, q)),
+        4 => (0..2_u32, 2..97_i64, 1..3_i64, 1..80_i64)
+            .prop_map(|(m, bid, spread, q)| Action::Book(m, bid, bid + spread, q)),
+        1 => instrument.clone().prop_map(Action::Gap),
+        6 => (instrument.clone(), price.clone(), 5..60_i64, any::<bool>())
+            .prop_map(|(i, p, q, k)| Action::Buy(i, p, q, k)),
+        4 => (price.clone(), price.clone(), 5..60_i64).prop_map(|(a, b, q)| Action::Pair(a, b, q)),
+        4 => (instrument, price, 5..40_i64).prop_map(|(i, p, q)| Action::Sell(i, p, q)),
+        2 => (64_990..65_010_i128, 0..305_u64).prop_map(|(p, s)| Action::Oracle(p, s)),
+        1 => (0..2_u32, prop_oneof![Just(0), Just(50), Just(100), Just(130)])
+            .prop_map(|(m, p)| Action::Resolve(m, p)),
+        1 => Just(Action::Halt),
+        2 => Just(Action::Resume),
+        1 => Just(Action::Fail),
+        1 => (0..2_u32, any::<bool>()).prop_map(|(m, o)| Action::Trading(m, o)),
+    ]
+}
+
+/// Wide limits, so that much is approved.
+fn generous() -> EngineConfig {
+    let mut config = EngineConfig {
+        starting_cash: Usd(60_000_000),
+        ..EngineConfig::default()
+    };
+    config.risk.position_per_market = Bps(10_000);
+    config.risk.position_per_venue = Bps(10_000);
+    config.risk.daily_loss = Bps(9_000);
+    config.risk.drawdown = Bps(9_000);
+    config.risk.collar = cents(90);
+    config.risk.intents_per_second = 1_000;
+    config
+}
+
+fn act(w: &mut World, ms: &mut u64, action: &Action) {
+    match action.clone() {
+        Action::Wait(by) => {
+            *ms += by;
+            w.at(*ms).tick();
+        }
+        Action::Level(i, bid, p, q) => {
+            let side = if bid { BookSide::Bid } else { BookSide::Ask };
+            w.level(i, side, p, q);
+        }
+        Action::Book(m, bid, ask, q) => w.book(m, &[(bid, q), (1, 500)], &[(ask, q)]),
+        Action::Gap(i) => w.step(Event::Gap {
+            scope: GapScope::Instrument(InstrumentId(i)),
+            cause: "random".to_owned(),
+        }),
+        Action::Buy(i, p, q, kill) => {
+            let mut intent = buy(i, p, q);
+            intent.fill_or_kill = kill;
+            w.wish(intent);
+        }
+        Action::Pair(a, b, q) => w.wish_of(1, group(&[(0, a), (2, b)], q)),
+        Action::Sell(i, p, q) => w.wish(sell(i, p, q)),
+        Action::Oracle(p, s) => w.oracle(p, s),
+        Action::Resolve(m, p) => w.resolve(m, &[p, 100 - p]),
+        Action::Halt => w.halt("random"),
+        Action::Resume => w.resume(),
+        Action::Fail => {
+            w.scripts[0].lock().unwrap().fail = true;
+            w.print();
+            w.scripts[0].lock().unwrap().fail = false;
+            w.reinstall(0);
+        }
+        Action::Trading(m, open) => w.step(Event::Trading {
+            market: MarketId(m),
+            open,
+        }),
+    }
+}
+
+fn run(actions: &[Action]) -> World {
+    let mut w = World::bare(generous());
+    w.strategy(1);
+    w.market(0, |m| m.fee = FeeSchedule::polymarket(70_000));
+    w.market(1, |m| {
+        m.fee = FeeSchedule::kalshi(70_000);
+        m.taker_delay = crate::ids::Nanos::from_ms(700);
+    });
+    w.book(0, &[(48, 30)], &[(50, 30)]);
+    w.book(1, &[(40, 30)], &[(42, 30)]);
+    let mut ms = 0;
+    for action in actions {
+        act(&mut w, &mut ms, action);
+        conserved(&w);
+    }
+    // Everything comes to its end.
+    w.at(ms + 2_000).tick();
+    w.resolve(0, &[100, 0]);
+    w.resolve(1, &[0, 100]);
+    conserved(&w);
+    w
+}
+
+fn conserved(w: &World) {
+    let ledger = &w.engine.ledger;
+    let sum = ledger.cash().0 + ledger.reserved().0 + ledger.locked().0 + ledger.fees().0
+        - ledger.realised().0;
+    assert_eq!(sum, 60_000_000, "cash + reserved + locked + fees - gains");
+    assert_eq!(ledger.locked(), w.engine.positions.cost());
+    assert!(ledger.cash() >= Usd(0));
+}
+
+/// Facts that must hold of any run, read from its effects alone.
+fn sound(w: &World) {
+    let mut approved = BTreeSet::new();
+    let mut open: BTreeMap<TradeId, i64> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for effect in &w.effects {
+        match effect {
+            Effect::Publish(message) => {
+                if let Message::Decision(decision) = &**message
+                    && decision.verdict.is_ok()
+                {
+                    approved.insert(decision.intent);
+                }
+            }
+            Effect::RecordTrade(row) => {
+                assert!(seen.insert(row.id), "row {} twice", row.id);
+                assert_eq!(row.risk_approved, approved.contains(&row.intent));
+                if row.status == TradeStatus::Open {
+                    assert!(row.risk_approved, "a denied wish filled");
+                    assert!(row.rejection.is_none() && row.qty.0 > 0);
+                    assert!(row.qty <= row.requested_qty);
+                    open.insert(row.id, row.qty.0);
+                } else {
+                    assert!(row.rejection.is_some() && row.qty.0 == 0);
+                }
+            }
+            Effect::UpdateTrade(update) => {
+                let left = open.get_mut(&update.id).expect("only open rows change");
+                assert!(update.remaining_qty.0 < *left && update.remaining_qty.0 >= 0);
+                *left = update.remaining_qty.0;
+                if update.status != TradeStatus::Open {
+                    assert_eq!(*left, 0);
+                    open.remove(&update.id);
+                }
+            }
+            Effect::Abort(text) => panic!("{text}"),
+            Effect::WakeAt(_) | Effect::StrategyFailed { .. } => {}
+        }
+    }
+    let summary = w.engine.summary();
+    assert_eq!(summary.open_trades as usize, open.len());
+    let status = w.engine.status();
+    assert_eq!(status.orders_in_flight, 0);
+    assert_eq!(status.reserved, Usd(0));
+    if open.is_empty() {
+        // With nothing open, the rows' profit is exactly what the cash gained.
+        assert_eq!(status.cash.0 - 60_000_000, summary.realized_pnl.0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn money_is_conserved_and_runs_repeat(actions in prop::collection::vec(action(), 1..120)) {
+        let first = run(&actions);
+        sound(&first);
+        let second = run(&actions);
+        prop_assert_eq!(&first.effects, &second.effects);
+    }
+}
+
+#[test]
+fn random_runs_do_trade() {
+    // The property above must not hold because nothing ever happens.
+    let mut w = World::bare(generous());
+    w.strategy(1);
+    w.market(0, |_| {});
+    w.market(1, |_| {});
+    w.book(0, &[(48, 30)], &[(50, 30)]);
+    w.book(1, &[(40, 30)], &[(42, 30)]);
+    let mut ms = 0;
+    for action in [
+        Action::Buy(0, 50, 20, false),
+        Action::Wait(400),
+        Action::Pair(50, 42, 8),
+        Action::Wait(1_000),
+        Action::Sell(0, 40, 5),
+        Action::Wait(400),
+    ] {
+        act(&mut w, &mut ms, &action);
+    }
+    w.check(&[
+        "leg 0 open 20@0.50 fee 0.00",
+        "leg 0 open 8@0.50 fee 0.00",
+        "leg 1 open 8@0.42 fee 0.00",
+        "now open left 15 exit 0.48 pnl -0.10",
+    ]);
+    assert_eq!(
+        w.engine
+            .positions
+            .held(crate::ids::StrategyId(1), InstrumentId(0)),
+        shares(8)
+    );
+}

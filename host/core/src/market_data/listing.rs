@@ -1,0 +1,126 @@
+//! How markets and oracle feeds become known, and what is refused at the door.
+
+use super::{InstrumentState, Links, MAX_ORACLES, MAX_OUTCOMES, MarketData, MarketState, Touched};
+use crate::book::OrderBook;
+use crate::ids::{OracleId, Timestamp};
+use crate::market::{MarketSpec, MarketStatus, OracleSpec, Outcome};
+use crate::oracle::OracleState;
+use crate::reason::Reason;
+
+impl MarketData {
+    pub(super) fn list_oracle(&mut self, spec: &OracleSpec) -> Result<(), Reason> {
+        let known = |id: OracleId| id.index() < MAX_ORACLES && id != spec.id;
+        if spec.id.index() >= MAX_ORACLES || !spec.proxy.is_none_or(known) {
+            return Err(Reason::MalformedFrame);
+        }
+        for (_, links) in self.links.iter_mut() {
+            links.stands_in_for.retain(|o| *o != spec.id);
+        }
+        if let Some(proxy) = spec.proxy
+            && let Some(links) = self.links.entry(proxy.index(), Links::default)
+        {
+            links.stands_in_for.push(spec.id);
+            links.stands_in_for.sort_unstable();
+        }
+        let make = || OracleState::new(spec.clone());
+        if let Some(state) = self.oracles.entry(spec.id.index(), make) {
+            state.respecify(spec.clone());
+        }
+        Ok(())
+    }
+
+    pub(super) fn list_market(
+        &mut self,
+        spec: &MarketSpec,
+        at: Timestamp,
+        touched: &mut Touched,
+    ) -> Result<(), Reason> {
+        self.check_spec(spec)?;
+        self.unlink(spec.id);
+        let before = self.markets.remove(spec.id.index());
+        if let Some(before) = &before {
+            let gone = |o: &&Outcome| spec.outcome(o.instrument).is_none();
+            for outcome in before.spec.outcomes.iter().filter(gone) {
+                self.instruments.remove(outcome.instrument.index());
+            }
+        }
+        for outcome in &spec.outcomes {
+            let make = || InstrumentState {
+                market: spec.id,
+                book: OrderBook::new(spec.tick),
+                quoted_in: 0,
+            };
+            let state = self.instruments.entry(outcome.instrument.index(), make);
+            if let Some(state) = state.filter(|s| s.book.tick() != spec.tick) {
+                state.book.set_tick(spec.tick);
+                touched.interrupted.push(outcome.instrument);
+            }
+        }
+        let ended = spec.closes_at <= at;
+        let status = match &before {
+            // A new end reopens what only time had closed.
+            Some(b) if b.status == MarketStatus::Pending && b.spec.closes_at == spec.closes_at => {
+                MarketStatus::Pending
+            }
+            Some(b) if !b.is_trading() && b.status != MarketStatus::Pending => b.status,
+            Some(b) if b.status == MarketStatus::Paused && !ended => MarketStatus::Paused,
+            _ if ended => MarketStatus::Pending,
+            _ => MarketStatus::Open,
+        };
+        // A strike outlives the ticks it was learnt from.
+        let same_window = |b: &&MarketState| {
+            b.spec.settlement == spec.settlement && b.spec.opens_at == spec.opens_at
+        };
+        let strike = before.as_ref().filter(same_window).and_then(|b| b.strike);
+        if before.is_some_and(|b| b.is_trading()) && status == MarketStatus::Pending {
+            touched.closed.push(spec.id);
+        }
+        self.markets.entry(spec.id.index(), || MarketState {
+            spec: spec.clone(),
+            status,
+            strike,
+            set: None,
+            pair: None,
+        });
+        if strike.is_none() {
+            self.learn_strike(spec.id);
+        }
+        self.link(spec.id);
+        touched.listed = Some(spec.id);
+        Ok(())
+    }
+
+    /// Whether a specification can be what it says.
+    fn check_spec(&self, spec: &MarketSpec) -> Result<(), Reason> {
+        if spec.native_id.is_empty() || spec.outcomes.iter().any(|o| o.native_id.is_empty()) {
+            return Err(Reason::EmptyId);
+        }
+        let numbers = self.markets.admits(spec.id.index())
+            && spec
+                .settlement
+                .oracle()
+                .is_none_or(|o| o.index() < MAX_ORACLES)
+            && spec
+                .outcomes
+                .iter()
+                .all(|o| self.instruments.admits(o.instrument.index()));
+        let own = spec.outcomes.iter().enumerate().all(|(i, o)| {
+            let elsewhere = self
+                .market_id_of(o.instrument)
+                .is_some_and(|m| m != spec.id);
+            let twice = spec
+                .outcomes
+                .iter()
+                .skip(i + 1)
+                .any(|p| p.instrument == o.instrument);
+            !elsewhere && !twice
+        });
+        let sizes = spec.lot.0 > 0 && spec.min_qty.0 >= 0 && spec.tick.is_tradable();
+        let count = (1..=MAX_OUTCOMES).contains(&spec.outcomes.len());
+        if numbers && own && sizes && count && spec.closes_at > spec.opens_at {
+            Ok(())
+        } else {
+            Err(Reason::MalformedFrame)
+        }
+    }
+}

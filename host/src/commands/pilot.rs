@@ -1,0 +1,63 @@
+//! `pilot`: runs until stopped, then says what it came to.
+
+use super::exit::{Code, Failure, OrExit};
+use crate::cli::PilotArgs;
+use crate::config::Config;
+use crate::pilot::{self, DataDirError, Options, PilotError};
+use crate::report;
+use crate::store::StoreError;
+use std::process::ExitCode;
+
+pub(super) fn run(args: PilotArgs) -> Result<ExitCode, Failure> {
+    let options = Options {
+        database_url: super::database_url(&args.places),
+        config: Config::load(args.config.as_deref()).or_exit(Code::Config)?,
+        strategies: args.strategies,
+        feed: args.feed,
+        duration: args.duration,
+        speed: args.speed,
+        seed: args.seed,
+        data_dir: args.places.data_dir,
+        redis_url: args.redis_url,
+        new_run: args.new_run,
+    };
+    let runtime = super::runtime()?;
+    let ended = pilot::run(&options, &runtime).map_err(failure)?;
+    let period = report::Period::last_days(1, crate::clock::Clock::utc().now());
+    print!(
+        "{}",
+        report::render(&ended.summary, &period, report::Style::of_stdout())
+    );
+    println!(
+        "\nrun {} · {} records · digest {}",
+        ended.run.display(),
+        ended.last,
+        ended.digest
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn failure(error: PilotError) -> Failure {
+    let code = match &error {
+        PilotError::Config(_)
+        | PilotError::Options(_)
+        | PilotError::Sources(_)
+        | PilotError::StrategyRefused { .. } => Code::Config,
+        PilotError::Store(StoreError::Url { .. }) => Code::Config,
+        PilotError::DataDir(DataDirError::Held(_)) => Code::TryAgain,
+        PilotError::DataDir(DataDirError::Io { .. })
+        | PilotError::Store(_)
+        | PilotError::Relay(_) => Code::Unavailable,
+        PilotError::DataDir(DataDirError::Run(_))
+        | PilotError::Journal(_)
+        | PilotError::Recovery(_)
+        | PilotError::Feed(_) => Code::Damaged,
+        PilotError::Plugin(_)
+        | PilotError::Loader(_)
+        | PilotError::Session(_)
+        | PilotError::Engine(_)
+        | PilotError::AgentLost(_)
+        | PilotError::System { .. } => Code::Internal,
+    };
+    Failure::new(code, error)
+}
