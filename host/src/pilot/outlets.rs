@@ -118,6 +118,11 @@ impl Outlets {
         Ok(())
     }
 
+    /// Shows at once whether trading is halted: whoever ordered it looks next.
+    pub fn show_halt(&self, engine: &Engine) {
+        self.board.set_halted(engine.is_halted());
+    }
+
     /// One turn of the engine's loop is done: shows progress, publishes prices.
     pub fn turn(&mut self, engine: &Engine, loader: &Loader) {
         self.publish_prices(engine);
@@ -129,7 +134,7 @@ impl Outlets {
             self.board.beat(stage);
         }
         let status = engine.status();
-        self.board.set_halted(engine.is_halted());
+        self.show_halt(engine);
         self.show_strategies(loader);
         self.board
             .detail("opportunity-scanner", scanned(engine.scanner().counts()));
