@@ -93,11 +93,16 @@ impl Orchestrator {
             ready,
             self.lost.clone(),
         ));
+        // Kept before anything is waited for: a start that is given up leaves nothing behind.
+        self.running.push(Running {
+            name: name.clone(),
+            stop,
+            task,
+        });
         let ready = tokio::time::timeout(patience, is_ready.wait_for(|r| *r)).await;
         if ready.is_err() && patience > Duration::ZERO {
             tracing::warn!(agent = %name, "not ready after {} s; going on without waiting", patience.as_secs());
         }
-        self.running.push(Running { name, stop, task });
     }
 
     /// Resolves with the name of a vital agent that was given up.

@@ -42,6 +42,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch as signal_watch;
 
 /// How long the start waits for one agent before it goes on with the next.
@@ -198,27 +199,40 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
     let stopped = runtime.block_on(async {
-        agents
-            .start(control_spec(data.path(), &board, &input), READY_PATIENCE)
-            .await;
-        agents
-            .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
-            .await;
-        let started = feeds::start(context, &mut agents).await;
-        let stopped = match started {
-            Err(error) => Err(error),
-            Ok(feeds) => {
-                let why = wait(options.duration, &agents, engine_ended, feeds.ended()).await;
-                tracing::info!("stopping: {why}");
-                status_line::show("");
-                agents.stop(feeds::is_feed).await;
-                feeds.stop().await;
-                Ok(why)
+        let mut orders = Orders::new(options.duration)?;
+        let starting = async {
+            agents
+                .start(control_spec(data.path(), &board, &input), READY_PATIENCE)
+                .await;
+            agents
+                .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
+                .await;
+            feeds::start(context, &mut agents).await
+        };
+        let started = tokio::select! {
+            biased;
+            why = orders.wait() => Err(why),
+            feeds = starting => Ok(feeds),
+        };
+        let (why, feeds) = match started {
+            Err(why) => (Ok(why), None),
+            Ok(Err(error)) => (Err(error), None),
+            Ok(Ok(feeds)) => {
+                let why = wait(&mut orders, &agents, engine_ended, feeds.ended()).await;
+                (Ok(why), Some(feeds))
             }
         };
+        if let Ok(why) = &why {
+            tracing::info!("stopping: {why}");
+        }
+        status_line::show("");
+        agents.stop(feeds::is_feed).await;
+        if let Some(feeds) = feeds {
+            feeds.stop().await;
+        }
         // The queue drains: the engine is alive, or the channel is closed.
         let _ = input.send(Input::Stop).await;
-        stopped
+        why
     });
     let session = engine
         .join()
@@ -411,44 +425,61 @@ impl std::fmt::Display for Stopped {
     }
 }
 
+/// Orders from outside to stop: signals, and the time that was set.
+struct Orders {
+    interrupt: Signal,
+    terminate: Signal,
+    until: Option<tokio::time::Instant>,
+}
+
+impl Orders {
+    /// Listens from now on.
+    fn new(duration: Option<Duration>) -> Result<Self, PilotError> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| PilotError::System {
+                what: "listen for signals",
+                source,
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            until: duration.map(|span| tokio::time::Instant::now() + span),
+        })
+    }
+
+    /// Resolves with the first one.
+    async fn wait(&mut self) -> Stopped {
+        let until = self.until;
+        let time_up = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => Stopped::Signal,
+            _ = self.terminate.recv() => Stopped::Signal,
+            () = time_up => Stopped::TimeUp,
+        }
+    }
+}
+
+/// Resolves with the first reason to stop.
 async fn wait(
-    duration: Option<Duration>,
+    orders: &mut Orders,
     agents: &Orchestrator,
     mut engine: signal_watch::Receiver<bool>,
     recording: impl Future<Output = ()>,
 ) -> Stopped {
-    let time_up = async {
-        match duration {
-            Some(span) => tokio::time::sleep(span).await,
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
         biased;
         // Only its end changes it.
         _ = engine.changed() => Stopped::EngineEnded,
         name = agents.vital_lost() => Stopped::AgentLost(name),
-        () = signals() => Stopped::Signal,
-        () = time_up => Stopped::TimeUp,
+        why = orders.wait() => why,
         () = recording => Stopped::RecordingEnded,
-    }
-}
-
-/// Resolves at the first SIGINT or SIGTERM.
-async fn signals() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        // Without handlers the default action ends the process, which recovery can deal with.
-        _ => std::future::pending().await,
     }
 }
 

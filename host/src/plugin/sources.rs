@@ -31,7 +31,7 @@ pub enum SourceError {
     },
     /// Nothing there.
     #[error(
-        "--strategies {arg}: no such file or folder, and no file matches it. `make guests` builds \
+        "--strategies {arg}: no such file or folder, and no file matches it. `make strategies` builds \
          the strategies of this project into strategies/*.wasm"
     )]
     Missing {
