@@ -5,6 +5,7 @@
 //! stop:   feeds ─► engine drains ─► journal and database flushed ─► summary
 //! ```
 
+mod agents;
 /// One pilot a folder; which run it continues.
 pub mod data_dir;
 mod feeds;
@@ -12,38 +13,36 @@ mod outlets;
 mod recovery;
 mod runner;
 mod session;
+mod stop;
 
 pub use data_dir::DataDirError;
 pub use runner::RunnerError;
 pub use session::{Session, SessionError};
 
-use crate::bus;
 use crate::catalog::SharedCatalog;
 use crate::cli::{Feed, Speed};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::control;
-use crate::input::{self, Input, InputSender};
+use crate::input::{self, Input};
 use crate::journal::{JournalError, RunMeta, SimMeta};
-use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
+use crate::orchestrator::{HealthBoard, Orchestrator};
 use crate::plugin::{
-    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, watch,
+    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
 };
 use crate::replay::ReplayError;
 use crate::status_line;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
+use agents::{control_spec, relay_spec, start_bus, watcher_spec};
 use data_dir::DataDir;
 use feeds::FeedError;
 use outlets::Outlets;
 use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::report::Summary;
 use runner::{Runner, TimeSource};
-use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch as signal_watch;
+use stop::{Orders, Stopped, wait};
+use tokio::sync::watch;
 
 /// How long the start waits for one agent before it goes on with the next.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
@@ -316,80 +315,15 @@ async fn open_store(options: &Options, meta: &RunMeta) -> Result<Store, PilotErr
     Ok(store)
 }
 
-fn relay_spec(relay: store::Relay) -> AgentSpec {
-    AgentSpec {
-        name: "trade-store".into(),
-        criticality: Criticality::Vital,
-        start: Arc::new(move |context| -> AgentFuture {
-            let relay = relay.clone();
-            Box::pin(async move { relay.run(context).await })
-        }),
-        on_down: Arc::new(|| {}),
-    }
-}
-
-async fn start_bus(
-    options: &Options,
-    run_id: uuid::Uuid,
-    agents: &mut Orchestrator,
-    input: &InputSender,
-) -> Option<bus::BusHandle> {
-    let url = options.redis_url.clone()?;
-    let (handle, bus) = bus::bus(url, run_id, input.clone());
-    let spec = AgentSpec {
-        name: "bus".into(),
-        criticality: Criticality::Feed,
-        start: Arc::new(move |context| -> AgentFuture {
-            let bus = bus.clone();
-            Box::pin(async move { bus.run(context).await })
-        }),
-        on_down: Arc::new(|| {}),
-    };
-    // Nothing waits for it, not even the start.
-    agents.start(spec, Duration::ZERO).await;
-    Some(handle)
-}
-
-fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> AgentSpec {
-    let (path, board, input) = (control::socket_path(data_dir), board.clone(), input.clone());
-    AgentSpec {
-        name: "control".into(),
-        criticality: Criticality::Feed,
-        start: Arc::new(move |context| -> AgentFuture {
-            Box::pin(control::serve(
-                context,
-                path.clone(),
-                board.clone(),
-                input.clone(),
-            ))
-        }),
-        on_down: Arc::new(|| {}),
-    }
-}
-
-fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -> AgentSpec {
-    let input = input.clone();
-    AgentSpec {
-        name: "strategy-watcher".into(),
-        criticality: Criticality::Feed,
-        start: Arc::new(move |context| -> AgentFuture {
-            // A fresh one tells of every file again; what runs already is recognised as such.
-            let tracker = Tracker::new(sources.clone(), preparer.clone());
-            Box::pin(watch::run(context, tracker, input.clone()))
-        }),
-        on_down: Arc::new(|| {}),
-    }
-}
-
 type EngineThread = std::thread::JoinHandle<Result<Session, RunnerError>>;
 
 fn spawn_engine(
     runner: Runner,
     inbox: input::InputReceiver,
     runtime: tokio::runtime::Handle,
-) -> Result<(EngineThread, signal_watch::Receiver<bool>), PilotError> {
+) -> Result<(EngineThread, watch::Receiver<bool>), PilotError> {
     // Dropped, and so seen, however the thread ends.
-    let (alive, ended) = signal_watch::channel(false);
+    let (alive, ended) = watch::channel(false);
     let thread = std::thread::Builder::new()
         .name("engine".into())
         .spawn(move || {
@@ -401,86 +335,6 @@ fn spawn_engine(
             source,
         })?;
     Ok((thread, ended))
-}
-
-/// Why a running pilot stops.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Stopped {
-    Signal,
-    TimeUp,
-    RecordingEnded,
-    EngineEnded,
-    AgentLost(String),
-}
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Stopped::Signal => f.write_str("asked to"),
-            Stopped::TimeUp => f.write_str("the time is up"),
-            Stopped::RecordingEnded => f.write_str("the recording is over"),
-            Stopped::EngineEnded => f.write_str("the engine ended"),
-            Stopped::AgentLost(name) => write!(f, "{name} failed for good"),
-        }
-    }
-}
-
-/// Orders from outside to stop: signals, and the time that was set.
-struct Orders {
-    interrupt: Signal,
-    terminate: Signal,
-    until: Option<tokio::time::Instant>,
-}
-
-impl Orders {
-    /// Listens from now on.
-    fn new(duration: Option<Duration>) -> Result<Self, PilotError> {
-        let listen = |kind| {
-            signal(kind).map_err(|source| PilotError::System {
-                what: "listen for signals",
-                source,
-            })
-        };
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            until: duration.map(|span| tokio::time::Instant::now() + span),
-        })
-    }
-
-    /// Resolves with the first one.
-    async fn wait(&mut self) -> Stopped {
-        let until = self.until;
-        let time_up = async {
-            match until {
-                Some(until) => tokio::time::sleep_until(until).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = self.interrupt.recv() => Stopped::Signal,
-            _ = self.terminate.recv() => Stopped::Signal,
-            () = time_up => Stopped::TimeUp,
-        }
-    }
-}
-
-/// Resolves with the first reason to stop.
-async fn wait(
-    orders: &mut Orders,
-    agents: &Orchestrator,
-    mut engine: signal_watch::Receiver<bool>,
-    recording: impl Future<Output = ()>,
-) -> Stopped {
-    tokio::select! {
-        biased;
-        // Only its end changes it.
-        _ = engine.changed() => Stopped::EngineEnded,
-        name = agents.vital_lost() => Stopped::AgentLost(name),
-        why = orders.wait() => why,
-        () = recording => Stopped::RecordingEnded,
-    }
 }
 
 async fn shut_down(mut agents: Orchestrator, relay: &RelayHandle, last: Seq, store: Store) {

@@ -1,0 +1,77 @@
+//! The agents of a pilot that bring no market data: database, bus, control socket, strategy files.
+
+use super::Options;
+use crate::bus;
+use crate::control;
+use crate::input::InputSender;
+use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
+use crate::plugin::{Preparer, Sources, Tracker, watch};
+use crate::store;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub fn relay_spec(relay: store::Relay) -> AgentSpec {
+    AgentSpec {
+        name: "trade-store".into(),
+        criticality: Criticality::Vital,
+        start: Arc::new(move |context| -> AgentFuture {
+            let relay = relay.clone();
+            Box::pin(async move { relay.run(context).await })
+        }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+pub async fn start_bus(
+    options: &Options,
+    run_id: uuid::Uuid,
+    agents: &mut Orchestrator,
+    input: &InputSender,
+) -> Option<bus::BusHandle> {
+    let url = options.redis_url.clone()?;
+    let (handle, bus) = bus::bus(url, run_id, input.clone());
+    let spec = AgentSpec {
+        name: "bus".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            let bus = bus.clone();
+            Box::pin(async move { bus.run(context).await })
+        }),
+        on_down: Arc::new(|| {}),
+    };
+    // Nothing waits for it, not even the start.
+    agents.start(spec, Duration::ZERO).await;
+    Some(handle)
+}
+
+pub fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> AgentSpec {
+    let (path, board, input) = (control::socket_path(data_dir), board.clone(), input.clone());
+    AgentSpec {
+        name: "control".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            Box::pin(control::serve(
+                context,
+                path.clone(),
+                board.clone(),
+                input.clone(),
+            ))
+        }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+pub fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -> AgentSpec {
+    let input = input.clone();
+    AgentSpec {
+        name: "strategy-watcher".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            // A fresh one tells of every file again; what runs already is recognised as such.
+            let tracker = Tracker::new(sources.clone(), preparer.clone());
+            Box::pin(watch::run(context, tracker, input.clone()))
+        }),
+        on_down: Arc::new(|| {}),
+    }
+}
