@@ -169,7 +169,8 @@ fn market_of(event: &Event) -> MarketId {
 fn number_oracle(rule: &mut SettlementRule, oracles: &[Option<OracleId>]) {
     if let SettlementRule::UpDown { oracle, .. }
     | SettlementRule::UpDownTwap { oracle, .. }
-    | SettlementRule::Above { oracle, .. } = rule
+    | SettlementRule::Above { oracle, .. }
+    | SettlementRule::Candle { oracle, .. } = rule
         && let Some(Some(number)) = oracles.get(oracle.index())
     {
         *oracle = *number;
