@@ -307,7 +307,7 @@ fn settlement(
     }
     // Which candle it is must be certain: otherwise only the venue can tell.
     let hour = Nanos::from_ms(u64::from(HOUR_SECS) * 1_000);
-    let is_one = open.start.plus(hour) == open.end && open.start.0 % hour.0 == 0;
+    let is_one = open.start.plus(hour) == open.end && open.start.0.is_multiple_of(hour.0);
     if is_hourly(slug) && is_one {
         return Ok(SettlementRule::Candle {
             oracle: oracle("binance", "btcusdt"),
