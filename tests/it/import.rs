@@ -6,7 +6,7 @@ mod bad_input;
 use pm_arb::import::{self, Format, ImportReport, ImportRequest};
 use pm_arb::journal::JournalReader;
 use pm_arb_core::event::{Event, Record};
-use pm_arb_core::ids::{Seq, Timestamp};
+use pm_arb_core::ids::{OracleId, Seq, Timestamp};
 use pm_arb_core::market::{FeeSchedule, SettlementRule};
 use pm_arb_core::market_data::{MarketData, Touched};
 use pm_arb_core::reason::Reason;
@@ -60,6 +60,10 @@ fn census(run: &Path) -> BTreeMap<&'static str, u64> {
             Event::OracleTick(t) => {
                 assert!(t.oracle.0 < oracles, "its feed is listed");
                 "tick"
+            }
+            Event::Candle(candle) => {
+                assert!(candle.oracle.0 < oracles, "its oracle is listed");
+                "candle"
             }
             Event::Resolved(_) => "resolved",
             Event::Refused { .. } => "refused",
@@ -408,6 +412,27 @@ fn futures_and_cryptofeed_lines_are_streams_too() {
             _ => None,
         })
         .collect();
+    // The four that were final, of the futures file; its lines before them say which market it is.
+    assert_eq!(found["candle"], 4);
+    let all = records(&dir.path().join("a"));
+    let feed = |id: OracleId| {
+        all.iter().find_map(|r| match &r.event {
+            Event::OracleListed(o) if o.id == id => Some(format!("{} {}", o.source, o.symbol)),
+            _ => None,
+        })
+    };
+    let candles: Vec<_> = all
+        .iter()
+        .filter_map(|r| match &r.event {
+            Event::Candle(c) => Some((feed(c.oracle).unwrap(), c)),
+            _ => None,
+        })
+        .collect();
+    let (name, first) = &candles[0];
+    assert_eq!(name, "binance-usdm sushiusdt");
+    assert!(first.spans(Timestamp::from_secs(1_626_992_700), 60));
+    let prices = (first.open.to_string(), first.close.to_string());
+    assert_eq!(prices, ("7.608".to_owned(), "7.617".to_owned()));
     assert!(sources.contains(&"binance-usdm sushiusdt".to_owned()));
     assert!(sources.contains(&"binance nknusdt".to_owned()));
 }

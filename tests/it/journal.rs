@@ -2,6 +2,8 @@
 //! back is a prefix of what was written, and damage is named.
 #![allow(clippy::unwrap_used)]
 
+mod candles;
+
 use pm_arb::journal::archive::{load_strategy, save_strategy};
 use pm_arb::journal::{JournalError, JournalReader, JournalWriter, RunMeta, codec};
 use pm_arb_core::config::{Allocation, EngineConfig, Execution, RiskLimits, ScannerConfig};

@@ -13,7 +13,8 @@ use pm_arb::venue::{kalshi, polymarket};
 use pm_arb_core::event::{BookSide, Event, GapScope};
 use pm_arb_core::ids::{InstrumentId, MarketId, Timestamp, Venue};
 use pm_arb_core::market::{MarketSpec, SettlementRule};
-use pm_arb_core::units::{Price, Qty};
+use pm_arb_core::oracle::OracleState;
+use pm_arb_core::units::{Price, Qty, SpotPrice};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -465,6 +466,80 @@ async fn venues_oracles_tick_and_say_when_they_do_not() {
         world.until("a tick", tick).await;
     }
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn venues_binance_hours_end_with_a_candle_and_begin_with_an_exact_strike() {
+    // Ten seconds before a full hour.
+    let hour = Timestamp::from_secs(ORIGIN_S + 2_700);
+    let mut world = World::at(hour.secs() - 10, 5.0).await;
+    let cfg = binance::BinanceConfig {
+        ws_url: world.sim.endpoints().binance_ws.clone(),
+        ..binance::BinanceConfig::default()
+    };
+    let (catalog, sender, clock) = (world.catalog.clone(), world.sender.clone(), world.clock);
+    let agent = binance::run(world.ctx(), cfg, catalog.clone(), clock, sender);
+    world.agents.push(tokio::spawn(agent));
+    let mut oracle = None;
+    let mut candle = None;
+    let strike = loop {
+        for event in world.next().await {
+            match (&event, &mut oracle) {
+                (Event::OracleListed(spec), None) => {
+                    oracle = Some(OracleState::new((**spec).clone()))
+                }
+                (Event::OracleTick(tick), Some(oracle)) => {
+                    oracle.apply(tick, clock.now()).unwrap();
+                }
+                (Event::Candle(last), Some(_)) => candle = Some(**last),
+                (other, _) => panic!("{other:?}"),
+            }
+        }
+        let strike = oracle.as_ref().and_then(|o| o.first_since(hour));
+        if let (Some(strike), Some(_)) = (strike, candle) {
+            break strike;
+        }
+    };
+    let candle = candle.unwrap();
+    assert!(
+        candle.spans(Timestamp::from_secs(hour.secs() - 3_600), 3_600),
+        "{candle:?}"
+    );
+    let rest = world.sim.endpoints().binance_rest.clone();
+    let url = format!("{rest}/api/v3/klines");
+    let http = Http::new().unwrap();
+    let price = |row: &Value, at: usize| SpotPrice::parse(row[at].as_str().unwrap()).unwrap();
+    let row = async |from: Timestamp| {
+        let start = (from.secs() * 1_000).to_string();
+        let query = [
+            ("symbol", "BTCUSDT"),
+            ("interval", "1h"),
+            ("startTime", &start),
+            ("limit", "1"),
+        ];
+        http.json(&url, &query).await.unwrap()[0].clone()
+    };
+    let over = row(candle.open_time).await;
+    assert_eq!(
+        (candle.open, candle.close),
+        (price(&over, 1), price(&over, 4))
+    );
+    // What the trades say the new hour opened at is what the venue draws.
+    assert_eq!(strike, price(&row(hour).await, 1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn venues_binance_lengths_of_candles_that_do_not_exist_are_refused_with_words() {
+    let (_stop, stopping) = watch::channel(false);
+    let (sender, _inbox) = input::channel();
+    let cfg = binance::BinanceConfig {
+        candles: vec!["1h".to_owned(), "61m".to_owned()],
+        ..binance::BinanceConfig::default()
+    };
+    let ctx = AgentContext::new(stopping);
+    let ended = binance::run(ctx, cfg, SharedCatalog::default(), Clock::utc(), sender).await;
+    assert!(matches!(ended, Err(AgentError::Fatal(why)) if why.contains("\"61m\"")));
 }
 
 #[tokio::test]

@@ -77,6 +77,8 @@ pub enum Event {
     },
     /// Nothing but time passed.
     Tick,
+    /// An oracle's candle is final.
+    Candle(Box<Candle>),
 }
 
 /// One side of a book.
@@ -153,6 +155,36 @@ pub struct OracleTick {
     pub price: SpotPrice,
     /// The instant it is valid for, as the source stamps it (the receive time where it stamps none).
     pub source_time: Timestamp,
+}
+
+/// A finished interval of an oracle, as its source draws it. One that still runs is no fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candle {
+    /// Whose.
+    pub oracle: OracleId,
+    /// Start of the interval.
+    pub open_time: Timestamp,
+    /// The last instant of the interval, as the source stamps it (Binance: a millisecond before the end).
+    pub close_time: Timestamp,
+    /// Price of its first trade.
+    pub open: SpotPrice,
+    /// Price of its last trade.
+    pub close: SpotPrice,
+}
+
+impl Candle {
+    /// Whether it is the candle of the `secs` seconds from `opens_at` on.
+    #[must_use]
+    pub fn spans(&self, opens_at: Timestamp, secs: u32) -> bool {
+        let end = opens_at.secs().saturating_add(u64::from(secs));
+        self.open_time == opens_at && self.end_second() == end
+    }
+
+    /// The second that begins when the interval is over.
+    #[must_use]
+    pub fn end_second(&self) -> u64 {
+        self.close_time.secs().saturating_add(1)
+    }
 }
 
 /// A market's outcome as its venue published it.

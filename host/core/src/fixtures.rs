@@ -1,6 +1,6 @@
 //! Markets and messages for the tests of this crate.
 
-use crate::event::{BookSide, BookSnapshot, Event, LevelChange, OracleTick, Record};
+use crate::event::{BookSide, BookSnapshot, Candle, Event, LevelChange, OracleTick, Record};
 use crate::ids::{InstrumentId, MarketId, Nanos, OracleId, Seq, Timestamp, Venue};
 use crate::market::{FeeSchedule, MarketSpec, OracleSpec, Outcome, SettlementRule};
 use crate::market_data::{MarketData, Touched};
@@ -58,6 +58,28 @@ pub(crate) fn up_down(id: u32, oracle: u32) -> MarketSpec {
             strike: None,
         },
         ..market(id)
+    }
+}
+
+/// The same, decided by an oracle's candle of these five minutes.
+pub(crate) fn of_candle(id: u32, oracle: u32) -> MarketSpec {
+    MarketSpec {
+        settlement: SettlementRule::Candle {
+            oracle: OracleId(oracle),
+            interval_secs: 300,
+        },
+        ..market(id)
+    }
+}
+
+/// A final candle, stamped as Binance does, from dollars to dollars.
+pub(crate) fn candle(oracle: u32, from_secs: u64, secs: u64, prices: (i64, i64)) -> Candle {
+    Candle {
+        oracle: OracleId(oracle),
+        open_time: Timestamp::from_secs(from_secs),
+        close_time: Timestamp::from_ms((from_secs + secs) * 1_000 - 1),
+        open: spot(prices.0),
+        close: spot(prices.1),
     }
 }
 

@@ -116,6 +116,14 @@ pub enum SettlementRule {
         /// Whether equality is not enough.
         strict: bool,
     },
+    /// Outcome 0 when the source's candle that starts at the opening closes no lower than it opened
+    /// (tie = Up). Only that final candle decides.
+    Candle {
+        /// The source of the candle.
+        oracle: OracleId,
+        /// Its length.
+        interval_secs: u32,
+    },
 }
 
 impl SettlementRule {
@@ -126,7 +134,8 @@ impl SettlementRule {
             SettlementRule::VenueOnly => None,
             SettlementRule::UpDown { oracle, .. }
             | SettlementRule::UpDownTwap { oracle, .. }
-            | SettlementRule::Above { oracle, .. } => Some(*oracle),
+            | SettlementRule::Above { oracle, .. }
+            | SettlementRule::Candle { oracle, .. } => Some(*oracle),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! One oracle feed: its last value, how fresh it is, and its values by source second.
 //!
-//! Owns the retained ticks, the volatility measured on them and the basis against its stand-in. A
-//! missing second stays missing: nothing is interpolated, and only the exact second settles.
+//! Owns the retained ticks, the final candles, the volatility measured on the ticks and the basis
+//! against its stand-in. A missing second stays missing: nothing is interpolated, and only the exact
+//! second settles, or the exact candle.
 
-use crate::event::OracleTick;
+use crate::event::{Candle, OracleTick};
 use crate::fair_value::{Basis, Volatility};
 use crate::ids::{Nanos, OracleId, Timestamp};
 use crate::market::OracleSpec;
@@ -13,6 +14,8 @@ use std::collections::VecDeque;
 
 /// Source seconds kept (two hours): a market listed late still finds its opening value.
 pub const RETAINED_SECONDS: usize = 7_200;
+/// Final candles kept (ten days of hours); the oldest goes first.
+pub const RETAINED_CANDLES: usize = 240;
 /// A tick stamped further ahead of its receipt than this is refused: it would block all that follow.
 pub const AHEAD_MAX: Nanos = Nanos::from_ms(60_000);
 /// In a mean, a value stands for the seconds after it, but for no more of them than this.
@@ -44,6 +47,9 @@ pub enum Reading {
 struct Second {
     secs: u64,
     price: SpotPrice,
+    /// Whether it followed the tick before it without an interruption: then nothing of its source
+    /// lies between the two.
+    joined: bool,
 }
 
 /// What is known of one oracle feed.
@@ -57,6 +63,8 @@ pub struct OracleState {
     ticks: u64,
     /// By ascending second.
     seconds: VecDeque<Second>,
+    /// In order of arrival.
+    candles: VecDeque<Candle>,
     pub(crate) volatility: Volatility,
     pub(crate) basis: Basis,
 }
@@ -72,6 +80,7 @@ impl OracleState {
             interrupted: false,
             ticks: 0,
             seconds: VecDeque::new(),
+            candles: VecDeque::new(),
             volatility: Volatility::default(),
             basis: Basis::default(),
         }
@@ -84,7 +93,11 @@ impl OracleState {
             return Err(Reason::MalformedFrame);
         }
         let late = self.last.is_some_and(|l| tick.source_time < l.source_time);
-        let first = self.retain(tick.source_time.secs(), tick.price);
+        let first = self.retain(Second {
+            secs: tick.source_time.secs(),
+            price: tick.price,
+            joined: !late && !self.interrupted && self.last.is_some(),
+        });
         if late {
             return if first {
                 Ok(true)
@@ -98,6 +111,33 @@ impl OracleState {
         self.ticks = self.ticks.saturating_add(1);
         self.volatility.observe(tick.source_time, tick.price);
         Ok(first)
+    }
+
+    /// Takes a final candle. The same again changes nothing; another one of the same interval is
+    /// `OutOfOrder`: what was final stays.
+    pub fn apply_candle(&mut self, candle: &Candle, at: Timestamp) -> Result<(), Reason> {
+        let prices = candle.open.0 > 0 && candle.close.0 > 0;
+        let times = candle.open_time < candle.close_time;
+        if !prices || !times || candle.close_time > at.plus(AHEAD_MAX) {
+            return Err(Reason::MalformedFrame);
+        }
+        let same =
+            |c: &&Candle| (c.open_time, c.close_time) == (candle.open_time, candle.close_time);
+        match self.candles.iter().find(same) {
+            Some(known) if known == candle => return Ok(()),
+            Some(_) => return Err(Reason::OutOfOrder),
+            None => self.candles.push_back(*candle),
+        }
+        if self.candles.len() > RETAINED_CANDLES {
+            self.candles.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The final candle of the `secs` seconds from `opens_at` on, if it came and is still kept.
+    #[must_use]
+    pub fn candle(&self, opens_at: Timestamp, secs: u32) -> Option<&Candle> {
+        self.candles.iter().find(|c| c.spans(opens_at, secs))
     }
 
     /// Its stream was interrupted: the last value is stale at once.
@@ -168,6 +208,17 @@ impl OracleState {
         (second.secs == secs).then_some(second.price)
     }
 
+    /// The first value at or after that instant, which must be a whole second; `None` unless the
+    /// stream ran through it uninterrupted, so that there can be no earlier one. It is what a candle
+    /// that starts then opens at.
+    #[must_use]
+    pub fn first_since(&self, at: Timestamp) -> Option<SpotPrice> {
+        let whole = Timestamp::from_secs(at.secs()) == at;
+        let i = self.seconds.partition_point(|s| s.secs < at.secs());
+        let first = self.seconds.get(i)?;
+        (whole && i > 0 && first.joined).then_some(first.price)
+    }
+
     /// Time-weighted mean over `[from, to)` in whole seconds, each value standing until the next
     /// (at most [`CARRY_SECS_MAX`]). `None` where that leaves a hole. An estimate for fair values;
     /// nothing is settled on it.
@@ -194,7 +245,8 @@ impl OracleState {
     }
 
     /// Keeps the first value of a second. Returns whether it was that.
-    fn retain(&mut self, secs: u64, price: SpotPrice) -> bool {
+    fn retain(&mut self, second: Second) -> bool {
+        let secs = second.secs;
         let at = match self.seconds.back() {
             Some(last) if last.secs == secs => return false,
             Some(last) if last.secs > secs => {
@@ -207,7 +259,7 @@ impl OracleState {
             }
             _ => self.seconds.len(),
         };
-        self.seconds.insert(at, Second { secs, price });
+        self.seconds.insert(at, second);
         if self.seconds.len() > RETAINED_SECONDS {
             self.seconds.pop_front();
         }

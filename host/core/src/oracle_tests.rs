@@ -1,6 +1,7 @@
 //! Freshness and exact seconds.
 
 use super::*;
+use crate::fixtures::candle;
 
 fn feed() -> OracleState {
     OracleState::new(OracleSpec {
@@ -146,4 +147,88 @@ fn a_mean_weighs_by_time_and_knows_its_holes() {
     assert_eq!(mean(9, 12), None);
     assert_eq!(mean(12, 12), None);
     assert_eq!(mean(13, 12), None);
+}
+
+#[test]
+fn the_first_value_since_an_instant_is_known_only_within_an_unbroken_stream() {
+    let at = Timestamp::from_secs(10);
+    // It may come in a later second: nothing traded before.
+    for (ticks, expected) in [
+        (&[(9_900, 1), (10_100, 2), (10_200, 3)][..], Some(2)),
+        (&[(9_000, 1), (12_100, 2)], Some(2)),
+        // The stream began too late, or has not got there.
+        (&[(10_000, 2)], None),
+        (&[(9_900, 1)], None),
+    ] {
+        let found = heard(ticks).first_since(at);
+        assert_eq!(found, expected.map(SpotPrice), "{ticks:?}");
+    }
+    assert_eq!(
+        heard(&[(9_900, 1), (10_100, 2)]).first_since(Timestamp::from_ms(10_050)),
+        None
+    );
+    let mut oracle = heard(&[(9_900, 1)]);
+    oracle.interrupt();
+    for ms in [10_100, 11_100] {
+        let now = Timestamp::from_ms(ms);
+        oracle.apply(&tick(ms, 2), now).unwrap();
+    }
+    assert_eq!(
+        oracle.first_since(at),
+        None,
+        "something may have been missed"
+    );
+    assert_eq!(
+        oracle.first_since(Timestamp::from_secs(11)),
+        Some(SpotPrice(2))
+    );
+    // One that comes late shows that the order was broken.
+    let mut oracle = heard(&[(9_900, 1), (12_100, 2)]);
+    oracle
+        .apply(&tick(10_500, 3), Timestamp::from_ms(12_200))
+        .unwrap();
+    assert_eq!(oracle.first_since(at), None);
+}
+
+#[test]
+fn a_final_candle_stays_as_it_was_and_the_oldest_go() {
+    let mut oracle = feed();
+    let now = Timestamp::from_secs(1_000_000);
+    let hour = |n: u64, prices| candle(0, n * 3_600, 3_600, prices);
+    oracle.apply_candle(&hour(0, (5, 6)), now).unwrap();
+    oracle.apply_candle(&hour(0, (5, 6)), now).unwrap();
+    assert_eq!(
+        oracle.apply_candle(&hour(0, (5, 4)), now),
+        Err(Reason::OutOfOrder)
+    );
+    let kept = |oracle: &OracleState, n: u64, secs| {
+        oracle
+            .candle(Timestamp::from_secs(n * 3_600), secs)
+            .copied()
+    };
+    assert_eq!(kept(&oracle, 0, 3_600), Some(hour(0, (5, 6))));
+    // Neither another length nor another start is it.
+    assert_eq!(kept(&oracle, 0, 3_599), None);
+    assert_eq!(kept(&oracle, 1, 3_600), None);
+    for bad in [
+        candle(0, 0, 60, (0, 5)),
+        candle(0, 0, 60, (5, -1)),
+        candle(0, 999_990, 100, (5, 5)),
+        Candle {
+            close_time: Timestamp(0),
+            ..hour(0, (5, 5))
+        },
+    ] {
+        assert_eq!(
+            oracle.apply_candle(&bad, now),
+            Err(Reason::MalformedFrame),
+            "{bad:?}"
+        );
+    }
+    let last = RETAINED_CANDLES as u64;
+    for n in 1..=last {
+        oracle.apply_candle(&hour(n, (5, 6)), now).unwrap();
+    }
+    assert_eq!(kept(&oracle, 0, 3_600), None);
+    assert!(kept(&oracle, 1, 3_600).is_some() && kept(&oracle, last, 3_600).is_some());
 }

@@ -6,8 +6,9 @@
 //!                                                     └─► disputed  evidence disagrees: capital stays locked
 //! ```
 //!
-//! Two kinds of evidence exist: the venue's own outcome, and (for `UpDown` and `Above`) the settlement
-//! oracle's first value of exactly the closing second against a known strike. Either alone settles at
+//! Two kinds of evidence exist: the venue's own outcome, and the settlement oracle's: for `UpDown` and
+//! `Above` its first value of exactly the closing second against a known strike, for `Candle` the final
+//! candle of exactly the market's window. Either alone settles at
 //! once; both together must agree. What comes after a market is booked only confirms it, or is
 //! reported as a contradiction: nothing is booked twice. Without evidence a market stays pending,
 //! for ever if need be; no price and no position is ever evidence.
@@ -15,11 +16,11 @@
 //! Owns the list of markets that wait and the outcomes already booked; it moves no money.
 
 use crate::event::Resolution;
-use crate::ids::{MarketId, OracleId, Timestamp};
+use crate::ids::{MarketId, OracleId};
 use crate::market::{MarketSpec, MarketStatus, SettlementRule};
 use crate::market_data::{MarketData, MarketState};
 use crate::reason::Reason;
-use crate::units::{ONE, Price};
+use crate::units::{ONE, Price, SpotPrice};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What each outcome pays, in the order of the specification, and why.
@@ -81,7 +82,7 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// A market's trading ended: it waits for its oracle's closing second, if it has such a rule.
+    /// A market's trading ended: it waits for its oracle's closing second or candle, if it has such a rule.
     pub fn wait(&mut self, spec: &MarketSpec) {
         self.stop_waiting(spec.id);
         if let Some(key) = deciding_second(spec) {
@@ -102,11 +103,12 @@ impl Settlement {
         }
     }
 
-    /// The markets that a value of this oracle, valid for this instant, may decide.
+    /// The markets that a value of this oracle, valid for this second, or a candle that ends with its
+    /// beginning, may decide.
     #[must_use]
-    pub fn decided_by(&self, oracle: OracleId, source_time: Timestamp) -> Vec<MarketId> {
+    pub fn decided_by(&self, oracle: OracleId, second: u64) -> Vec<MarketId> {
         self.waiting
-            .get(&(oracle, source_time.secs()))
+            .get(&(oracle, second))
             .map_or_else(Vec::new, |markets| markets.iter().copied().collect())
     }
 
@@ -183,24 +185,39 @@ pub fn venue_outcome(spec: &MarketSpec, resolution: &Resolution) -> Result<Outco
     })
 }
 
-/// The oracle's outcome, when the rule rests on single ticks and both are known.
+/// The oracle's outcome, when the rule rests on single ticks or a candle and they are known.
 fn oracle_outcome(market: &MarketState, data: &MarketData) -> Option<Outcome> {
     let spec = &market.spec;
-    let (oracle, strict) = match spec.settlement {
-        SettlementRule::UpDown { oracle, .. } => (oracle, false),
-        SettlementRule::Above { oracle, strict, .. } => (oracle, strict),
-        SettlementRule::UpDownTwap { .. } | SettlementRule::VenueOnly => return None,
-    };
     let [first, second] = spec.outcomes.as_slice() else {
         return None;
     };
-    let state = data.oracle(oracle)?;
-    let close = state.value_at_second(spec.closes_at)?;
-    let strike = market.strike?;
-    let first_wins = if strict {
-        close > strike
-    } else {
-        close >= strike
+    let state = data.oracle(spec.settlement.oracle()?)?;
+    let at_close = || Some((state.value_at_second(spec.closes_at)?, market.strike?));
+    let against = |close: SpotPrice, strike: SpotPrice| {
+        let second = spec.closes_at.secs();
+        format!("at second {second} was {close} against {strike}")
+    };
+    let (first_wins, said) = match spec.settlement {
+        SettlementRule::UpDown { .. } => {
+            let (close, strike) = at_close()?;
+            (close >= strike, against(close, strike))
+        }
+        SettlementRule::Above { strict, .. } => {
+            let (close, strike) = at_close()?;
+            let above = close > strike || (close == strike && !strict);
+            (above, against(close, strike))
+        }
+        SettlementRule::Candle { interval_secs, .. } => {
+            let candle = state.candle(spec.opens_at, interval_secs)?;
+            let said = format!(
+                "candle of {interval_secs} s from second {} opened at {} and closed at {}",
+                candle.open_time.secs(),
+                candle.open,
+                candle.close
+            );
+            (candle.close >= candle.open, said)
+        }
+        SettlementRule::UpDownTwap { .. } | SettlementRule::VenueOnly => return None,
     };
     let (winner, payouts) = if first_wins {
         (first, vec![Price::DOLLAR, Price::ZERO])
@@ -210,10 +227,9 @@ fn oracle_outcome(market: &MarketState, data: &MarketData) -> Option<Outcome> {
     Some(Outcome {
         payouts,
         evidence: format!(
-            "{} {} at second {} was {close} against {strike}: {} wins",
+            "{} {} {said}: {} wins",
             state.spec().source,
             state.spec().symbol,
-            spec.closes_at.secs(),
             winner.name
         ),
     })
@@ -223,6 +239,13 @@ fn deciding_second(spec: &MarketSpec) -> Option<(OracleId, u64)> {
     match spec.settlement {
         SettlementRule::UpDown { oracle, .. } | SettlementRule::Above { oracle, .. } => {
             Some((oracle, spec.closes_at.secs()))
+        }
+        SettlementRule::Candle {
+            oracle,
+            interval_secs,
+        } => {
+            let end = spec.opens_at.secs().checked_add(u64::from(interval_secs))?;
+            Some((oracle, end))
         }
         SettlementRule::UpDownTwap { .. } | SettlementRule::VenueOnly => None,
     }

@@ -3,15 +3,17 @@
 //! `1723161254087896568 {"stream":"btcusdt@trade","data":{…}}` (any unit from seconds to nanoseconds)
 //! or cryptofeed's `1633998512.0633569: {…}`. Trades become oracle values: their price is what the
 //! exchange's own last price and candles are made of. Where a symbol has no trade in the whole
-//! recording, the middle of its best bid and ask stands in. Depth, candles and REST answers are
-//! counted as unused. Spot feeds are called "binance", those of USD-M futures "binance-usdm" (their
-//! trades lack the spot field `M`, their book tickers carry `E`).
+//! recording, the middle of its best bid and ask stands in. Final candles become facts of their feed;
+//! running ones, depth and REST answers are counted as unused. Spot feeds are called "binance", those
+//! of USD-M futures "binance-usdm" (their trades lack the spot field `M`, their book tickers carry
+//! `E`). Candles look the same on both: they belong to whichever the lines before them in their file
+//! showed, and are unused before any did.
 
 use super::files::Lines;
 use super::intake::Intake;
 use super::{ImportError, number};
-use pm_arb_core::event::{Event, OracleTick};
-use pm_arb_core::ids::Timestamp;
+use pm_arb_core::event::{Candle, Event, OracleTick};
+use pm_arb_core::ids::{OracleId, Timestamp};
 use pm_arb_core::units::SpotPrice;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -46,11 +48,38 @@ struct BookTicker<'a> {
     stamped_ms: Option<&'a RawValue>,
 }
 
+#[derive(Deserialize)]
+struct KlineFrame<'a> {
+    s: &'a str,
+    #[serde(borrow)]
+    k: Kline<'a>,
+}
+
+#[derive(Deserialize)]
+struct Kline<'a> {
+    #[serde(rename = "t", borrow)]
+    open_ms: &'a RawValue,
+    #[serde(rename = "T", borrow)]
+    close_ms: &'a RawValue,
+    o: &'a str,
+    c: &'a str,
+    x: bool,
+}
+
 /// What a line says.
 enum Said {
     Trade(Value),
     Middle(Value),
+    Candle(FinalCandle),
     Nothing,
+}
+
+/// A final candle; its feed is known by the file.
+struct FinalCandle {
+    at: Timestamp,
+    symbol: String,
+    /// Without its oracle yet.
+    candle: Candle,
 }
 
 struct Value {
@@ -62,6 +91,7 @@ struct Value {
 }
 
 pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportError> {
+    let mut kind = None;
     while let Some(text) = lines.next() {
         let said = match text {
             Ok(text) => {
@@ -73,7 +103,16 @@ pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportE
         let (value, is_trade) = match said {
             Ok(Said::Trade(value)) => (value, true),
             Ok(Said::Middle(value)) => (value, false),
-            Ok(Said::Nothing) => {
+            Ok(Said::Candle(said)) if let Some(source) = kind => {
+                let oracle = intake.oracle(source, &said.symbol);
+                let candle = Candle {
+                    oracle,
+                    ..said.candle
+                };
+                intake.message(said.at, &[Event::Candle(Box::new(candle))])?;
+                continue;
+            }
+            Ok(Said::Nothing | Said::Candle(_)) => {
                 intake.unused += 1;
                 continue;
             }
@@ -82,6 +121,7 @@ pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportE
                 continue;
             }
         };
+        kind = Some(value.source);
         let trades = intake.oracle(value.source, &value.symbol);
         let oracle = if is_trade {
             trades
@@ -121,6 +161,7 @@ fn say(text: &str) -> Result<Said, String> {
     match kind {
         "trade" | "aggTrade" => trade(at, data).map(Said::Trade),
         "bookTicker" => middle(at, data).map(Said::Middle),
+        _ if kind.starts_with("kline_") => candle(at, data),
         _ => Ok(Said::Nothing),
     }
 }
@@ -138,6 +179,31 @@ fn trade(at: Timestamp, data: &RawValue) -> Result<Value, String> {
         price,
         source_time,
     })
+}
+
+fn candle(at: Timestamp, data: &RawValue) -> Result<Said, String> {
+    let frame: KlineFrame =
+        serde_json::from_str(data.get()).map_err(|e| format!("is no candle: {e}"))?;
+    let kline = &frame.k;
+    if !kline.x {
+        return Ok(Said::Nothing);
+    }
+    let time = |raw| {
+        let time = number::text(raw).and_then(number::any_unit);
+        time.ok_or("the candle's times \"t\" and \"T\" are no times")
+    };
+    let price = |text: &str| number::spot(text).ok_or_else(|| format!("{text:?} is no price"));
+    Ok(Said::Candle(FinalCandle {
+        at,
+        symbol: symbol(frame.s)?,
+        candle: Candle {
+            oracle: OracleId(0),
+            open_time: time(kline.open_ms)?,
+            close_time: time(kline.close_ms)?,
+            open: price(kline.o)?,
+            close: price(kline.c)?,
+        },
+    }))
 }
 
 fn middle(at: Timestamp, data: &RawValue) -> Result<Value, String> {

@@ -212,6 +212,10 @@ impl Emitter {
                     let id = self.oracles.get(tick.oracle.index()).copied().flatten();
                     id.map(|id| tick.oracle = id)
                 }
+                Event::Candle(candle) => {
+                    let id = self.oracles.get(candle.oracle.index()).copied().flatten();
+                    id.map(|id| candle.oracle = id)
+                }
                 // Readers store nothing else.
                 _ => None,
             };

@@ -27,6 +27,8 @@ pub(super) struct Feed {
     pub unless: Option<OracleId>,
     /// Values it has.
     pub ticks: u64,
+    /// Final candles it has.
+    pub candles: u64,
 }
 
 /// What was read so far.
@@ -153,6 +155,7 @@ impl Intake {
                 symbol: symbol.to_owned(),
                 unless,
                 ticks: 0,
+                candles: 0,
             });
             self.feeds.len() - 1
         });
@@ -167,10 +170,14 @@ impl Intake {
     /// One atomic message.
     pub fn message(&mut self, at: Timestamp, events: &[Event]) -> Result<(), ImportError> {
         for event in events {
-            if let Event::OracleTick(tick) = event
-                && let Some(feed) = self.feeds.get_mut(tick.oracle.index())
-            {
-                feed.ticks += 1;
+            let (oracle, is_tick) = match event {
+                Event::OracleTick(tick) => (tick.oracle, true),
+                Event::Candle(candle) => (candle.oracle, false),
+                _ => continue,
+            };
+            if let Some(feed) = self.feeds.get_mut(oracle.index()) {
+                feed.ticks += u64::from(is_tick);
+                feed.candles += u64::from(!is_tick);
             }
         }
         let scratch = &mut self.scratch;

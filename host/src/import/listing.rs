@@ -41,7 +41,7 @@ pub(super) fn stands_in(feed: &Feed, all: &[Feed]) -> bool {
     feed.ticks > 0 && first.is_some_and(|f| f.ticks == 0)
 }
 
-/// Numbers the feeds that have values or decide a listed market.
+/// Numbers the feeds that have values or candles, or decide a listed market.
 pub(super) fn list_feeds(
     intake: &mut Intake,
     catalog: &mut Catalog,
@@ -60,7 +60,7 @@ pub(super) fn list_feeds(
     for (feed, decides) in intake.feeds.iter().zip(decides) {
         let used = match feed.unless {
             Some(_) => stands_in(feed, &intake.feeds),
-            None => feed.ticks > 0 || decides,
+            None => feed.ticks > 0 || feed.candles > 0 || decides,
         };
         numbers.push(used.then(|| {
             let (id, is_new) = catalog.list_oracle(&feed.source, &feed.symbol);
@@ -169,7 +169,8 @@ fn market_of(event: &Event) -> MarketId {
 fn number_oracle(rule: &mut SettlementRule, oracles: &[Option<OracleId>]) {
     if let SettlementRule::UpDown { oracle, .. }
     | SettlementRule::UpDownTwap { oracle, .. }
-    | SettlementRule::Above { oracle, .. } = rule
+    | SettlementRule::Above { oracle, .. }
+    | SettlementRule::Candle { oracle, .. } = rule
         && let Some(Some(number)) = oracles.get(oracle.index())
     {
         *oracle = *number;

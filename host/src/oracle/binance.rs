@@ -1,8 +1,9 @@
-//! Binance spot: the last trade's price, as an oracle.
+//! Binance spot: the last trade's price, as an oracle, and final candles.
 //!
-//! The decoder reads combined and raw frames; each trade is a tick at its own time, once. The best
-//! quote carries no time on spot and is only a sign of life. Candles are not read: no event of ours
-//! carries one, and hourly markets are decided by their venue.
+//! The decoder reads combined and raw frames; each trade is a tick at its own time, once. Trades are
+//! numbered without holes, so a hole is an interruption and is told as one. The best quote carries no
+//! time on spot and is only a sign of life. A candle is told once it is final; one that still runs
+//! says nothing that its trades do not.
 
 use super::follow::{Heard, Plan, follow};
 use crate::agent::{AgentContext, AgentError};
@@ -10,7 +11,7 @@ use crate::catalog::SharedCatalog;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::input::InputSender;
-use pm_arb_core::event::{Event, OracleTick};
+use pm_arb_core::event::{Candle, Event, OracleTick};
 use pm_arb_core::ids::{OracleId, Timestamp};
 use pm_arb_core::reason::Reason;
 use pm_arb_core::units::SpotPrice;
@@ -20,7 +21,11 @@ use std::time::Duration;
 /// The name of this source in oracle channels.
 pub const SOURCE: &str = "binance";
 /// Most streams of one connection.
-const SYMBOLS_MAX: usize = 512;
+const STREAMS_MAX: usize = 1_024;
+/// The lengths of candles that the streams offer within a day.
+const INTERVALS: [&str; 13] = [
+    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d",
+];
 /// The server cuts after 24 hours.
 const AGE_MAX: Duration = Duration::from_secs(23 * 3_600);
 
@@ -32,6 +37,8 @@ pub struct BinanceConfig {
     pub ws_url: String,
     /// Lower case symbols.
     pub symbols: Vec<String>,
+    /// Lengths of the candles to follow: markets of an hour are decided by "1h".
+    pub candles: Vec<String>,
     /// Silence after which the last value is stale.
     pub stale_after_ms: u64,
     /// Silence after which the connection is replaced.
@@ -43,6 +50,7 @@ impl Default for BinanceConfig {
         Self {
             ws_url: "wss://data-stream.binance.vision".to_owned(),
             symbols: vec!["btcusdt".to_owned()],
+            candles: vec!["1h".to_owned()],
             stale_after_ms: 3_000,
             replace_after_ms: 10_000,
         }
@@ -62,6 +70,12 @@ pub enum FrameError {
 pub struct FrameCounts {
     /// Trades that became ticks.
     pub ticks: u32,
+    /// Candles that are final.
+    pub candles: u32,
+    /// Candles that still run.
+    pub running: u32,
+    /// Holes in the numbers of the trades.
+    pub holes: u32,
     /// Trades already seen.
     pub repeated: u32,
     /// Best quotes.
@@ -100,6 +114,19 @@ struct Message<'a> {
     #[serde(rename = "T")]
     time: Option<u64>,
     u: Option<u64>,
+    #[serde(borrow)]
+    k: Option<Kline<'a>>,
+}
+
+/// The body of a candle's message.
+#[derive(Deserialize)]
+struct Kline<'a> {
+    t: u64,
+    #[serde(rename = "T")]
+    end: u64,
+    o: &'a str,
+    c: &'a str,
+    x: bool,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +161,7 @@ impl Decoder {
         };
         match (message.e, message.u) {
             (Some("trade"), _) => self.trade(&message, out, &mut counts),
+            (Some("kline"), _) => self.kline(&message, out, &mut counts),
             (Some("serverShutdown"), _) => counts.goodbyes = 1,
             (Some("bookTicker"), _) | (None, Some(_)) => counts.quotes = 1,
             _ => counts.ignored = 1,
@@ -142,27 +170,25 @@ impl Decoder {
     }
 
     fn trade(&mut self, message: &Message<'_>, out: &mut Vec<Event>, counts: &mut FrameCounts) {
-        let known = self
-            .symbols
-            .iter_mut()
-            .find(|symbol| message.s == Some(&symbol.name));
-        let Some(symbol) = known else {
+        let Some(symbol) = self.symbol(message) else {
             counts.untracked = 1;
             return;
         };
-        let price = message.p.and_then(|p| SpotPrice::parse(p).ok());
-        let price = price.filter(|price| *price > SpotPrice::ZERO);
-        let (Some(price), Some(time), Some(number)) = (price, message.time, message.t) else {
-            counts.refused = 1;
-            out.push(Event::Refused {
-                venue: None,
-                reason: Reason::MalformedFrame,
-            });
+        let (Some(price), Some(time), Some(number)) =
+            (message.p.and_then(price), message.time, message.t)
+        else {
+            refuse(out, counts);
             return;
         };
-        if symbol.last_trade.is_some_and(|last| number <= last) {
-            counts.repeated = 1;
-            return;
+        if let Some(last) = symbol.last_trade {
+            if number <= last {
+                counts.repeated = 1;
+                return;
+            }
+            if number > last.saturating_add(1) {
+                counts.holes = 1;
+                out.push(Event::OracleGap(symbol.oracle));
+            }
         }
         symbol.last_trade = Some(number);
         counts.ticks = 1;
@@ -172,6 +198,51 @@ impl Decoder {
             source_time: Timestamp::from_ms(time),
         }));
     }
+
+    fn kline(&mut self, message: &Message<'_>, out: &mut Vec<Event>, counts: &mut FrameCounts) {
+        let Some(symbol) = self.symbol(message) else {
+            counts.untracked = 1;
+            return;
+        };
+        let Some(kline) = &message.k else {
+            refuse(out, counts);
+            return;
+        };
+        if !kline.x {
+            counts.running = 1;
+            return;
+        }
+        let (Some(open), Some(close)) = (price(kline.o), price(kline.c)) else {
+            refuse(out, counts);
+            return;
+        };
+        counts.candles = 1;
+        out.push(Event::Candle(Box::new(Candle {
+            oracle: symbol.oracle,
+            open_time: Timestamp::from_ms(kline.t),
+            close_time: Timestamp::from_ms(kline.end),
+            open,
+            close,
+        })));
+    }
+
+    fn symbol(&mut self, message: &Message<'_>) -> Option<&mut Symbol> {
+        let mut symbols = self.symbols.iter_mut();
+        symbols.find(|symbol| message.s == Some(&symbol.name))
+    }
+}
+
+fn price(text: &str) -> Option<SpotPrice> {
+    let price = SpotPrice::parse(text).ok();
+    price.filter(|price| *price > SpotPrice::ZERO)
+}
+
+fn refuse(out: &mut Vec<Event>, counts: &mut FrameCounts) {
+    counts.refused = 1;
+    out.push(Event::Refused {
+        venue: None,
+        reason: Reason::MalformedFrame,
+    });
 }
 
 /// Watches the configured symbols until told to stop.
@@ -187,9 +258,23 @@ pub async fn run(
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
-    if cfg.symbols.is_empty() || cfg.symbols.len() > SYMBOLS_MAX || !cfg.symbols.iter().all(plain) {
+    if cfg.symbols.is_empty() || !cfg.symbols.iter().all(plain) {
+        return Err(AgentError::Fatal(
+            "binance: symbols must be lower-case names like \"btcusdt\", at least one".to_owned(),
+        ));
+    }
+    let unknown = |length: &&String| !INTERVALS.contains(&length.as_str());
+    if let Some(length) = cfg.candles.iter().find(unknown) {
         return Err(AgentError::Fatal(format!(
-            "binance: symbols must be 1 to {SYMBOLS_MAX} lower-case names like \"btcusdt\""
+            "binance: {length:?} is no length of candles; there are {}",
+            INTERVALS.join(", ")
+        )));
+    }
+    let streams = streams(&cfg);
+    if streams.len() > STREAMS_MAX {
+        return Err(AgentError::Fatal(format!(
+            "binance: {} streams are wanted, one connection carries {STREAMS_MAX}; name fewer symbols or candles",
+            streams.len()
         )));
     }
     let feed = Feed::new(ctx, clock, input);
@@ -200,11 +285,6 @@ pub async fn run(
         oracles.push(oracle);
     }
     feed.send(events).await?;
-    let streams: Vec<String> = cfg
-        .symbols
-        .iter()
-        .map(|symbol| format!("{symbol}@trade/{symbol}@bookTicker"))
-        .collect();
     let plan = Plan {
         name: SOURCE,
         url: format!(
@@ -227,4 +307,15 @@ pub async fn run(
         })
     })
     .await
+}
+
+/// What one connection listens to: trades, best quotes and candles of every symbol.
+fn streams(cfg: &BinanceConfig) -> Vec<String> {
+    let mut streams = Vec::new();
+    for symbol in &cfg.symbols {
+        streams.push(format!("{symbol}@trade"));
+        streams.push(format!("{symbol}@bookTicker"));
+        streams.extend(cfg.candles.iter().map(|c| format!("{symbol}@kline_{c}")));
+    }
+    streams
 }

@@ -1,14 +1,14 @@
 //! Price feeds: what they send, turned into oracle ticks.
 //!
 //! As with the venues, decoders are pure and shared with the importers; watchers own the sockets.
-//! A tick carries the source's own stamp. Nothing here smooths, fills or compares.
+//! A tick or a candle carries the source's own stamps. Nothing here smooths, fills or compares.
 
 use crate::catalog::Catalog;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::OracleId;
 use pm_arb_core::market::OracleSpec;
 
-/// Binance spot trades.
+/// Binance spot trades and candles.
 pub mod binance;
 /// Chainlink, as Polymarket relays it.
 pub mod chainlink;

@@ -3,7 +3,7 @@
 use super::{binance, chainlink};
 use crate::catalog::Catalog;
 use crate::venue::recordings;
-use pm_arb_core::event::Event;
+use pm_arb_core::event::{Candle, Event};
 use pm_arb_core::ids::{OracleId, Timestamp};
 use pm_arb_core::units::SpotPrice;
 
@@ -41,6 +41,67 @@ fn every_recorded_trade_is_one_tick() {
 }
 
 #[test]
+fn recorded_candles_are_told_once_they_are_final() {
+    let (mut finals, mut running) = (0, 0);
+    for name in ["BINANCE.ws.1.0.gz", "BINANCE_FUTURES.ws.1.0.gz"] {
+        let name = format!("binance/cryptofeed/{name}");
+        let Some(lines) = recordings::lines("recorded_candles", &name) else {
+            return;
+        };
+        let mut decoder = binance::Decoder::new();
+        for (line, symbol) in lines
+            .iter()
+            .flat_map(|l| l.split('"').nth(3).map(|s| (l, s)))
+        {
+            let Some((symbol, "kline_1m")) = symbol.split_once('@') else {
+                continue;
+            };
+            decoder.track(symbol, OracleId(7));
+            let (_, text) = line.split_once(' ').unwrap();
+            let frame: serde_json::Value = serde_json::from_str(text).unwrap();
+            let kline = &frame["data"]["k"];
+            let mut events = Vec::new();
+            let counts = decoder.frame(text, &mut events).unwrap();
+            if kline["x"] == false {
+                assert_eq!((counts.running, counts.candles, events.len()), (1, 0, 0));
+                running += 1;
+                continue;
+            }
+            let price = |field: &str| SpotPrice::parse(kline[field].as_str().unwrap()).unwrap();
+            let time = |field: &str| Timestamp::from_ms(kline[field].as_u64().unwrap());
+            let expected = Candle {
+                oracle: OracleId(7),
+                open_time: time("t"),
+                close_time: time("T"),
+                open: price("o"),
+                close: price("c"),
+            };
+            assert!(expected.spans(expected.open_time, 60), "{text}");
+            assert_eq!(events, [Event::Candle(Box::new(expected))]);
+            finals += counts.candles;
+        }
+    }
+    assert_eq!((finals, running), (4, 65));
+}
+
+#[test]
+fn a_hole_in_the_numbers_of_trades_is_an_interruption() {
+    let mut decoder = binance::Decoder::new();
+    decoder.track("btcusdt", OracleId(3));
+    let mut read = |number: u64| {
+        let text = format!(r#"{{"e":"trade","s":"BTCUSDT","t":{number},"p":"1","T":{number}}}"#);
+        let mut events = Vec::new();
+        let counts = decoder.frame(&text, &mut events).unwrap();
+        let gap = events.first() == Some(&Event::OracleGap(OracleId(3)));
+        (counts.ticks, counts.holes, gap, events.len())
+    };
+    assert_eq!(read(5), (1, 0, false, 1));
+    assert_eq!(read(6), (1, 0, false, 1));
+    assert_eq!(read(8), (1, 1, true, 2));
+    assert_eq!(read(9), (1, 0, false, 1));
+}
+
+#[test]
 fn announced_goodbyes_and_bad_values() {
     let mut decoder = binance::Decoder::new();
     decoder.track("btcusdt", OracleId(0));
@@ -54,6 +115,18 @@ fn announced_goodbyes_and_bad_values() {
     assert!(events.is_empty());
     let bad = r#"{"e":"trade","s":"BTCUSDT","t":1,"p":"-1","T":1}"#;
     assert_eq!(decoder.frame(bad, &mut events).unwrap().refused, 1);
+    for kline in [
+        r#","k":{"t":0,"T":59999,"i":"1m","o":"0","c":"1","x":true}"#,
+        r#","k":{"t":0,"T":59999,"i":"1m","o":"1","c":"x","x":true}"#,
+        "",
+    ] {
+        let bad = format!(r#"{{"e":"kline","E":1,"s":"BTCUSDT"{kline}}}"#);
+        assert_eq!(
+            decoder.frame(&bad, &mut events).unwrap().refused,
+            1,
+            "{bad}"
+        );
+    }
     let other = r#"{"e":"trade","s":"ETHUSDT","t":1,"p":"1","T":1}"#;
     assert_eq!(decoder.frame(other, &mut events).unwrap().untracked, 1);
     assert!(decoder.frame("{", &mut events).is_err());

@@ -252,6 +252,7 @@ impl Engine {
             | Event::TickSize { .. }
             | Event::Gap { .. }
             | Event::OracleTick(_)
+            | Event::Candle(_)
             | Event::OracleGap(_)
             | Event::Trading { .. }
             | Event::Resolved(_)

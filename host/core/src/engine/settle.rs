@@ -39,10 +39,13 @@ impl Engine {
         if let Some(market) = self.touched.listed {
             self.relisted(market, turn);
         }
-        if let Event::OracleTick(tick) = event {
-            for market in self.settlement.decided_by(tick.oracle, tick.source_time) {
-                self.try_settle(market, None, turn);
-            }
+        let (oracle, second) = match event {
+            Event::OracleTick(tick) => (tick.oracle, tick.source_time.secs()),
+            Event::Candle(candle) => (candle.oracle, candle.end_second()),
+            _ => return,
+        };
+        for market in self.settlement.decided_by(oracle, second) {
+            self.try_settle(market, None, turn);
         }
     }
 

@@ -122,6 +122,10 @@ impl MarketData {
                 let mean = || oracle.mean(Timestamp::from_secs(start), opens_at);
                 over.then(mean).flatten()
             }),
+            SettlementRule::Candle { oracle, .. } => {
+                let oracle = self.oracles.get(oracle.index());
+                oracle.and_then(|oracle| oracle.first_since(opens_at))
+            }
         };
     }
 }
@@ -130,7 +134,9 @@ impl MarketData {
 /// from its opening value, always for a fixed threshold.
 fn moved_from(spec: &MarketSpec) -> Timestamp {
     match spec.settlement {
-        SettlementRule::UpDown { .. } | SettlementRule::UpDownTwap { .. } => spec.opens_at,
+        SettlementRule::UpDown { .. }
+        | SettlementRule::UpDownTwap { .. }
+        | SettlementRule::Candle { .. } => spec.opens_at,
         SettlementRule::Above { .. } | SettlementRule::VenueOnly => Timestamp(0),
     }
 }

@@ -34,8 +34,8 @@ pub struct MarketState {
     /// Where it is in its life.
     pub status: MarketStatus,
     /// The price to beat: the venue's where it states one; otherwise the settlement source's value of
-    /// exactly the opening second. For means it is an estimate from that source's ticks, good for a
-    /// fair value and for nothing else. `None` until it is known.
+    /// exactly the opening second. For means and candles it is taken from that source's ticks, good for
+    /// a fair value and for nothing else. `None` until it is known.
     pub strike: Option<SpotPrice>,
     set: Option<u32>,
     pair: Option<u32>,
@@ -188,6 +188,11 @@ impl MarketData {
                 self.snapshot(snapshot, record.at, touched)
             }
             Event::OracleTick(tick) => self.oracle_tick(tick, record.at, touched),
+            Event::Candle(candle) => {
+                let state = self.oracles.get_mut(candle.oracle.index());
+                let state = state.ok_or(Reason::UnknownInstrument)?;
+                state.apply_candle(candle, record.at)
+            }
             Event::OracleGap(oracle) => {
                 let state = self.oracles.get_mut(oracle.index());
                 state.ok_or(Reason::UnknownInstrument)?.interrupt();

@@ -75,6 +75,33 @@ fn a_missing_opening_second_is_not_guessed() {
 }
 
 #[test]
+fn a_candle_opens_at_the_first_trade_since_its_start_or_at_nothing_known() {
+    let listings = || [oracle(0, None), listed(of_candle(0, 0))];
+    let mut d = desk(listings());
+    d.all(1_001_000, [tick(0, 999_900, 1), tick(0, 1_001_000, 2)]);
+    assert_eq!(strike(&d, 0), Some(spot(2)));
+    let missed = Event::OracleGap(OracleId(0));
+    let mut d = desk(listings());
+    d.all(
+        1_001_000,
+        [tick(0, 999_900, 1), missed, tick(0, 1_000_001, 2)],
+    );
+    assert_eq!(strike(&d, 0), None);
+    // The candle says it when nobody needs it any more: it settles, and is no price to beat.
+    let final_one = Event::Candle(Box::new(candle(0, 1_000, 300, (2, 3))));
+    d.all(1_300_500, [final_one.clone()]);
+    assert_eq!(strike(&d, 0), None);
+    let state = d.data.oracle(OracleId(0)).unwrap();
+    let kept = state.candle(Timestamp::from_secs(1_000), 300);
+    assert_eq!(kept.map(|c| (c.open, c.close)), Some((spot(2), spot(3))));
+    let mut d = desk([]);
+    assert_eq!(
+        d.apply(1_300_500, final_one),
+        Err(Reason::UnknownInstrument)
+    );
+}
+
+#[test]
 fn stated_strikes_win_and_thresholds_are_known() {
     let mut stated = up_down(0, 0);
     stated.settlement = SettlementRule::UpDown {

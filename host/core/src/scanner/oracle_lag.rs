@@ -176,7 +176,9 @@ fn compute(
     let tau = market.spec.closes_at.since(live.source_time);
     let p = match market.spec.settlement {
         SettlementRule::VenueOnly => None,
-        SettlementRule::UpDown { .. } | SettlementRule::Above { .. } => {
+        SettlementRule::UpDown { .. }
+        | SettlementRule::Above { .. }
+        | SettlementRule::Candle { .. } => {
             let variance = rate.over(tau).plus(live.basis);
             fair_value::digital(live.spot, from.strike, variance)
         }

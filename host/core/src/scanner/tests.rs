@@ -90,6 +90,29 @@ fn a_market_that_lags_its_oracle() {
 }
 
 #[test]
+fn a_market_on_a_candle_is_worth_what_one_on_two_ticks_is() {
+    let mut b = Bench::new([
+        oracle(0, None),
+        listed(up_down(0, 0)),
+        listed(of_candle(1, 0)),
+    ]);
+    b.see(1_000_500, tick(0, 999_900, 96_999));
+    b.see(1_000_500, tick(0, 1_000_100, 97_000));
+    for i in [0, 2] {
+        b.see(1_020_000, book(i, 1, (40, 9), (52, 20)));
+    }
+    let seen = b.see(1_020_500, tick(0, 1_020_000, 97_040));
+    let fair: Vec<_> = seen
+        .iter()
+        .map(|o| (o.legs[0].instrument.0, o.legs[0].fair))
+        .collect();
+    let [(0, Some(first)), (2, Some(second))] = fair[..] else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(first, second);
+}
+
+#[test]
 fn a_fee_that_eats_the_edge_leaves_none() {
     // Fair .6088: at 58 c gross is 2.9 c, the fee 1.7 c, net 1.17 c; at 59 c net is .19 c.
     for (ask, reported) in [(58, 1), (59, 0)] {

@@ -5,11 +5,12 @@
 //! numbers as JSON numbers, read by their text.
 
 use pm_arb_core::event::Resolution;
-use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp, Venue};
+use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OracleId, Timestamp, Venue};
 use pm_arb_core::market::{ExclusiveSet, FeeSchedule, MarketSpec, Outcome, SettlementRule};
 use pm_arb_core::rulebook::{Family, day, fee_on, taker_delay_on};
 use pm_arb_core::units::{DECIMALS, ONE, Price, Qty, SpotPrice, parse_fixed};
 use serde_json::Value;
+use std::ops::Range;
 
 /// Orders are made of hundredths of a share.
 const LOT: Qty = Qty(10_000);
@@ -17,6 +18,8 @@ const LOT: Qty = Qty(10_000);
 const TEXT_MAX: usize = 300;
 /// From here on the Chainlink windows settle on a mean, whose length the market states.
 const TWAP_SINCE: Timestamp = day(2026, 8, 7);
+/// Length of the candle that decides an hourly market.
+const HOUR_SECS: u32 = 3_600;
 /// Half a dollar: what a share of a split market pays.
 const HALF: Price = Price(ONE / 2);
 
@@ -185,7 +188,7 @@ fn read(
         })?,
         opens_at,
         closes_at,
-        settlement: settlement(object, event, slug, opens_at, &mut oracle)?,
+        settlement: settlement(object, event, opens_at..closes_at, &mut oracle)?,
         exclusive_set: exclusive_set(object, event),
         pair_key: window.map(|window| window.pair_key()),
     })
@@ -275,11 +278,10 @@ impl<'a> Window<'a> {
 fn settlement(
     object: &Object<'_>,
     event: Option<&Value>,
-    slug: &str,
-    opens_at: Timestamp,
+    open: Range<Timestamp>,
     oracle: &mut impl FnMut(&str, &str) -> OracleId,
 ) -> Result<SettlementRule, GammaError> {
-    let strike = price_to_beat(event);
+    let (slug, strike) = (object.slug(), price_to_beat(event));
     if let Some(window) = Window::of(slug) {
         let symbol = format!("{}usd", window.asset);
         let config = object.0.get("cryptoMarketConfig").filter(|c| !c.is_null());
@@ -296,17 +298,20 @@ fn settlement(
                     strike,
                 })
             }
-            None if opens_at >= TWAP_SINCE => Ok(SettlementRule::VenueOnly),
+            None if open.start >= TWAP_SINCE => Ok(SettlementRule::VenueOnly),
             Some(false) | None => Ok(SettlementRule::UpDown {
                 oracle: oracle("chainlink", &symbol),
                 strike,
             }),
         };
     }
-    if is_hourly(slug) && opens_at > Timestamp(0) {
-        return Ok(SettlementRule::UpDown {
+    // Which candle it is must be certain: otherwise only the venue can tell.
+    let hour = Nanos::from_ms(u64::from(HOUR_SECS) * 1_000);
+    let is_one = open.start.plus(hour) == open.end && open.start.0.is_multiple_of(hour.0);
+    if is_hourly(slug) && is_one {
+        return Ok(SettlementRule::Candle {
             oracle: oracle("binance", "btcusdt"),
-            strike,
+            interval_secs: HOUR_SECS,
         });
     }
     Ok(SettlementRule::VenueOnly)
@@ -400,3 +405,7 @@ fn timestamp(text: &str) -> Option<Timestamp> {
 fn cut(text: &str) -> String {
     text.chars().take(TEXT_MAX).collect()
 }
+
+#[cfg(test)]
+#[path = "gamma_tests.rs"]
+mod tests;

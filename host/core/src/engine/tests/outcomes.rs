@@ -137,6 +137,113 @@ fn means_and_venue_rules_wait_for_the_venue() {
     }
 }
 
+/// Ten shares of Up in a market on the candle of its five minutes, which are just over.
+fn candle_holding() -> World {
+    let mut w = holding(Some(SettlementRule::Candle {
+        oracle: OracleId(0),
+        interval_secs: 300,
+    }));
+    w.at(400).oracle(64_000, 0);
+    w.at(300_000).tick();
+    assert_eq!(status(&w), MarketStatus::Pending);
+    w
+}
+
+#[test]
+fn the_final_candle_of_the_window_decides() {
+    for (close, expected) in [
+        (65_001, "now resolved left 0 exit 1.00 pnl 4.80"),
+        // A tie is Up.
+        (65_000, "now resolved left 0 exit 1.00 pnl 4.80"),
+        (64_999, "now resolved left 0 exit 0.00 pnl -5.20"),
+    ] {
+        let mut w = candle_holding();
+        // No single tick is evidence, and neither is the candle of another window or length.
+        w.at(300_500).oracle(1, 300);
+        w.candle(0, 60, (65_000, 1));
+        w.candle(240, 60, (65_000, 1));
+        w.check(&[]);
+        assert_eq!(status(&w), MarketStatus::Pending);
+        w.at(302_000).candle(0, 300, (65_000, close));
+        w.check(&[expected]);
+        assert_eq!(status(&w), MarketStatus::Settled);
+        let said = evidence(&w);
+        for part in [
+            "candle of 300 s",
+            "opened at 65000",
+            &format!("closed at {close}"),
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+        // Told again, and confirmed by the venue: nothing more.
+        w.candle(0, 300, (65_000, close));
+        w.resolve(
+            0,
+            if close >= 65_000 {
+                &[100, 0]
+            } else {
+                &[0, 100]
+            },
+        );
+        w.check(&[]);
+        // The venue changing its mind is reported, and nothing is booked twice.
+        let locked = w.engine.status().locked;
+        w.resolve(
+            0,
+            if close >= 65_000 {
+                &[0, 100]
+            } else {
+                &[100, 0]
+            },
+        );
+        w.check(&["alert SETTLEMENT_DISPUTED"]);
+        assert_eq!(w.engine.status().locked, locked);
+    }
+}
+
+#[test]
+fn without_its_candle_a_market_stays_pending_until_the_venue_speaks() {
+    let mut w = candle_holding();
+    w.at(301_000).oracle(66_000, 301);
+    w.at(602_000).candle(300, 300, (66_000, 66_001));
+    w.at(48 * 3_600_000).tick();
+    w.check(&[]);
+    assert_eq!(status(&w), MarketStatus::Pending);
+    assert_eq!(w.engine.status().locked, Usd(5_200_000));
+    w.resolve(0, &[0, 100]);
+    w.check(&["now resolved left 0 exit 0.00 pnl -5.20"]);
+    assert!(!evidence(&w).contains("candle"));
+}
+
+#[test]
+fn a_candle_and_a_venue_that_disagree_lock_the_capital() {
+    let mut w = holding(Some(SettlementRule::Candle {
+        oracle: OracleId(0),
+        interval_secs: 300,
+    }));
+    // The source's clock is ahead of ours: its candle is final while the market still trades.
+    w.at(299_800).candle(0, 300, (65_000, 65_000));
+    w.check(&[]);
+    w.resolve(0, &[0, 100]);
+    w.check(&["alert SETTLEMENT_DISPUTED"]);
+    assert_eq!(status(&w), MarketStatus::Disputed);
+    assert_eq!(w.engine.status().locked, Usd(5_200_000));
+    w.resolve(0, &[100, 0]);
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+}
+
+#[test]
+fn a_candle_known_before_the_close_settles_at_the_close() {
+    let mut w = holding(Some(SettlementRule::Candle {
+        oracle: OracleId(0),
+        interval_secs: 300,
+    }));
+    w.at(299_800).candle(0, 300, (65_000, 65_000));
+    w.check(&[]);
+    w.at(300_000).tick();
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+}
+
 #[test]
 fn the_venue_may_resolve_early() {
     let mut w = holding(None);

@@ -271,6 +271,12 @@ impl World {
         }));
     }
 
+    /// A final candle that starts `second` seconds into the window, from dollars to dollars.
+    pub(super) fn candle(&mut self, second: u64, secs: u64, prices: (i64, i64)) {
+        let candle = crate::fixtures::candle(0, START + second, secs, prices);
+        self.step(Event::Candle(Box::new(candle)));
+    }
+
     pub(super) fn resolve(&mut self, market: u32, payouts: &[i64]) {
         self.step(Event::Resolved(Box::new(Resolution {
             market: MarketId(market),
