@@ -12,7 +12,7 @@ use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent};
 use pm_arb_core::units::{Price, Qty, Usd};
 use std::path::PathBuf;
 
-/// The bytes of a strategy that `make guests` built.
+/// The bytes of a strategy that `make strategies` built.
 pub fn guest(name: &str) -> Vec<u8> {
     let folder = std::env::var_os("PM_ARB_STRATEGIES").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../strategies")),
@@ -20,7 +20,7 @@ pub fn guest(name: &str) -> Vec<u8> {
     );
     let path = folder.join(format!("{name}.wasm"));
     std::fs::read(&path)
-        .unwrap_or_else(|e| panic!("{}: {e}: run make guests first", path.display()))
+        .unwrap_or_else(|e| panic!("{}: {e}: run make strategies first", path.display()))
 }
 
 fn market(id: u32) -> MarketSpec {
