@@ -19,9 +19,10 @@ async fn a_database_that_is_not_marked_is_refused() {
         .fetch_one(&mut connection)
         .await
         .unwrap();
-    let mut unmarked = PgConnection::connect(&url.replace(&format!("/{name}"), "/postgres"))
-        .await
-        .unwrap();
+    // The user may have the database's name.
+    let server = url.rsplit_once(&format!("/{name}")).unwrap().0;
+    let unmarked = format!("{server}/postgres");
+    let mut unmarked = PgConnection::connect(&unmarked).await.unwrap();
     let why = refuse_unmarked(&mut unmarked).await.unwrap_err();
     assert!(why.contains("no test database"), "{why}");
 }

@@ -242,8 +242,8 @@ mod tests {
 
     #[test]
     fn files_folders_patterns_and_settings_are_understood() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("folder");
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("here");
         std::fs::create_dir(&folder).unwrap();
         let at = |name: &str| folder.join(name);
         for name in [
