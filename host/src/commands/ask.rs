@@ -1,6 +1,7 @@
 //! `health`, `halt`, `resume`: talk to the running pilot, or leave word for the next one.
 
 use super::exit::{Code, Failure, OrExit};
+use super::output::{self, out};
 use crate::cli::{HealthArgs, NoteArgs};
 use crate::control::{self, ControlError, Request};
 use crate::latch::{self, Note};
@@ -10,12 +11,12 @@ pub(super) fn health(args: HealthArgs) -> Result<ExitCode, Failure> {
     let answer = control::ask(&args.places.data_dir, &Request::Health).map_err(failure)?;
     let health = &answer["health"];
     if args.json {
-        println!(
+        out!(
             "{}",
             serde_json::to_string_pretty(health).or_exit(Code::Internal)?
         );
     } else {
-        print!("{}", table(health));
+        output::text(&table(health));
     }
     let healthy = health["healthy"].as_bool() == Some(true);
     Ok(if healthy {
@@ -63,11 +64,11 @@ fn table(health: &serde_json::Value) -> String {
 pub(super) fn halt(args: NoteArgs) -> Result<ExitCode, Failure> {
     let why = args.message;
     match control::ask(&args.places.data_dir, &Request::Halt { why: why.clone() }) {
-        Ok(answer) => println!("halted (record {})", answer["done"]),
+        Ok(answer) => out!("halted (record {})", answer["done"]),
         // Nobody to tell: the next pilot finds the note before it does anything.
         Err(ControlError::NotRunning(_)) => {
             latch::leave(&args.places.data_dir, &Note::Halt { why }).or_exit(Code::Unavailable)?;
-            println!("no pilot is running; the next one with this data folder starts halted");
+            out!("no pilot is running; the next one with this data folder starts halted");
         }
         Err(error) => return Err(failure(error)),
     }
@@ -80,11 +81,11 @@ pub(super) fn resume(args: NoteArgs) -> Result<ExitCode, Failure> {
         &args.places.data_dir,
         &Request::Resume { note: note.clone() },
     ) {
-        Ok(answer) => println!("trading again (record {})", answer["done"]),
+        Ok(answer) => out!("trading again (record {})", answer["done"]),
         Err(ControlError::NotRunning(_)) => {
             latch::leave(&args.places.data_dir, &Note::Resume { note })
                 .or_exit(Code::Unavailable)?;
-            println!("no pilot is running; the next one with this data folder starts trading");
+            out!("no pilot is running; the next one with this data folder starts trading");
         }
         Err(error) => return Err(failure(error)),
     }

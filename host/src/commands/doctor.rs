@@ -3,6 +3,7 @@
 //! It changes nothing (the data folder is probed with a file that is removed again).
 
 use super::exit::{Code, Failure, OrExit};
+use super::output::out;
 use crate::causes::chain;
 use crate::cli::DoctorArgs;
 use crate::config::Config;
@@ -77,7 +78,7 @@ pub(super) fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
         findings.extend(runtime.block_on(venues(&config)));
     }
     if args.json {
-        println!(
+        out!(
             "{}",
             serde_json::to_string_pretty(&findings).or_exit(Code::Internal)?
         );
@@ -88,9 +89,9 @@ pub(super) fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
                 Verdict::Warn => "warn",
                 Verdict::Fail => "FAIL",
             };
-            println!("{mark}  {:<14} {}", finding.what, finding.found);
+            out!("{mark}  {:<14} {}", finding.what, finding.found);
             if !finding.advice.is_empty() {
-                println!("      {:<14} → {}", "", finding.advice);
+                out!("      {:<14} → {}", "", finding.advice);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `import`: recordings become a run.
 
 use super::exit::{Code, Failure, OrExit};
+use super::output::out;
 use crate::cli::ImportArgs;
 use crate::import::{self, ImportRequest};
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ pub(super) fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     for note in &report.notes {
         eprintln!("note: {note}");
     }
-    println!(
+    out!(
         "{}: {} records of {} markets and {} price feeds, from {} lines in {} files; {} lines refused, {} not needed",
         args.out.display(),
         report.events,

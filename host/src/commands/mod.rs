@@ -5,6 +5,7 @@ mod doctor;
 /// Exit codes and failures.
 pub mod exit;
 mod import;
+mod output;
 mod pilot;
 mod replay;
 mod report;
@@ -12,6 +13,7 @@ mod report;
 use crate::cli::{Cli, Command, LogFormat, Places};
 use clap::CommandFactory;
 use exit::{Code, Failure, OrExit};
+use output::out;
 use std::process::ExitCode;
 
 /// Does what the command line says.
@@ -27,11 +29,13 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Resume(args) => ask::resume(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Version => {
-            println!("pm-arb {}", env!("CARGO_PKG_VERSION"));
+            out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "pm-arb", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pm-arb", &mut script);
+            output::text(&String::from_utf8_lossy(&script));
             Ok(ExitCode::SUCCESS)
         }
     }

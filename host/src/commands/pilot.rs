@@ -1,6 +1,7 @@
 //! `pilot`: runs until stopped, then says what it came to.
 
 use super::exit::{Code, Failure, OrExit};
+use super::output::{self, out};
 use crate::cli::PilotArgs;
 use crate::config::Config;
 use crate::pilot::{self, DataDirError, Options, PilotError};
@@ -24,11 +25,12 @@ pub(super) fn run(args: PilotArgs) -> Result<ExitCode, Failure> {
     let runtime = super::runtime()?;
     let ended = pilot::run(&options, &runtime).map_err(failure)?;
     let period = report::Period::last_days(1, crate::clock::Clock::utc().now());
-    print!(
-        "{}",
-        report::render(&ended.summary, &period, report::Style::of_stdout())
-    );
-    println!(
+    output::text(&report::render(
+        &ended.summary,
+        &period,
+        report::Style::of_stdout(),
+    ));
+    out!(
         "\nrun {} · {} records · digest {}",
         ended.run.display(),
         ended.last,

@@ -1,6 +1,7 @@
 //! `replay`: the same run again, or the same markets with other strategies.
 
 use super::exit::{Code, Failure, OrExit};
+use super::output::out;
 use crate::cli::ReplayArgs;
 use crate::config::Config;
 use crate::plugin::{Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
@@ -50,17 +51,21 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
         digest: replayed.digest.hex(),
     };
     if args.json {
-        println!(
+        out!(
             "{}",
             serde_json::to_string_pretty(&answer).or_exit(Code::Internal)?
         );
     } else {
         let c = &answer.counts;
-        println!(
+        out!(
             "{} events · {} intents, {} denied · {} fills, {} settled",
-            c.events, c.intents, c.denied, c.fills, c.settled
+            c.events,
+            c.intents,
+            c.denied,
+            c.fills,
+            c.settled
         );
-        println!("digest {}", answer.digest);
+        out!("digest {}", answer.digest);
     }
     Ok(ExitCode::SUCCESS)
 }

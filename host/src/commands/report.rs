@@ -1,6 +1,7 @@
 //! `report`: what the trades of the last days came to.
 
 use super::exit::{Code, Failure, OrExit};
+use super::output::{self, out};
 use crate::cli::ReportArgs;
 use crate::report;
 use crate::store::Store;
@@ -10,21 +11,22 @@ pub(super) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
     let url = super::database_url(&args.places);
     let period = report::Period::last_days(args.days, crate::clock::Clock::utc().now());
     let summary = super::runtime()?.block_on(async {
-        let store = Store::open(&url).await?;
+        let store = Store::open_read_only(&url).await?;
         store.summary_of_days(period.since).await
     });
     let summary = summary.or_exit(Code::Unavailable)?;
     if args.json {
         let json = report::json(&summary, &period);
-        println!(
+        out!(
             "{}",
             serde_json::to_string_pretty(&json).or_exit(Code::Internal)?
         );
     } else {
-        print!(
-            "{}",
-            report::render(&summary, &period, report::Style::of_stdout())
-        );
+        output::text(&report::render(
+            &summary,
+            &period,
+            report::Style::of_stdout(),
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

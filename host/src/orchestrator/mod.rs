@@ -93,10 +93,8 @@ impl Orchestrator {
             ready,
             self.lost.clone(),
         ));
-        if tokio::time::timeout(patience, is_ready.wait_for(|r| *r))
-            .await
-            .is_err()
-        {
+        let ready = tokio::time::timeout(patience, is_ready.wait_for(|r| *r)).await;
+        if ready.is_err() && patience > Duration::ZERO {
             tracing::warn!(agent = %name, "not ready after {} s; going on without waiting", patience.as_secs());
         }
         self.running.push(Running { name, stop, task });

@@ -118,6 +118,11 @@ impl Outlets {
         Ok(())
     }
 
+    /// Shows at once whether trading is halted: whoever ordered it looks next.
+    pub fn show_halt(&self, engine: &Engine) {
+        self.board.set_halted(engine.is_halted());
+    }
+
     /// One turn of the engine's loop is done: shows progress, publishes prices.
     pub fn turn(&mut self, engine: &Engine, loader: &Loader) {
         self.publish_prices(engine);
@@ -129,7 +134,7 @@ impl Outlets {
             self.board.beat(stage);
         }
         let status = engine.status();
-        self.board.set_halted(engine.is_halted());
+        self.show_halt(engine);
         self.show_strategies(loader);
         self.board
             .detail("opportunity-scanner", scanned(engine.scanner().counts()));
@@ -144,8 +149,38 @@ impl Outlets {
         );
         self.board
             .detail("capital-allocator", format!("equity {} USD", status.equity));
+        self.show_stores();
         if status_line::is_live() {
             status_line::show(&line(&status, &engine.summary(), self.relay.backlog()));
+        }
+    }
+
+    fn show_stores(&self) {
+        let relay = self.relay.status();
+        let state = match (&relay.failing_since, &relay.last_error) {
+            (Some(since), Some(error)) => {
+                format!("away for {} s: {error}", since.elapsed().as_secs())
+            }
+            _ => "stored".to_owned(),
+        };
+        let rows = relay.inserted + relay.updated;
+        self.board.detail(
+            "trade-store",
+            format!("{rows} changes {state}, {} wait", self.relay.backlog()),
+        );
+        if let Some(bus) = self.bus.as_ref().map(BusHandle::status) {
+            let state = if bus.connected {
+                "connected"
+            } else {
+                "not connected; trading goes on without it"
+            };
+            self.board.detail(
+                "bus",
+                format!(
+                    "{state}, {} published, {} given up",
+                    bus.published, bus.dropped
+                ),
+            );
         }
     }
 
