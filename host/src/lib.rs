@@ -17,6 +17,8 @@ pub mod backoff;
 pub mod bus;
 /// Numbers of markets, instruments and oracles.
 pub mod catalog;
+/// An error and its causes on one line.
+pub mod causes;
 /// The command line.
 pub mod cli;
 /// What time it is.

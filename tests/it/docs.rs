@@ -1,4 +1,5 @@
-//! What the documents say is true: their commands run, their settings are the defaults.
+//! What the documents say is true: their commands run, their snippets are parts of the sources, their
+//! settings are the defaults.
 
 use crate::support::{pm_arb, root, strategies};
 use std::path::PathBuf;
@@ -85,6 +86,38 @@ fn every_console_command_succeeds() {
         ran >= 4,
         "only {ran} commands were found: do the documents still mark them as `console`?"
     );
+}
+
+/// A line without its indentation, and without the mark of a documentation comment.
+fn bare(line: &str) -> &str {
+    let line = line.trim();
+    let marked = line
+        .strip_prefix("//!")
+        .or_else(|| line.strip_prefix("///"));
+    marked.unwrap_or(line).trim()
+}
+
+#[test]
+fn every_rust_snippet_stands_in_the_file_it_names() {
+    let mut found = 0;
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for path in text.lines().filter_map(|l| l.strip_prefix("```rust")) {
+            let source = std::fs::read_to_string(root().join(path.trim()))
+                .unwrap_or_else(|e| panic!("{}: {path:?}: {e}", document.display()));
+            let source: Vec<&str> = source.lines().map(bare).collect();
+            for snippet in blocks(&text, &format!("rust{path}")) {
+                let snippet: Vec<&str> = snippet.lines().map(bare).collect();
+                assert!(
+                    source.windows(snippet.len()).any(|part| part == snippet),
+                    "{}:{path} has no such lines: {snippet:#?}",
+                    document.display()
+                );
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 4, "only {found} snippets were found");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub fn guest(name: &str) -> Vec<u8> {
     );
     let path = folder.join(format!("{name}.wasm"));
     std::fs::read(&path)
-        .unwrap_or_else(|e| panic!("{}: {e}: run `make strategies` first", path.display()))
+        .unwrap_or_else(|e| panic!("{}: {e}: run make strategies first", path.display()))
 }
 
 fn market(id: u32) -> MarketSpec {

@@ -363,13 +363,13 @@ async fn venues_polymarket_outcome_of_before_a_restart_is_asked_for() {
         .json(&url, &[("slug", &slug)])
         .await
         .unwrap();
-    let catalog = world.catalog.clone();
-    let mut catalog = catalog.lock();
-    let spec = polymarket::gamma::market(&answer[0], |source, symbol| {
-        oracle::announce(&mut catalog, source, symbol, &mut Vec::new())
-    });
-    let id = catalog.list_market(spec.unwrap()).unwrap().id;
-    drop(catalog);
+    let id = {
+        let mut catalog = world.catalog.lock();
+        let spec = polymarket::gamma::market(&answer[0], |source, symbol| {
+            oracle::announce(&mut catalog, source, symbol, &mut Vec::new())
+        });
+        catalog.list_market(spec.unwrap()).unwrap().id
+    };
     let cfg = polymarket::PolymarketConfig {
         unresolved: vec![slug],
         ..world.polymarket_config()

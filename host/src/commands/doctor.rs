@@ -4,11 +4,12 @@
 
 use super::exit::{Code, Failure, OrExit};
 use super::output::out;
+use crate::causes::chain;
 use crate::cli::DoctorArgs;
 use crate::config::Config;
 use crate::journal::RunMeta;
 use crate::net::http;
-use crate::net::socket::{Socket, chain};
+use crate::net::socket::Socket;
 use crate::plugin::{Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
 use crate::store::{Store, redact};
 use serde::Serialize;

@@ -57,15 +57,7 @@ impl Columns {
 pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportError> {
     let mut columns: Option<Columns> = None;
     let symbol = symbol(&intake.file_name());
-    while let Some(text) = lines.next() {
-        let text = match text {
-            Ok(text) => text.to_owned(),
-            Err(why) => {
-                intake.refuse(lines.line(), why);
-                continue;
-            }
-        };
-        intake.note_line(&text);
+    while let Some(text) = intake.next_line(lines) {
         if text.starts_with('{') {
             if let Err(why) = market(&text, intake) {
                 intake.refuse(lines.line(), why);

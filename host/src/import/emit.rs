@@ -10,6 +10,7 @@ use super::listing::{Grid, Markets, Milestone, list_feeds, list_markets, stands_
 use super::sort::Merge;
 use super::{Format, ImportError, ImportReport, Refusal};
 use crate::catalog::Catalog;
+use crate::causes::chain;
 use crate::journal::{JournalError, JournalWriter, RunMeta, codec};
 use crate::venue::polymarket::Decoder;
 use pm_arb_core::event::{BookSnapshot, Event, GapScope};
@@ -332,18 +333,6 @@ fn proven_grid(book: &BookSnapshot, told: Price) -> Option<Price> {
         return None;
     }
     GRIDS.into_iter().filter(|t| *t < told).find(|t| fits(*t))
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -73,15 +73,7 @@ struct Market<'a> {
 pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportError> {
     let window = Window::find(&intake.file_name());
     let mut is_first = true;
-    while let Some(text) = lines.next() {
-        let text = match text {
-            Ok(text) => text.to_owned(),
-            Err(why) => {
-                intake.refuse(lines.line(), why);
-                continue;
-            }
-        };
-        intake.note_line(&text);
+    while let Some(text) = intake.next_line(lines) {
         let opens_document = is_first && matches!(text.as_str(), "{" | "[");
         is_first = false;
         if opens_document {

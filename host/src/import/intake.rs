@@ -4,6 +4,7 @@
 //! ones are given in the order of the journal, when everything is known.
 
 use super::draft::Draft;
+use super::files::Lines;
 use super::sort::Sorter;
 use super::{Format, ImportError, REFUSED_NAMED, Refusal};
 use crate::journal::codec;
@@ -77,6 +78,19 @@ impl Intake {
         self.file = index;
         let name = path.file_name().unwrap_or_default();
         self.digest.update(name.as_encoded_bytes());
+    }
+
+    /// The next line that can be used; those before it that can not are refused.
+    pub fn next_line(&mut self, lines: &mut Lines) -> Option<String> {
+        loop {
+            match lines.next()? {
+                Ok(text) => {
+                    self.note_line(text);
+                    return Some(text.to_owned());
+                }
+                Err(why) => self.refuse(lines.line(), why),
+            }
+        }
     }
 
     /// A line was read: the run's identity is the hash of all of them.

@@ -56,15 +56,7 @@ struct Waiting {
 pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportError> {
     let window = Window::find(&intake.file_name());
     let mut waiting: Option<Waiting> = None;
-    while let Some(text) = lines.next() {
-        let text = match text {
-            Ok(text) => text.to_owned(),
-            Err(why) => {
-                intake.refuse(lines.line(), why);
-                continue;
-            }
-        };
-        intake.note_line(&text);
+    while let Some(text) = intake.next_line(lines) {
         let result = if text.contains("\"market_id\"") {
             market(&text, intake)
         } else {

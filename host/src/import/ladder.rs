@@ -75,15 +75,7 @@ struct Top<'a> {
 type Ask = Option<(Price, Option<Qty>)>;
 
 pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportError> {
-    while let Some(text) = lines.next() {
-        let text = match text {
-            Ok(text) => text.to_owned(),
-            Err(why) => {
-                intake.refuse(lines.line(), why);
-                continue;
-            }
-        };
-        intake.note_line(&text);
+    while let Some(text) = intake.next_line(lines) {
         match line(&text, intake) {
             Ok(messages) => {
                 for (at, events) in messages {

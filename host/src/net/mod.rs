@@ -1,9 +1,7 @@
-//! Connections to the world, shared by all watchers: one way to connect, wait, limit and retry.
+//! Connections to the world, shared by all watchers: one way to connect, with limits of time and size.
 //!
 //! Owns no data and knows no venue. Times here are the wall's.
 
-/// How long to wait before the next attempt.
-pub mod backoff;
 /// Requests with a time limit and a size limit.
 pub mod http;
 /// WebSockets with limits.

@@ -156,16 +156,3 @@ impl Socket {
 fn broken(error: WsError) -> SocketError {
     SocketError::Broken(Box::new(error))
 }
-
-/// An error with its causes on one line, for the log and for gaps.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}

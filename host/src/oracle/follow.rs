@@ -4,9 +4,10 @@
 
 use super::binance::FrameError;
 use crate::agent::AgentError;
+use crate::backoff::Backoff;
+use crate::causes::chain;
 use crate::feed::Feed;
-use crate::net::backoff::Backoff;
-use crate::net::socket::{Socket, SocketError, chain};
+use crate::net::socket::{Socket, SocketError};
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::OracleId;
 use pm_arb_core::reason::Reason;
@@ -61,7 +62,7 @@ pub(super) async fn follow(
     oracles: &[OracleId],
     mut decode: impl FnMut(&str, &mut Vec<Event>) -> Result<Heard, FrameError>,
 ) -> Result<(), AgentError> {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::of_connections();
     while !feed.ctx.is_stopping() {
         let connected = Instant::now();
         let cause = match session(feed, plan, oracles, &mut decode).await? {

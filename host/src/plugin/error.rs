@@ -1,6 +1,7 @@
 //! Why a file is not a strategy that can run: one variant per cause, each with the next step.
 
 use super::limits::NAME_BYTES;
+use crate::causes::chain;
 use pm_arb_core::strategy::StrategyFault;
 
 /// A component that was refused. Nothing of it runs.
@@ -109,13 +110,6 @@ impl PluginError {
     /// The whole story in one line: what happened and its causes.
     #[must_use]
     pub fn story(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        super::imports::printable(&text)
+        super::imports::printable(&chain(self))
     }
 }

@@ -31,8 +31,8 @@ pub enum SourceError {
     },
     /// Nothing there.
     #[error(
-        "--strategies {arg}: no such file or folder, and no file matches it. `make strategies` builds \
-         the strategies of this project into strategies/*.wasm"
+        "--strategies {arg}: no such file or folder, and no file matches it. `make strategies` \
+         builds those of this project into strategies/*.wasm"
     )]
     Missing {
         /// The argument.

@@ -8,6 +8,7 @@ use super::port::LoaderInput;
 use super::prepare::{self, Preparer, ReadError, Stamp};
 use super::sources::{Params, Sources};
 use crate::agent::{AgentContext, AgentError};
+use crate::causes::chain;
 use crate::input::{Input, InputSender};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -77,7 +78,7 @@ fn look(preparer: &Preparer, seen: &mut Seen, path: &Path, params: &Params) -> O
         // Gone: the next look does not list it. Unsteady: the next look finds it at rest.
         ReadError::Gone | ReadError::Unsteady => None,
         error => {
-            let why = with_cause(&error);
+            let why = chain(&error);
             let told = seen.trouble.as_ref() == Some(&why);
             seen.trouble = Some(why.clone());
             (!told).then(|| LoaderInput::Refused {
@@ -110,13 +111,6 @@ fn look(preparer: &Preparer, seen: &mut Seen, path: &Path, params: &Params) -> O
             why: error.story(),
         },
     })
-}
-
-fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 /// The agent: looks when something happened, and every two seconds. The tracker has usually made its

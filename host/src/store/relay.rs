@@ -9,6 +9,7 @@
 use super::{Store, StoreError, StoreOp};
 use crate::agent::{AgentContext, AgentError};
 use crate::backoff::Backoff;
+use crate::causes::chain;
 use pm_arb_core::ids::Seq;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -373,16 +374,4 @@ impl Relay {
             }
         }
     }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

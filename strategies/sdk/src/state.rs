@@ -1,7 +1,27 @@
 //! State that outlives a version, as lines of text: `NAME VERSION`, then one fact a line.
 //!
 //! Text, so that an operator can read a snapshot and a later version can migrate it. Owns the form
-//! only; what the facts are is the strategy's business.
+//! only; what the facts are is the strategy's business. A version that reads its predecessor's form:
+//!
+//! ```
+//! use pm_arb_sdk::state;
+//!
+//! fn seen(bytes: &[u8]) -> Result<u64, String> {
+//!     let facts = match state::read("my-idea", 2, bytes) {
+//!         Ok(facts) => facts.collect::<Vec<_>>(),
+//!         // Version 1 did not count; what it knew is still true.
+//!         Err(_) => state::read("my-idea", 1, bytes)?.collect(),
+//!     };
+//!     match facts.as_slice() {
+//!         [] => Ok(0),
+//!         [words] if words.len() == 2 => state::number(words[1]),
+//!         [words, ..] => Err(state::unknown(words)),
+//!     }
+//! }
+//! assert_eq!(seen(b"my-idea 2\nseen 7\n"), Ok(7));
+//! assert_eq!(seen(b"my-idea 1\n"), Ok(0));
+//! assert!(seen(b"my-idea 3\n").unwrap_err().contains("this version reads"));
+//! ```
 
 use std::fmt::{Display, Write};
 use std::str::FromStr;

@@ -7,13 +7,14 @@ use super::decode::Decoder;
 use super::rest;
 use super::sign::Signer;
 use crate::agent::{AgentContext, AgentError};
+use crate::backoff::Backoff;
 use crate::catalog::SharedCatalog;
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::input::InputSender;
-use crate::net::backoff::Backoff;
 use crate::net::http::{Http, HttpError};
-use crate::net::socket::{Socket, SocketError, chain};
+use crate::net::socket::{Socket, SocketError};
 use crate::oracle;
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{MarketId, Nanos, Timestamp, Venue};
@@ -363,7 +364,7 @@ struct Session {
 
 impl Line {
     async fn run(mut self) -> Result<(), AgentError> {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::of_connections();
         loop {
             let started = Instant::now();
             let cause = match self.session().await? {

@@ -7,10 +7,11 @@
 use super::decode::Decoder;
 use super::watcher::PolymarketConfig;
 use crate::agent::AgentError;
+use crate::backoff::Backoff;
 use crate::catalog::SharedCatalog;
+use crate::causes::chain;
 use crate::feed::Feed;
-use crate::net::backoff::Backoff;
-use crate::net::socket::{Socket, SocketError, chain};
+use crate::net::socket::{Socket, SocketError};
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{InstrumentId, MarketId, Venue};
 use pm_arb_core::market::MarketSpec;
@@ -100,7 +101,7 @@ impl Shard {
 
     /// Runs until told to stop.
     pub async fn run(mut self) -> Result<(), AgentError> {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::of_connections();
         loop {
             while self.assets.is_empty() {
                 if self.wait(Duration::MAX).await {

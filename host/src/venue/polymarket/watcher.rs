@@ -7,13 +7,13 @@
 use super::gamma;
 use super::shard::{Order, Resolved, Shard};
 use crate::agent::{AgentContext, AgentError};
+use crate::backoff::jitter;
 use crate::catalog::SharedCatalog;
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::input::InputSender;
-use crate::net::backoff::jitter;
 use crate::net::http::{Http, HttpError};
-use crate::net::socket::chain;
 use crate::oracle;
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{MarketId, Timestamp, Venue};
