@@ -11,6 +11,10 @@
 
 mod bare;
 mod barter;
+mod component;
+mod decode;
+mod dispatch;
+mod guest;
 mod hft;
 mod machine;
 mod measure;
@@ -31,7 +35,12 @@ pub struct Settings {
 type Measurement = fn(&Settings, &mut Vec<String>) -> Outcome<Vec<Row>>;
 
 /// Every measurement, by name.
-const MEASUREMENTS: &[(&str, Measurement)] = &[("replay", replay::measure)];
+const MEASUREMENTS: &[(&str, Measurement)] = &[
+    ("replay", replay::measure),
+    ("component", component::measure),
+    ("dispatch", dispatch::measure),
+    ("decode", decode::measure),
+];
 
 fn main() -> Outcome<()> {
     let mut settings = Settings {

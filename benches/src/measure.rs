@@ -127,6 +127,15 @@ pub enum Goal {
     AtLeast(f64),
     /// No more than.
     AtMost(f64),
+    /// A figure that is no ratio, and its limit.
+    Within {
+        /// What was measured.
+        value: f64,
+        /// What it may be.
+        most: f64,
+        /// Of both.
+        unit: &'static str,
+    },
     /// Only shown.
     None,
 }
@@ -140,7 +149,7 @@ pub struct Row {
     pub ours: String,
     /// The figure beside it.
     pub theirs: String,
-    /// The ratio the goal is about, of the best rounds.
+    /// The ratio the goal is about, of the best rounds; no number where there is none.
     pub best: f64,
     /// The same, the middle of all rounds.
     pub median: f64,
@@ -182,8 +191,28 @@ impl Row {
         match self.goal {
             Goal::AtLeast(least) => (format!(">= {least}"), answer(self.best >= least)),
             Goal::AtMost(most) => (format!("<= {most}"), answer(self.best <= most)),
+            Goal::Within { value, most, unit } => (format!("<= {most} {unit}"), answer(value <= most)),
             Goal::None => ("shown".to_owned(), ""),
         }
+    }
+
+    /// A line without a ratio.
+    pub fn figure(what: &str, ours: String, theirs: &str, goal: Goal) -> Self {
+        Self {
+            what: what.to_owned(),
+            ours,
+            theirs: theirs.to_owned(),
+            best: f64::NAN,
+            median: f64::NAN,
+            goal,
+        }
+    }
+}
+
+fn ratio(value: f64) -> String {
+    match value.is_finite() {
+        true => format!("{value:.2}"),
+        false => "-".to_owned(),
     }
 }
 
@@ -194,8 +223,12 @@ pub fn print(rows: &[Row]) {
     for row in rows {
         let (goal, reached) = row.verdict();
         println!(
-            "| {} | {} | {} | {:.2} | {:.2} | {goal} | {reached} |",
-            row.what, row.ours, row.theirs, row.best, row.median
+            "| {} | {} | {} | {} | {} | {goal} | {reached} |",
+            row.what,
+            row.ours,
+            row.theirs,
+            ratio(row.best),
+            ratio(row.median)
         );
     }
 }
