@@ -136,15 +136,24 @@ impl AlgoStrategy for OnceASecond {
     ) {
         let counters = &self.counters;
         let bump = |counter: &AtomicU64, by| {
-            counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+            counter.store(
+                counter.load(Ordering::Relaxed).wrapping_add(by),
+                Ordering::Relaxed,
+            );
         };
         bump(&counters.calls, 1);
         let opens = state
             .instruments
             .instruments(&InstrumentFilter::None)
             .filter_map(move |instrument| {
-                let (bid, ask) = (instrument.data.book.bids().best()?, instrument.data.book.asks().best()?);
-                bump(&counters.mids, (bid.price.mantissa() + ask.price.mantissa()) as u64);
+                let (bid, ask) = (
+                    instrument.data.book.bids().best()?,
+                    instrument.data.book.asks().best()?,
+                );
+                bump(
+                    &counters.mids,
+                    (bid.price.mantissa() + ask.price.mantissa()) as u64,
+                );
                 let second = instrument.data.at?.timestamp() as u64;
                 if second == counters.second.load(Ordering::Relaxed) {
                     return None;
@@ -206,9 +215,7 @@ impl OnDisconnectStrategy<HistoricalClock, State, MultiExchangeTxMap, Risk> for 
 impl OnTradingDisabled<HistoricalClock, State, MultiExchangeTxMap, Risk> for OnceASecond {
     type OnTradingDisabled = ();
 
-    fn on_trading_disabled(
-        _: &mut Engine<HistoricalClock, State, MultiExchangeTxMap, Self, Risk>,
-    ) {
+    fn on_trading_disabled(_: &mut Engine<HistoricalClock, State, MultiExchangeTxMap, Self, Risk>) {
     }
 }
 
@@ -289,14 +296,22 @@ fn events(stream: &Stream) -> Vec<MarketStreamEvent<InstrumentIndex, DataKind>> 
     let book = |ns: u64, levels: &[Update]| {
         let side = |side: BookSide| {
             let levels = levels.iter().filter(move |u| u.side == side);
-            levels.map(|u| (Decimal::new(i64::from(u.ticks), 3), Decimal::new(i64::from(u.size), 2)))
+            levels.map(|u| {
+                (
+                    Decimal::new(i64::from(u.ticks), 3),
+                    Decimal::new(i64::from(u.size), 2),
+                )
+            })
         };
         OrderBook::new(0, Some(time(ns)), side(BookSide::Bid), side(BookSide::Ask))
     };
     let first = event(START, OrderBookEvent::Snapshot(book(START, &stream.first)));
     let later = stream.updates.iter().enumerate().map(|(n, update)| {
         let ns = START + STEP * (n as u64 + 1);
-        event(ns, OrderBookEvent::Update(book(ns, std::slice::from_ref(update))))
+        event(
+            ns,
+            OrderBookEvent::Update(book(ns, std::slice::from_ref(update))),
+        )
     });
     std::iter::once(first).chain(later).collect()
 }

@@ -28,16 +28,19 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
     let host = guest::host()?;
     let compiled = host.compile(&guest::bytes()?)?;
     let components = |count: usize| -> Outcome<Vec<Entrant>> {
-        let entrant = |n| -> Outcome<Entrant> {
-            Ok((Box::new(host.instantiate(&compiled, &[])?), name(n)))
-        };
+        let entrant =
+            |n| -> Outcome<Entrant> { Ok((Box::new(host.instantiate(&compiled, &[])?), name(n))) };
         (0..count).map(entrant).collect()
     };
     let as_native = replay::digest(&records, natives(1))?;
     let as_component = replay::digest(&records, components(1)?)?;
     notes.push(format!(
         "component: digests of all effects are {}: native {}, component {} ({})",
-        if as_native == as_component { "equal" } else { "DIFFERENT" },
+        if as_native == as_component {
+            "equal"
+        } else {
+            "DIFFERENT"
+        },
         short(&as_native.0),
         short(&as_component.0),
         as_component.1
@@ -66,8 +69,16 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
     };
     let row = |what, ours, goal| Row::longer(what, (ours, native), count, goal);
     Ok(vec![
-        row("replay, an event: strategy as a component beside native (times as long)", one, Goal::AtMost(3.0)),
-        row("three components beside one native (times as long)", three, Goal::None),
+        row(
+            "replay, an event: strategy as a component beside native (times as long)",
+            one,
+            Goal::AtMost(3.0),
+        ),
+        row(
+            "three components beside one native (times as long)",
+            three,
+            Goal::None,
+        ),
     ])
 }
 

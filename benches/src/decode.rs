@@ -46,7 +46,9 @@ fn frames(notes: &mut Vec<String>) -> Outcome<Vec<String>> {
     let file = match std::fs::File::open(root.join(RECORDING)) {
         Ok(file) => file,
         Err(error) => {
-            notes.push(format!("decode: {RECORDING}: {error}; one literal frame instead"));
+            notes.push(format!(
+                "decode: {RECORDING}: {error}; one literal frame instead"
+            ));
             return Ok(vec![literal()]);
         }
     };
@@ -63,6 +65,13 @@ fn frames(notes: &mut Vec<String>) -> Outcome<Vec<String>> {
             break;
         }
     }
+    // The recorder wrote its lines in no order; the venue's stamps tell it.
+    frames.sort_by_cached_key(|frame| {
+        let stamp = frame
+            .split_once("\"timestamp\":\"")
+            .and_then(|(_, rest)| rest.split_once('"'));
+        stamp.and_then(|(stamp, _)| stamp.parse::<u64>().ok())
+    });
     let bytes: usize = frames.iter().map(String::len).sum();
     notes.push(format!(
         "decode: {} recorded price_change frames of {} bytes on average, {PASSES} passes a round",
@@ -181,8 +190,11 @@ impl Ours {
         let spec = self.data.markets().next().map(|market| &market.spec);
         let books = spec.iter().flat_map(|spec| &spec.outcomes);
         let books = books.filter_map(|outcome| self.data.book(outcome.instrument));
-        let top = |best: Option<(Price, Qty)>| best.map_or("-".to_owned(), |(p, q)| format!("{p}x{q}"));
-        books.map(|book| format!("{}/{}", top(book.best_bid()), top(book.best_ask()))).collect()
+        let top =
+            |best: Option<(Price, Qty)>| best.map_or("-".to_owned(), |(p, q)| format!("{p}x{q}"));
+        books
+            .map(|book| format!("{}/{}", top(book.best_bid()), top(book.best_ask())))
+            .collect()
     }
 }
 
@@ -219,7 +231,11 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
         Case::new("ours", |watch| {
             for _ in 0..PASSES {
                 ours.reset(&spec)?;
-                watch.time(|| frames.iter().try_for_each(|frame| ours.decode_and_apply(frame)))?;
+                watch.time(|| {
+                    frames
+                        .iter()
+                        .try_for_each(|frame| ours.decode_and_apply(frame))
+                })?;
             }
             Ok(())
         }),
@@ -239,7 +255,8 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
         }),
         Case::new("ours, decoding only", |watch| {
             watch.time(|| {
-                (0..PASSES).try_for_each(|_| frames.iter().try_for_each(|frame| alone.decode(frame)))
+                (0..PASSES)
+                    .try_for_each(|_| frames.iter().try_for_each(|frame| alone.decode(frame)))
             })
         }),
         Case::new("SDK, decoding only", |watch| {
@@ -256,10 +273,18 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
     let [both, sdk, decoded, sdk_decoded] = times.as_slice() else {
         return Err("a case is missing".into());
     };
-    notes.push(format!("decode: tops of our two books after the last frame: {}", ours.tops().join(" ")));
+    notes.push(format!(
+        "decode: tops of our two books after the last frame: {}",
+        ours.tops().join(" ")
+    ));
     let row = |what, ours, theirs, goal| Row::faster(what, (ours, theirs), count, goal);
     Ok(vec![
-        row("price_change frame decoded and applied beside the official SDK's live path", both, sdk, Goal::AtLeast(4.0)),
+        row(
+            "price_change frame decoded and applied beside the official SDK's live path",
+            both,
+            sdk,
+            Goal::AtLeast(4.0),
+        ),
         row("the same, decoding only", decoded, sdk_decoded, Goal::None),
     ])
 }

@@ -6,9 +6,9 @@
 //! fuel, without limits, its imports replaced by traps. Time stands still, so the strategy reads the
 //! prices and submits nothing.
 
+use crate::Settings;
 use crate::guest;
 use crate::measure::{Case, Goal, Outcome, Row, interleave};
-use crate::Settings;
 use pm_arb_core::ids::{InstrumentId, Timestamp};
 use pm_arb_core::strategy::{Output, Quote, Strategy};
 use pm_arb_core::units::{Price, Qty};
@@ -51,8 +51,9 @@ impl Bare {
             store.set_fuel(u64::MAX)?;
         }
         let instance = linker.instantiate(&mut store, &component)?;
-        let init = instance
-            .get_typed_func::<(Vec<(String, String)>,), (Result<(), String>,)>(&mut store, "init")?;
+        let init = instance.get_typed_func::<(Vec<(String, String)>,), (Result<(), String>,)>(
+            &mut store, "init",
+        )?;
         init.call(&mut store, (Vec::new(),))?.0?;
         let on_quote = instance.get_typed_func(&mut store, "on-quote")?;
         Ok(Self { store, on_quote })
@@ -106,7 +107,15 @@ pub fn measure(settings: &Settings, _: &mut Vec<String>) -> Outcome<Vec<Row>> {
     };
     let row = |what, theirs, goal| Row::longer(what, (ours, theirs), f64::from(CALLS), goal);
     Ok(vec![
-        row("dispatch of a quote into a component beside wasmtime's bare typed call (times as long)", bare, Goal::AtMost(1.5)),
-        row("the same beside a bare call of code that counts fuel (times as long)", metered, Goal::None),
+        row(
+            "dispatch of a quote into a component beside wasmtime's bare typed call (times as long)",
+            bare,
+            Goal::AtMost(1.5),
+        ),
+        row(
+            "the same beside a bare call of code that counts fuel (times as long)",
+            metered,
+            Goal::None,
+        ),
     ])
 }

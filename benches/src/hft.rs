@@ -114,7 +114,15 @@ where
             let limit = ask + REACH as f64 / 1e6;
             let shares = SHARES as f64 / 1e6;
             backtest
-                .submit_buy_order(0, orders, limit, shares, TimeInForce::IOC, OrdType::Limit, false)
+                .submit_buy_order(
+                    0,
+                    orders,
+                    limit,
+                    shares,
+                    TimeInForce::IOC,
+                    OrdType::Limit,
+                    false,
+                )
                 .map_err(|error| format!("{error:?}"))?;
         }
     }

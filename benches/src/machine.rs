@@ -16,7 +16,10 @@ pub fn describe() -> Outcome<String> {
     let kib = meminfo
         .lines()
         .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
-    let gib = kib.and_then(|kib| kib.trim().parse::<f64>().ok()).unwrap_or(f64::NAN) / 1_048_576.0;
+    let gib = kib
+        .and_then(|kib| kib.trim().parse::<f64>().ok())
+        .unwrap_or(f64::NAN)
+        / 1_048_576.0;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split_whitespace().next().unwrap_or("?");

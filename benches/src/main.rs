@@ -18,9 +18,12 @@ mod guest;
 mod hft;
 mod machine;
 mod measure;
+mod memory;
 mod native;
 mod replay;
+mod socket;
 mod stream;
+mod swap;
 
 use measure::{Outcome, Row};
 
@@ -40,15 +43,22 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("component", component::measure),
     ("dispatch", dispatch::measure),
     ("decode", decode::measure),
+    ("socket", socket::measure),
+    ("memory", memory::measure),
+    ("swap", swap::measure),
 ];
 
 fn main() -> Outcome<()> {
+    let own: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(done) = memory::task(&own) {
+        return done;
+    }
     let mut settings = Settings {
         rounds: 7,
         updates: 2_000_000,
     };
     let mut wanted = Vec::new();
-    let mut args = std::env::args().skip(1);
+    let mut args = own.into_iter();
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
         match arg.as_str() {

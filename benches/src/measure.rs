@@ -35,10 +35,7 @@ pub struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// `run` is called once a round.
-    pub fn new(
-        name: &'static str,
-        run: impl FnMut(&mut Stopwatch) -> Outcome<()> + 'a,
-    ) -> Self {
+    pub fn new(name: &'static str, run: impl FnMut(&mut Stopwatch) -> Outcome<()> + 'a) -> Self {
         Self {
             name,
             run: Box::new(run),
@@ -96,7 +93,10 @@ pub fn nanos(ns: f64) -> String {
 pub fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len().saturating_sub(1)) as f64 * q;
-    values.get(rank.round() as usize).copied().unwrap_or(f64::NAN)
+    values
+        .get(rank.round() as usize)
+        .copied()
+        .unwrap_or(f64::NAN)
 }
 
 /// Runs every case once a round, rotating the order. The first round only warms up.
@@ -191,7 +191,9 @@ impl Row {
         match self.goal {
             Goal::AtLeast(least) => (format!(">= {least}"), answer(self.best >= least)),
             Goal::AtMost(most) => (format!("<= {most}"), answer(self.best <= most)),
-            Goal::Within { value, most, unit } => (format!("<= {most} {unit}"), answer(value <= most)),
+            Goal::Within { value, most, unit } => {
+                (format!("<= {most} {unit}"), answer(value <= most))
+            }
             Goal::None => ("shown".to_owned(), ""),
         }
     }

@@ -41,7 +41,10 @@ pub fn engine(
     }
     for (id, (strategy, name)) in (0..).zip(entrants) {
         engine.install(StrategyId(id), strategy);
-        step(&mut engine, &native::loaded(id, native::manifest(&name), [7; 32]));
+        step(
+            &mut engine,
+            &native::loaded(id, native::manifest(&name), [7; 32]),
+        );
     }
     engine
 }
@@ -154,13 +157,48 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
     };
     let row = |what, ours, theirs, goal| Row::faster(what, (ours, theirs), count, goal);
     Ok(vec![
-        row("replay, an event: engine beside hftbacktest 0.9.4 HashMap", ours, hash_map, Goal::AtLeast(1.0)),
-        row("the same beside hftbacktest 0.9.4 ROIVector", ours, roi, Goal::None),
-        row("the same beside barter 0.14 backtest()", ours, barter, Goal::AtLeast(5.0)),
-        Row::longer("the same beside a bare loop (times as long)", (ours, bare), count, Goal::None),
-        row("replay from a journal on disk beside hftbacktest HashMap", read, hash_map, Goal::AtLeast(1.0)),
-        row("the same beside barter 0.14 backtest()", read, barter, Goal::AtLeast(5.0)),
-        Row::longer("journal on disk beside records in memory (times as long)", (read, ours), count, Goal::None),
+        row(
+            "replay, an event: engine beside hftbacktest 0.9.4 HashMap",
+            ours,
+            hash_map,
+            Goal::AtLeast(1.0),
+        ),
+        row(
+            "the same beside hftbacktest 0.9.4 ROIVector",
+            ours,
+            roi,
+            Goal::None,
+        ),
+        row(
+            "the same beside barter 0.14 backtest()",
+            ours,
+            barter,
+            Goal::AtLeast(5.0),
+        ),
+        Row::longer(
+            "the same beside a bare loop (times as long)",
+            (ours, bare),
+            count,
+            Goal::None,
+        ),
+        row(
+            "replay from a journal on disk beside hftbacktest HashMap",
+            read,
+            hash_map,
+            Goal::AtLeast(1.0),
+        ),
+        row(
+            "the same beside barter 0.14 backtest()",
+            read,
+            barter,
+            Goal::AtLeast(5.0),
+        ),
+        Row::longer(
+            "journal on disk beside records in memory (times as long)",
+            (read, ours),
+            count,
+            Goal::None,
+        ),
     ])
 }
 
