@@ -23,9 +23,13 @@ case ${1:-} in
     clippy)
         # Not benches/: the peers it measures against are heavy, and `make bench` compiles it anyway.
         (cd "$ROOT" && cargo clippy --workspace --all-targets --locked -- -D warnings)
-        # Guests are checked with their native tests, so for the machine the tests run on.
-        ! has strategies ||
-            (cd "$ROOT/strategies" && cargo clippy --workspace --all-targets --locked --target "$host" -- -D warnings)
+        if has strategies; then
+            # The guests as they are built, and their tests as they run: natively.
+            "$ROOT/scripts/guest-target.sh"
+            (cd "$ROOT/strategies" && unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS &&
+                cargo clippy --workspace --locked --target $GUEST_TRIPLE -- -D warnings &&
+                cargo clippy --workspace --tests --locked --target "$host" -- -D warnings)
+        fi
         ;;
     *) die "usage: lint.sh format | clippy | fix" ;;
 esac

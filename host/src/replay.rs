@@ -6,7 +6,7 @@
 use crate::catalog::Catalog;
 use crate::digest::EffectDigest;
 use crate::journal::{JournalError, JournalReader, archive};
-use crate::plugin::loader::PortError;
+use crate::plugin::PortError;
 use crate::plugin::{Candidate, Loader, LoaderError, LoaderInput, LoaderPort, Outcome, PluginHost};
 use pm_arb_core::config::EngineConfig;
 use pm_arb_core::effect::{Effect, Message, TradeStatus};

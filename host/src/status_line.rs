@@ -17,6 +17,9 @@ pub fn is_live() -> bool {
 
 /// Shows `text` in place of the line before; an empty one removes it.
 pub fn show(text: &str) {
+    if !is_live() {
+        return;
+    }
     let Ok(mut line) = LINE.lock() else { return };
     let mut err = io::stderr().lock();
     // Return, clear to the end, write; no newline.

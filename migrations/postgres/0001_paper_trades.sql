@@ -25,6 +25,8 @@ CREATE TABLE paper_trades (
     n                      BIGINT NOT NULL CHECK (n >= 0),
     created_ns             BIGINT NOT NULL,
     created_at             TIMESTAMPTZ NOT NULL GENERATED ALWAYS AS (to_timestamp((created_ns / 1000) / 1e6)) STORED,
+    -- When the database took the row, by its own clock: a recording of April may be traded in May.
+    stored_ns              BIGINT NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000,
 
     opportunity_id         TEXT NOT NULL CHECK (opportunity_id <> ''),
     opportunity_type       TEXT NOT NULL CHECK (opportunity_type IN ('oracle_lag', 'mispricing', 'cross_platform', 'signal')),
@@ -95,6 +97,7 @@ CREATE TABLE paper_trades (
 );
 
 CREATE INDEX paper_trades_created_at ON paper_trades (created_ns);
+CREATE INDEX paper_trades_stored ON paper_trades (stored_ns);
 CREATE INDEX paper_trades_market_id ON paper_trades (market_id);
 CREATE INDEX paper_trades_status ON paper_trades (status);
 CREATE INDEX paper_trades_opportunity_type ON paper_trades (opportunity_type);

@@ -23,6 +23,8 @@ CREATE TABLE paper_trades (
     seq                    INTEGER NOT NULL CHECK (seq > 0),
     n                      INTEGER NOT NULL CHECK (n >= 0),
     created_ns             INTEGER NOT NULL,
+    -- When the database took the row, by its own clock: a recording of April may be traded in May.
+    stored_ns              INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000),
 
     opportunity_id         TEXT NOT NULL CHECK (opportunity_id <> ''),
     opportunity_type       TEXT NOT NULL CHECK (opportunity_type IN ('oracle_lag', 'mispricing', 'cross_platform', 'signal')),
@@ -90,6 +92,7 @@ CREATE TABLE paper_trades (
 ) STRICT;
 
 CREATE INDEX paper_trades_created_at ON paper_trades (created_ns);
+CREATE INDEX paper_trades_stored ON paper_trades (stored_ns);
 CREATE INDEX paper_trades_market_id ON paper_trades (market_id);
 CREATE INDEX paper_trades_status ON paper_trades (status);
 CREATE INDEX paper_trades_opportunity_type ON paper_trades (opportunity_type);

@@ -1,18 +1,21 @@
-//! Importing: the real recordings with their real counts, and lines no recording should have.
+//! Importing: the real recordings with their real counts. Lines no recording should have: `bad_input`.
 #![allow(clippy::unwrap_used)]
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use pm_arb::import::{self, Format, ImportError, ImportReport, ImportRequest};
+mod bad_input;
+
+use pm_arb::import::{self, Format, ImportReport, ImportRequest};
 use pm_arb::journal::JournalReader;
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, Timestamp};
 use pm_arb_core::market::{FeeSchedule, SettlementRule};
+use pm_arb_core::market_data::{MarketData, Touched};
+use pm_arb_core::reason::Reason;
 use pm_arb_core::units::Qty;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 /// What a journal holds, by kind, with the laws every journal obeys checked on the way.
 fn census(run: &Path) -> BTreeMap<&'static str, u64> {
@@ -212,7 +215,7 @@ fn l2_snapshots_keep_every_level() {
     let Some(path) = recording(test, "polymarket/l2_btc15m_20260928") else {
         return;
     };
-    let (dir, report, found) = import_recording(Format::L2Snapshots, &[path.clone()]);
+    let (dir, report, found) = import_recording(Format::L2Snapshots, from_ref(&path));
     let expected = [
         ("configured", 1),
         ("oracle listed", 1),
@@ -229,7 +232,7 @@ fn l2_snapshots_keep_every_level() {
     let file = path.join("btc-updown-15m-1790586000.jsonl.gz");
     let dir_of_one = tempfile::tempdir().unwrap();
     let run = dir_of_one.path().join("run");
-    import::run(&request(Format::L2Snapshots, &run, &[file.clone()])).unwrap();
+    import::run(&request(Format::L2Snapshots, &run, from_ref(&file))).unwrap();
     let mut books = records(&run).into_iter().filter_map(|r| match r.event {
         Event::Snapshot(book) => Some((r.at, book)),
         _ => None,
@@ -273,7 +276,7 @@ fn chainlink_ticks_are_exact_and_outcomes_come_when_they_were_known() {
     let Some(path) = recording(test, "aligned/btc5m_20260724_chainlink") else {
         return;
     };
-    let (dir, report, found) = import_recording(Format::ChainlinkMarkets, &[path.clone()]);
+    let (dir, report, found) = import_recording(Format::ChainlinkMarkets, from_ref(&path));
     let expected = [
         ("configured", 1),
         ("oracle listed", 1),
@@ -340,7 +343,7 @@ fn binance_trades_become_oracle_values() {
     let Some(path) = recording(test, "binance/ws_raw_spot") else {
         return;
     };
-    let (dir, report, found) = import_recording(Format::BinanceStream, &[path.clone()]);
+    let (dir, report, found) = import_recording(Format::BinanceStream, from_ref(&path));
     let expected = [("configured", 1), ("oracle listed", 1), ("tick", 9_757)];
     assert_eq!(found, counts(&expected));
     // 3,451 depth updates and one REST answer.
@@ -416,7 +419,7 @@ fn a_ladder_shows_only_proven_sizes() {
         return;
     };
     let file = path.join("ladder.jsonl.gz");
-    let (dir, report, found) = import_recording(Format::AlignedLadder, &[file.clone()]);
+    let (dir, report, found) = import_recording(Format::AlignedLadder, from_ref(&file));
     assert_eq!(found["listed"], 135);
     assert_eq!(found["resolved"], 135);
     // 944 samples and 135 opening prices.
@@ -462,153 +465,49 @@ fn a_ladder_shows_only_proven_sizes() {
     assert_eq!(first.line, 1);
 }
 
-const L2_LINE: &str = r#"{"ts":1790585112649,"side":"UP","bid_px":[0.49],"bid_sz":[5.0],"ask_px":[0.5],"ask_sz":[205.0]}"#;
-
+/// The core's market data takes every record of every import; what it refuses is what the recording
+/// itself lacks (two level changes before the first book of their tokens).
 #[test]
-fn lines_that_do_not_parse_are_named_and_the_rest_is_imported() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("btc-updown-15m-1790586000.jsonl");
-    let bad = [
-        "not json".to_owned(),
-        L2_LINE.replace("0.49", "1.49"),
-        L2_LINE.replace("0.49", "-0.49"),
-        L2_LINE.replace("0.49", "null"),
-        L2_LINE.replace("[0.49]", "[0.49,0.48]"),
-        L2_LINE.replace("\"UP\"", "\"LEFT\""),
-        L2_LINE.replace("1790585112649", "17905"),
-        L2_LINE.replace("205.0", "0"),
-        L2_LINE.replace("205.0", "1e400"),
-        L2_LINE.replace("\"side\"", "\"sides\""),
-    ];
-    let mut text = format!("{L2_LINE}\n\n");
-    for line in &bad {
-        text.push_str(line);
-        text.push('\n');
+fn the_core_accepts_what_is_imported() {
+    let test = "the_core_accepts_what_is_imported";
+    for (format, name, without_book) in [
+        (
+            Format::PolymarketMarket,
+            "polymarket/ws_raw_btc5m_20260421",
+            2,
+        ),
+        (
+            Format::PolymarketBook,
+            "polymarket/ws_book_btc5m_20260416/btc-updown-5m-1776329100.jsonl.gz",
+            0,
+        ),
+        (Format::L2Snapshots, "polymarket/l2_btc15m_20260928", 0),
+        (
+            Format::ChainlinkMarkets,
+            "aligned/btc5m_20260724_chainlink",
+            0,
+        ),
+        (Format::BinanceStream, "binance/ws_raw_spot", 0),
+        (
+            Format::AlignedLadder,
+            "aligned/btc5m_202607_binance_ladder/ladder.jsonl.gz",
+            0,
+        ),
+    ] {
+        let Some(path) = recording(test, name) else {
+            continue;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("run");
+        import::run(&request(format, &run, &[path])).unwrap();
+        let (mut data, mut touched) = (MarketData::default(), Touched::default());
+        let mut refused = 0;
+        for record in records(&run) {
+            if let Err(reason) = data.apply(&record, &mut touched) {
+                assert_eq!(reason, Reason::NoBook, "{record:?}");
+                refused += 1;
+            }
+        }
+        assert_eq!(refused, without_book, "{name}");
     }
-    // No end of line at the end of the file.
-    text.push_str(&L2_LINE.replace("5112649", "5113649"));
-    fs::write(&file, text).unwrap();
-    let out = dir.path().join("run");
-    let report = import::run(&request(Format::L2Snapshots, &out, &[file.clone()])).unwrap();
-    assert_eq!(report.refused_count, bad.len() as u64);
-    let lines: Vec<u64> = report.refused.iter().map(|r| r.line).collect();
-    assert_eq!(lines, (3..3 + bad.len() as u64).collect::<Vec<_>>());
-    assert!(report.refused.iter().all(|r| r.file == file));
-    assert_eq!(census(&out)["snapshot"], 2);
-}
-
-#[test]
-fn nothing_usable_nothing_written() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("junk.jsonl");
-    fs::write(&file, "one\ntwo\n").unwrap();
-    for format in Format::ALL {
-        let out = dir.path().join("run");
-        let error = import::run(&request(format, &out, &[file.clone()])).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            matches!(error, ImportError::NothingUsable { lines: 2, .. }),
-            "{text}"
-        );
-        assert!(text.contains("junk.jsonl:1"), "{text}");
-        assert!(!out.exists());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-    let missing = dir.path().join("missing.jsonl");
-    let out = dir.path().join("run");
-    let error = import::run(&request(Format::L2Snapshots, &out, &[missing])).unwrap_err();
-    assert!(error.to_string().contains("missing.jsonl"), "{error}");
-    let empty = dir.path().join("empty");
-    fs::create_dir(&empty).unwrap();
-    let error = import::run(&request(Format::L2Snapshots, &out, &[empty])).unwrap_err();
-    assert!(matches!(error, ImportError::NoFiles));
-}
-
-#[test]
-fn an_existing_run_is_never_touched() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("btc-updown-15m-1790586000.jsonl");
-    fs::write(&file, L2_LINE).unwrap();
-    let out = dir.path().join("run");
-    fs::create_dir(&out).unwrap();
-    let error = import::run(&request(Format::L2Snapshots, &out, &[file])).unwrap_err();
-    assert!(matches!(error, ImportError::OutExists { .. }));
-    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
-}
-
-#[test]
-fn a_compressed_file_that_ends_early_is_used_up_to_there() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("btc-updown-15m-1790586000.jsonl.gz");
-    let mut packed = GzEncoder::new(Vec::new(), Compression::none());
-    for i in 0..1_000 {
-        let line = L2_LINE.replace("5112649", &format!("{}", 5_112_649 + i));
-        packed.write_all(line.as_bytes()).unwrap();
-        packed.write_all(b"\n").unwrap();
-    }
-    let packed = packed.finish().unwrap();
-    fs::write(&file, &packed[..packed.len() / 2]).unwrap();
-    let out = dir.path().join("run");
-    let report = import::run(&request(Format::L2Snapshots, &out, &[file])).unwrap();
-    assert_eq!(report.refused_count, 1);
-    assert!(
-        report.refused[0].why.contains("ends early"),
-        "{:?}",
-        report.refused
-    );
-    let snapshots = census(&out)["snapshot"];
-    assert!((400..500).contains(&snapshots), "{snapshots}");
-    assert_eq!(report.refused[0].line, snapshots + 1);
-}
-
-#[test]
-fn files_are_merged_by_time_and_neighbours_of_one_instant_are_one_message() {
-    let dir = tempfile::tempdir().unwrap();
-    let down = L2_LINE.replace("\"UP\"", "\"DOWN\"");
-    let later = L2_LINE.replace("5112649", "5113649");
-    let first = dir.path().join("btc-updown-15m-1790586000.jsonl");
-    let second = dir.path().join("btc-updown-15m-1790586900.jsonl");
-    fs::write(&first, format!("{later}\n{L2_LINE}\n{down}\n")).unwrap();
-    fs::write(&second, L2_LINE.replace("5112649", "5112999")).unwrap();
-    let out = dir.path().join("run");
-    import::run(&request(
-        Format::L2Snapshots,
-        &out,
-        &[dir.path().to_owned()],
-    ))
-    .unwrap();
-    let seen: Vec<_> = records(&out)
-        .into_iter()
-        .filter_map(|r| match r.event {
-            Event::Snapshot(b) => Some((r.at.0 / 1_000_000 % 10_000, b.instrument.0, b.more)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            (2_649, 0, true),
-            (2_649, 1, false),
-            (2_999, 2, false),
-            (3_649, 0, false)
-        ]
-    );
-}
-
-#[test]
-fn frames_of_a_market_that_nothing_describes_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("frames.jsonl");
-    let frame = r#"{"capturedAt":1776808414,"payload":{"market":"0x12","asset_id":"77","timestamp":"1776808414710","bids":[{"price":"0.48","size":"5"}],"asks":[],"event_type":"book"}}"#;
-    fs::write(&file, format!("{frame}\n")).unwrap();
-    let out = dir.path().join("run");
-    let wanted = request(Format::PolymarketMarket, &out, &[dir.path().to_owned()]);
-    let error = import::run(&wanted).unwrap_err();
-    assert!(error.to_string().contains("described"), "{error}");
-
-    let described = r#"{"slug":"btc-updown-5m-1776808200","conditionId":"0x12","upTokenId":"77","downTokenId":"78","tickSize":0.01,"minOrderSize":5}"#;
-    fs::write(dir.path().join("markets.json"), described).unwrap();
-    let report = import::run(&wanted).unwrap();
-    assert_eq!((report.markets, report.refused_count), (1, 0));
-    assert_eq!(census(&out)["snapshot"], 1);
 }

@@ -504,6 +504,39 @@ fn time_never_goes_back_and_limits_hold() {
 }
 
 #[test]
+fn a_failed_write_closes_the_journal_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let mut writer = JournalWriter::create(&run, &meta()).unwrap();
+    writer.set_segment_limit(1);
+    writer.append(Timestamp(1), &Event::Tick).unwrap();
+    // The disk goes away: the next segment can not be created.
+    fs::remove_dir_all(&run).unwrap();
+    assert!(matches!(
+        writer.append(Timestamp(2), &Event::Tick).unwrap_err(),
+        JournalError::Io { .. }
+    ));
+    fs::create_dir(&run).unwrap();
+    // Not even its return helps: what reached it is unknown.
+    assert!(matches!(
+        writer.append(Timestamp(3), &Event::Tick).unwrap_err(),
+        JournalError::Fenced
+    ));
+    assert!(matches!(writer.commit().unwrap_err(), JournalError::Fenced));
+}
+
+proptest::proptest! {
+    #[test]
+    fn random_payloads_never_panic(bytes: Vec<u8>, kind in 0_u8..8) {
+        let mut payload = vec![kind];
+        payload.extend_from_slice(&bytes);
+        let mut event = snapshot();
+        let _ = codec::decode_into(&payload, &mut event);
+        let _ = codec::decode_into(&bytes, &mut event);
+    }
+}
+
+#[test]
 fn uncommitted_records_are_lost_and_committed_ones_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = JournalWriter::create(dir.path(), &meta()).unwrap();

@@ -17,12 +17,15 @@ struct Pilot {
 
 impl Pilot {
     fn start(data: &Path, extra: &[&str]) -> Self {
-        let glob = format!("{}/*.wasm", strategies().display());
+        Self::start_with(&format!("{}/*.wasm", strategies().display()), data, extra)
+    }
+
+    fn start_with(strategies: &str, data: &Path, extra: &[&str]) -> Self {
         let log = data.with_extension("log");
         let mut command = pm_arb(&[
             "pilot",
             "--strategies",
-            &glob,
+            strategies,
             "--data-dir",
             data.to_str().unwrap(),
             "--seed",
@@ -236,20 +239,7 @@ fn a_changed_strategy_is_swapped_and_a_broken_one_refused() {
     let sniper = folder.join("oracle-sniper.wasm");
     let bytes = std::fs::read(strategies().join("oracle-sniper.wasm")).unwrap();
     std::fs::write(&sniper, &bytes).unwrap();
-    let data = dir.path().join("data");
-    let log = dir.path().join("swap.log");
-    let child = pm_arb(&[
-        "pilot",
-        "--strategies",
-        folder.to_str().unwrap(),
-        "--data-dir",
-        data.to_str().unwrap(),
-    ])
-    .stdout(Stdio::null())
-    .stderr(std::fs::File::create(&log).unwrap())
-    .spawn()
-    .unwrap();
-    let mut pilot = Pilot { child, data, log };
+    let mut pilot = Pilot::start_with(folder.to_str().unwrap(), &dir.path().join("data"), &[]);
     let detail = |p: &Pilot| -> Option<String> {
         let health = p.health()?;
         let agents = health["agents"].as_array()?.clone();

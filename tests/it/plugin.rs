@@ -1,5 +1,9 @@
 //! Strategies as components: the real ones do their work, hostile ones are stopped alone.
 
+mod fixtures;
+mod hostile;
+mod reload;
+
 use pm_arb::plugin::{Limits, PluginHost};
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
@@ -74,6 +78,14 @@ fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Op
     }
 }
 
+fn quote(instrument: u32) -> Quote {
+    Quote {
+        instrument: InstrumentId(instrument),
+        bid: Some((Price(480_000), Qty(10_000_000))),
+        ask: Some((Price(490_000), Qty(10_000_000))),
+    }
+}
+
 fn host() -> PluginHost {
     PluginHost::new(Limits::default()).unwrap()
 }
@@ -128,4 +140,100 @@ fn oracle_sniper_describes_itself_and_acts_on_an_oracle_lag() {
     out.clear();
     successor.on_event(now, &event, &mut out).unwrap();
     assert!(out.intents.is_empty(), "the successor remembers the entry");
+}
+
+#[test]
+fn the_other_strategies_act_on_their_families() {
+    let host = host();
+    let cases = [
+        (
+            "mispricing-hunter",
+            OpportunityKind::Mispricing,
+            vec![leg(0, 450_000, None), leg(1, 480_000, None)],
+        ),
+        (
+            "cross-platform",
+            OpportunityKind::CrossPlatform,
+            vec![leg(0, 450_000, None), leg(3, 480_000, None)],
+        ),
+    ];
+    for (name, kind, legs) in cases {
+        let compiled = host.compile(&guest(name)).unwrap();
+        assert_eq!(compiled.manifest.name, name);
+        assert!(compiled.manifest.topics.wants(kind));
+        let mut strategy = host.instantiate(&compiled, &[]).unwrap();
+        let (now, mut out) = (Timestamp::from_secs(10), Output::default());
+        for id in 0..2 {
+            let listed = market(id);
+            strategy
+                .on_event(now, &StrategyEvent::MarketListed(&listed), &mut out)
+                .unwrap();
+        }
+        let seen = opportunity(3, kind, legs);
+        let event = StrategyEvent::Opportunity {
+            seen: &seen,
+            free_capital: Usd(1_000_000_000),
+        };
+        strategy.on_event(now, &event, &mut out).unwrap();
+        assert_eq!(out.intents.len(), 1, "{name}");
+        assert!(
+            out.intents[0].fill_or_kill && out.intents[0].legs.len() == 2,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn settings_are_taken_or_refused_in_the_strategys_words() {
+    let host = host();
+    let compiled = host.compile(&guest("oracle-sniper")).unwrap();
+    let with =
+        |key: &str, value: &str| host.instantiate(&compiled, &[(key.to_owned(), value.to_owned())]);
+    assert!(with("edge_min", "0.02").is_ok());
+    for (key, value, word) in [
+        ("edge_min", "two", "edge_min=two"),
+        ("egde_min", "0.02", "egde_min"),
+    ] {
+        let error = with(key, value).expect_err("refused").to_string();
+        assert!(
+            error.contains(word) && error.contains("settings"),
+            "{error}"
+        );
+    }
+}
+
+/// The same events give the same intents and the same state, instance by instance.
+#[test]
+fn the_same_events_give_the_same_intents_and_state() {
+    let run = || {
+        let host = host();
+        let compiled = host.compile(&guest("oracle-sniper")).unwrap();
+        let mut strategy = host.instantiate(&compiled, &[]).unwrap();
+        let mut out = Output::default();
+        let listed = market(0);
+        strategy
+            .on_event(
+                Timestamp(0),
+                &StrategyEvent::MarketListed(&listed),
+                &mut out,
+            )
+            .unwrap();
+        for seq in 0..500_u64 {
+            let step = i64::try_from(seq % 40).unwrap() * 1_000;
+            let legs = vec![leg(0, 480_000 + step, Some(530_000))];
+            let seen = opportunity(seq / 2, OpportunityKind::OracleLag, legs);
+            let free_capital = Usd(1_000_000_000 - step);
+            let event = StrategyEvent::Opportunity {
+                seen: &seen,
+                free_capital,
+            };
+            strategy
+                .on_event(Timestamp::from_ms(seq), &event, &mut out)
+                .unwrap();
+        }
+        (out.intents, strategy.snapshot().unwrap())
+    };
+    let (intents, state) = run();
+    assert!(intents.len() > 50, "it traded: {}", intents.len());
+    assert_eq!((intents, state), run());
 }

@@ -184,3 +184,27 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::
         }
     }
 }
+
+/// Runs each case on both databases, each time in a place of its own.
+macro_rules! on_both {
+    ($($case:ident)+) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let place = crate::services::Place::sqlite();
+                super::$case(&place, crate::store::opened(&place).await).await;
+                place.remove().await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let test = concat!(module_path!(), "::", stringify!($case));
+                let Some(place) = crate::services::Place::postgres(test).await else { return };
+                super::$case(&place, crate::store::opened(&place).await).await;
+                place.remove().await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both;

@@ -175,7 +175,7 @@ fn is_short(file: &File) -> Vec<String> {
     }
     vec![complaint(
         file,
-        lines,
+        FILE_LINES_MAX,
         &format!("{lines} lines, at most {FILE_LINES_MAX}: split it by reason"),
     )]
 }

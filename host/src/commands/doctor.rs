@@ -194,10 +194,7 @@ async fn database(url: &str) -> Finding {
         Ok::<_, crate::store::StoreError>(())
     });
     match tried.await {
-        Ok(Ok(())) => ok(
-            WHAT,
-            format!("{} answers and has our schema", redact(url)),
-        ),
+        Ok(Ok(())) => ok(WHAT, format!("{} answers and has our schema", redact(url))),
         Ok(Err(e)) => {
             let failure = Failure::new(Code::Unavailable, e);
             bad(
@@ -232,12 +229,7 @@ async fn redis(url: Option<&str>) -> Finding {
         "start the server, or correct --redis-url / REDIS_URL; the pilot trades without it";
     match tried.await {
         Ok(Ok(_)) => ok(WHAT, format!("{} answers", redact(url))),
-        Ok(Err(e)) => bad(
-            Verdict::Fail,
-            WHAT,
-            format!("{}: {e}", redact(url)),
-            advice,
-        ),
+        Ok(Err(e)) => bad(Verdict::Fail, WHAT, format!("{}: {e}", redact(url)), advice),
         Err(_) => bad(
             Verdict::Fail,
             WHAT,
@@ -306,7 +298,10 @@ async fn venues(config: &Config) -> Vec<Finding> {
     const ADVICE: &str = "check the internet connection, a proxy, or a geo-block";
     let feeds = &config.feeds;
     let mut findings = Vec::new();
-    for (what, url) in [("polymarket", &feeds.polymarket.gamma_url), ("kalshi", &feeds.kalshi.rest_url)] {
+    for (what, url) in [
+        ("polymarket", &feeds.polymarket.gamma_url),
+        ("kalshi", &feeds.kalshi.rest_url),
+    ] {
         findings.push(match http::probe(url).await {
             Ok(()) => ok(what, format!("{url} answers")),
             Err(e) => bad(Verdict::Fail, what, chain(&e), ADVICE),
@@ -319,7 +314,11 @@ async fn venues(config: &Config) -> Vec<Finding> {
     ];
     for (what, url) in sockets {
         // Binance's address is a base; its root takes a bare connection to `/ws`.
-        let path = if what == "binance" { format!("{url}/ws") } else { url.clone() };
+        let path = if what == "binance" {
+            format!("{url}/ws")
+        } else {
+            url.clone()
+        };
         findings.push(match Socket::connect(&path, &[], MESSAGE_MAX).await {
             Ok(socket) => {
                 socket.close().await;

@@ -15,7 +15,9 @@ pub(super) fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     for refusal in &report.refused {
         eprintln!("refused: {refusal}");
     }
-    let unnamed = report.refused_count.saturating_sub(report.refused.len() as u64);
+    let unnamed = report
+        .refused_count
+        .saturating_sub(report.refused.len() as u64);
     if unnamed > 0 {
         eprintln!("refused: {unnamed} more lines, not named");
     }

@@ -10,8 +10,8 @@ pub(super) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
     let url = super::database_url(&args.places);
     let period = report::Period::last_days(args.days, crate::clock::Clock::utc().now());
     let summary = super::runtime()?.block_on(async {
-        let store = Store::open(&url).await?;
-        store.summary(period.since).await
+        let store = Store::open_read_only(&url).await?;
+        store.summary_of_days(period.since).await
     });
     let summary = summary.or_exit(Code::Unavailable)?;
     if args.json {

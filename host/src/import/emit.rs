@@ -5,16 +5,16 @@
 //! market's grid proves that the grid had become finer: the change is written before it, because a
 //! recording of books alone does not hold the venue's announcement.
 
-use super::draft::Draft;
-use super::intake::{EVENTS, FRAME, Feed, Intake};
+use super::intake::{EVENTS, FRAME, Intake};
+use super::listing::{Grid, Markets, Milestone, list_feeds, list_markets, stands_in};
 use super::sort::Merge;
 use super::{Format, ImportError, ImportReport, Refusal};
 use crate::catalog::Catalog;
 use crate::journal::{JournalError, JournalWriter, RunMeta, codec};
 use crate::venue::polymarket::Decoder;
-use pm_arb_core::event::{BookSnapshot, Event, GapScope, Resolution};
-use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp};
-use pm_arb_core::market::{MarketSpec, OracleSpec, SettlementRule};
+use pm_arb_core::event::{BookSnapshot, Event, GapScope};
+use pm_arb_core::ids::{InstrumentId, OracleId, Timestamp};
+use pm_arb_core::market::MarketSpec;
 use pm_arb_core::units::Price;
 use sha2::Digest as _;
 use std::path::Path;
@@ -22,22 +22,6 @@ use uuid::Uuid;
 
 /// Grids of the venue, coarse to fine.
 const GRIDS: [Price; 4] = [Price(100_000), Price(10_000), Price(1_000), Price(100)];
-
-/// Something that happens to a market at a known time.
-struct Milestone {
-    at: Timestamp,
-    /// Listings before messages of the same instant, outcomes behind them.
-    is_outcome: bool,
-    event: Event,
-}
-
-/// An instrument's grid, as told last.
-#[derive(Debug, Clone, Copy)]
-struct Grid {
-    tick: Price,
-    twin: InstrumentId,
-    market: MarketId,
-}
 
 struct Emitter {
     writer: JournalWriter,
@@ -52,8 +36,10 @@ struct Emitter {
     specs: Vec<MarketSpec>,
     /// Reused.
     events: Vec<Event>,
+    /// Facts of the recording that are in the journal.
     used: u64,
     unused: u64,
+    /// File, line, why.
     refused: Vec<(usize, u64, String)>,
 }
 
@@ -61,7 +47,11 @@ struct Emitter {
 pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, ImportError> {
     let mut catalog = Catalog::default();
     let (oracles, feeds) = list_feeds(&mut intake, &mut catalog);
-    let (milestones, instruments, grids) = list_markets(&mut intake, &mut catalog, &oracles)?;
+    let Markets {
+        milestones,
+        instruments,
+        grids,
+    } = list_markets(&intake, &mut catalog, &oracles)?;
     let markets = milestones.iter().filter(|m| !m.is_outcome).count();
 
     let sorter = std::mem::replace(&mut intake.sorter, super::sort::Sorter::new(dir));
@@ -159,145 +149,6 @@ fn notes(intake: &Intake) -> Vec<String> {
     notes
 }
 
-/// Whether a stand-in is needed: it has values, and the feed it stands in for has none.
-fn stands_in(feed: &Feed, all: &[Feed]) -> bool {
-    let first = feed.unless.and_then(|id| all.get(id.index()));
-    feed.ticks > 0 && first.is_some_and(|f| f.ticks == 0)
-}
-
-/// Numbers the feeds that have values or decide a listed market.
-fn list_feeds(
-    intake: &mut Intake,
-    catalog: &mut Catalog,
-) -> (Vec<Option<OracleId>>, Vec<OracleSpec>) {
-    let mut decides = vec![false; intake.feeds.len()];
-    for draft in &mut intake.drafts {
-        draft.complete();
-        if let Some(id) = draft.spec.settlement.oracle().filter(|_| draft.is_listed())
-            && let Some(flag) = decides.get_mut(id.index())
-        {
-            *flag = true;
-        }
-    }
-    let mut numbers = Vec::new();
-    let mut specs: Vec<OracleSpec> = Vec::new();
-    for (feed, decides) in intake.feeds.iter().zip(decides) {
-        let used = match feed.unless {
-            Some(_) => stands_in(feed, &intake.feeds),
-            None => feed.ticks > 0 || decides,
-        };
-        numbers.push(used.then(|| {
-            let (id, is_new) = catalog.list_oracle(&feed.source, &feed.symbol);
-            if is_new {
-                specs.push(OracleSpec {
-                    id,
-                    source: feed.source.clone(),
-                    symbol: feed.symbol.clone(),
-                    proxy: None,
-                });
-            }
-            id
-        }));
-    }
-    // Where both are recorded, Binance stands in for Chainlink's live value.
-    let proxies: Vec<(String, OracleId)> = specs
-        .iter()
-        .filter(|s| s.source == "binance")
-        .map(|s| (s.symbol.clone(), s.id))
-        .collect();
-    for spec in specs.iter_mut().filter(|s| s.source == "chainlink") {
-        let symbol = format!("{}t", spec.symbol);
-        spec.proxy = proxies
-            .iter()
-            .find(|(name, _)| *name == symbol)
-            .map(|(_, id)| *id);
-    }
-    (numbers, specs)
-}
-
-type Listed = (Vec<Milestone>, Vec<Option<InstrumentId>>, Vec<Grid>);
-
-/// Numbers the markets in the order of their listing.
-fn list_markets(
-    intake: &mut Intake,
-    catalog: &mut Catalog,
-    oracles: &[Option<OracleId>],
-) -> Result<Listed, ImportError> {
-    let mut order: Vec<(usize, &Draft)> = intake
-        .drafts
-        .iter()
-        .enumerate()
-        .filter(|(_, d)| d.is_listed())
-        .collect();
-    order.sort_by(|(_, a), (_, b)| {
-        (a.listed_at(), &a.spec.slug, &a.spec.native_id).cmp(&(
-            b.listed_at(),
-            &b.spec.slug,
-            &b.spec.native_id,
-        ))
-    });
-    let mut milestones = Vec::new();
-    let mut instruments = vec![None; intake.drafts.len() * 2];
-    let mut grids = Vec::new();
-    for (index, draft) in order {
-        let mut spec = catalog.list_market(draft.spec.clone())?;
-        number_oracle(&mut spec.settlement, oracles);
-        for (n, outcome) in spec.outcomes.iter().enumerate() {
-            let slot = Intake::instrument(index, n).index();
-            if let Some(slot) = instruments.get_mut(slot) {
-                *slot = Some(outcome.instrument);
-            }
-            let own = outcome.instrument;
-            let grid = Grid {
-                tick: spec.tick,
-                twin: spec.complement_of(own).unwrap_or(own),
-                market: spec.id,
-            };
-            // Numbers are given in order, so this is the next one (or a known one again).
-            match grids.get_mut(own.index()) {
-                Some(known) => *known = grid,
-                None => grids.push(grid),
-            }
-        }
-        if let Some(published) = &draft.published {
-            milestones.push(Milestone {
-                at: draft.resolved_at(published),
-                is_outcome: true,
-                event: Event::Resolved(Box::new(Resolution {
-                    market: spec.id,
-                    payouts: published.payouts.clone(),
-                    evidence: published.evidence.clone(),
-                })),
-            });
-        }
-        milestones.push(Milestone {
-            at: draft.listed_at(),
-            is_outcome: false,
-            event: Event::MarketListed(Box::new(spec)),
-        });
-    }
-    milestones.sort_by_key(|m| (m.at, m.is_outcome, market_of(&m.event)));
-    Ok((milestones, instruments, grids))
-}
-
-fn market_of(event: &Event) -> MarketId {
-    match event {
-        Event::MarketListed(spec) => spec.id,
-        Event::Resolved(resolution) => resolution.market,
-        _ => MarketId(0),
-    }
-}
-
-fn number_oracle(rule: &mut SettlementRule, oracles: &[Option<OracleId>]) {
-    if let SettlementRule::UpDown { oracle, .. }
-    | SettlementRule::UpDownTwap { oracle, .. }
-    | SettlementRule::Above { oracle, .. } = rule
-        && let Some(Some(number)) = oracles.get(oracle.index())
-    {
-        *oracle = *number;
-    }
-}
-
 impl Emitter {
     fn append(&mut self, at: Timestamp, event: &Event) -> Result<(), ImportError> {
         self.writer.append(at, event)?;
@@ -340,7 +191,8 @@ impl Emitter {
         for event in &events {
             self.append(at, event)?;
         }
-        self.used += events.len() as u64;
+        let is_use = |e: &&Event| !matches!(e, Event::Refused { .. } | Event::Gap { .. });
+        self.used += events.iter().filter(is_use).count() as u64;
         self.events = events;
         Ok(true)
     }

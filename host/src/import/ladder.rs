@@ -50,10 +50,11 @@ struct Sample<'a> {
     t: &'a RawValue,
     #[serde(borrow)]
     spot: Option<&'a RawValue>,
+    /// `null` where the recorder got no answer.
     #[serde(borrow)]
-    up: Top<'a>,
+    up: Option<Top<'a>>,
     #[serde(borrow)]
-    down: Top<'a>,
+    down: Option<Top<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -179,9 +180,13 @@ fn message(
     if let Some(price) = spot_price(sample.spot)? {
         events.push(oracle_tick(spot, price, at));
     }
-    let (up, down) = (best_ask(&sample.up)?, best_ask(&sample.down)?);
+    let ask_of = |top: &Option<Top<'_>>| top.as_ref().map_or(Ok(None), best_ask);
+    let (up, down) = (ask_of(&sample.up)?, ask_of(&sample.down)?);
     let tops = [(&sample.up, up, down), (&sample.down, down, up)];
     for (outcome, (top, ask, other)) in tops.into_iter().enumerate() {
+        let Some(top) = top else {
+            continue;
+        };
         let bid = best_bid(top, other)?;
         let (Ok(asks), Ok(bids)) = (proven(ask), proven(bid)) else {
             // A price without a proven size: this side's book is not known.

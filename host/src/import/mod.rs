@@ -25,6 +25,7 @@ mod frames;
 mod intake;
 mod l2;
 mod ladder;
+mod listing;
 mod number;
 mod sort;
 

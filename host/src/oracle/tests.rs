@@ -63,7 +63,7 @@ fn announced_goodbyes_and_bad_values() {
 fn exact_values_must_agree_with_their_rounded_ones() {
     let mut decoder = chainlink::Decoder::new();
     decoder.track("btcusd", OracleId(1));
-    let read = |payload: &str| {
+    let mut read = |payload: &str| {
         let text = format!(
             r#"{{"topic":"crypto_prices_chainlink","type":"update","timestamp":9,"payload":{payload}}}"#
         );

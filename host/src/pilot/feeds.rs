@@ -143,8 +143,14 @@ pub fn is_feed(name: &str) -> bool {
 /// Starts the feeds of the run.
 pub async fn start(context: Context<'_>, agents: &mut Orchestrator) -> Result<Feeds, PilotError> {
     let mut config = context.options.config.feeds.clone();
-    config.polymarket.unresolved = context.unresolved_polymarket.clone();
-    config.kalshi.unresolved = context.unresolved_kalshi.clone();
+    config
+        .polymarket
+        .unresolved
+        .extend(context.unresolved_polymarket.iter().cloned());
+    config
+        .kalshi
+        .unresolved
+        .extend(context.unresolved_kalshi.iter().cloned());
     let mut feeds = Feeds {
         sim: None,
         recording_over: None,

@@ -14,11 +14,14 @@ use pm_arb_core::engine::{Engine, EngineStatus};
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{InstrumentId, OracleId, Seq};
 use pm_arb_core::report::Summary;
+use pm_arb_core::scanner::ScanCounts;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Health and the status line are brought up to date this often.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
+/// Reasons named in health.
+const REASONS_SHOWN: usize = 3;
 /// Stages of the engine's thread, by the names that health reports use.
 pub const STAGES: [&str; 4] = [
     "opportunity-scanner",
@@ -115,6 +118,11 @@ impl Outlets {
         Ok(())
     }
 
+    /// Shows at once whether trading is halted: whoever ordered it looks next.
+    pub fn show_halt(&self, engine: &Engine) {
+        self.board.set_halted(engine.is_halted());
+    }
+
     /// One turn of the engine's loop is done: shows progress, publishes prices.
     pub fn turn(&mut self, engine: &Engine, loader: &Loader) {
         self.publish_prices(engine);
@@ -126,12 +134,10 @@ impl Outlets {
             self.board.beat(stage);
         }
         let status = engine.status();
-        self.board.set_halted(engine.is_halted());
+        self.show_halt(engine);
         self.show_strategies(loader);
-        self.board.detail(
-            "opportunity-scanner",
-            format!("{} opportunities", status.counts.opportunities),
-        );
+        self.board
+            .detail("opportunity-scanner", scanned(engine.scanner().counts()));
         self.board
             .detail("risk-guardian", format!("{} denied", status.counts.denied));
         self.board.detail(
@@ -199,6 +205,26 @@ impl Outlets {
             }
         }
     }
+}
+
+/// Episodes by kind, and the commonest reasons why a look at prices led to none.
+fn scanned(counts: &ScanCounts) -> String {
+    let [oracle_lag, mispricing, cross_platform] = counts.episodes;
+    let mut reasons: Vec<_> = counts.by_reason().collect();
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let why: Vec<String> = reasons
+        .iter()
+        .take(REASONS_SHOWN)
+        .map(|(reason, n)| format!("{reason} {n}"))
+        .collect();
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!("; not usable: {}", why.join(", "))
+    };
+    format!(
+        "{oracle_lag} oracle-lag, {mispricing} mispricing, {cross_platform} cross-platform{why}"
+    )
 }
 
 fn line(status: &EngineStatus, summary: &Summary, backlog: usize) -> String {

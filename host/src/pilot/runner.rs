@@ -118,6 +118,7 @@ impl Runner {
                 let at = self.now(self.session.last_at());
                 let seq = self.session.record(at, Event::Command(command))?;
                 self.release()?;
+                self.outlets.show_halt(&self.session.engine);
                 // Whoever asked may have gone; the command stands.
                 let _ = done.send(seq);
             }

@@ -5,7 +5,7 @@
 use crate::digest::EffectDigest;
 use crate::journal::{JournalError, JournalWriter, archive};
 use crate::plugin::LoaderPort;
-use crate::plugin::loader::PortError;
+use crate::plugin::PortError;
 use crate::replay::Replayed;
 use pm_arb_core::effect::Effect;
 use pm_arb_core::engine::Engine;

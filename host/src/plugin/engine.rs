@@ -24,6 +24,9 @@ const EXPORTS: [&str; 6] = [
 /// How WebAssembly begins, and the two kinds of it.
 const MAGIC: &[u8] = b"\0asm";
 const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
+const PREAMBLE_BYTES: usize = 8;
+/// Most bytes of a 32-bit length.
+const LEB_DIGITS_MAX: u32 = 5;
 
 /// Compiles and instantiates strategies. One per process; cheap to clone.
 #[derive(Clone)]
@@ -87,7 +90,7 @@ impl PluginHost {
     pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, PluginError> {
         check_form(bytes, self.limits.file_bytes)?;
         let component = Component::new(&self.engine, bytes).map_err(|error| {
-            if format!("{error:?}").contains("unexpected end") {
+            if is_cut_off(bytes) {
                 PluginError::Truncated(error)
             } else {
                 PluginError::Invalid(error)
@@ -186,6 +189,33 @@ fn check_form(bytes: &[u8], max: usize) -> Result<(), PluginError> {
         return Err(PluginError::CoreModule);
     }
     Ok(())
+}
+
+/// Whether a section claims more bytes than follow: a component is its preamble and then sections,
+/// each an id, a length (LEB128) and that many bytes.
+fn is_cut_off(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(PREAMBLE_BYTES..).unwrap_or_default();
+    while let Some((_id, after)) = rest.split_first() {
+        let mut len: u64 = 0;
+        let mut digits = 0;
+        let mut body = after;
+        loop {
+            let Some((byte, tail)) = body.split_first() else {
+                return true;
+            };
+            body = tail;
+            len |= u64::from(byte & 0x7f) << (7 * digits);
+            digits += 1;
+            if byte & 0x80 == 0 || digits == LEB_DIGITS_MAX {
+                break;
+            }
+        }
+        match usize::try_from(len).ok().and_then(|len| body.get(len..)) {
+            Some(next) => rest = next,
+            None => return true,
+        }
+    }
+    false
 }
 
 /// Deterministic, synchronous, metered; every proposal that strategies do not need is off.

@@ -13,6 +13,7 @@
 use super::engine::{Compiled, PluginHost};
 use super::error::PluginError;
 use super::instance::ComponentStrategy;
+use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
 use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
@@ -30,104 +31,6 @@ pub const STRIKE_WINDOW: Nanos = Nanos(600 * 1_000_000_000);
 pub const RESTART_AFTER: [Nanos; STRIKES - 1] = [Nanos::from_ms(1_000), Nanos::from_ms(10_000)];
 /// Instances waiting to be dropped; beyond it they are dropped where they are.
 const REAPER_QUEUE: usize = 64;
-
-/// What the loader is told.
-#[derive(Debug)]
-pub enum LoaderInput {
-    /// A strategy appeared or changed, and is ready to take over.
-    Ready(Box<Candidate>),
-    /// A file can not become a strategy.
-    Refused {
-        /// Which file.
-        path: PathBuf,
-        /// Of its bytes, where they could be read.
-        digest: Option<[u8; 32]>,
-        /// In words.
-        why: String,
-    },
-    /// A file went away.
-    Gone {
-        /// Which file.
-        path: PathBuf,
-    },
-}
-
-/// What became of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It runs.
-    Loaded {
-        /// Its name.
-        name: String,
-        /// Which load of it.
-        generation: u32,
-        /// Whether it took over its predecessor's state.
-        restored: bool,
-    },
-    /// The same bytes and settings run already.
-    Unchanged {
-        /// Its name.
-        name: String,
-    },
-    /// It does not run; what ran before goes on.
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// In words, with the next step.
-        why: String,
-    },
-    /// Its file went away; it runs on.
-    Orphaned {
-        /// Its name.
-        name: String,
-    },
-    /// Nothing to do with a strategy that runs.
-    Ignored,
-}
-
-/// What a port says when it fails.
-pub type PortError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The loader's side of the runner: the engine's slots, the journal and the archive.
-pub trait LoaderPort {
-    /// The running strategy.
-    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)>;
-    /// Puts a strategy in its slot and returns the one that was there.
-    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>>;
-    /// Keeps a component's bytes, durably, so that the run can be replayed.
-    fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError>;
-    /// Finds them again.
-    fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError>;
-    /// Appends a fact to the journal and steps the engine with it.
-    fn record(&mut self, event: Event) -> Result<(), PortError>;
-}
-
-/// The loader can not go on. Refused strategies are no errors; see [`Outcome`].
-#[derive(Debug, thiserror::Error)]
-pub enum LoaderError {
-    /// The runner's journal or archive failed.
-    #[error("strategy {name}: {doing} failed")]
-    Port {
-        /// Which strategy.
-        name: String,
-        /// What was being done.
-        doing: &'static str,
-        /// Why.
-        #[source]
-        source: PortError,
-    },
-    /// A recorded load does not work again.
-    #[error(
-        "strategy {name}: the load recorded in the journal can not be repeated; was the run copied without its strategies/ folder, or recorded by another version of the host?"
-    )]
-    Replay {
-        /// Which strategy.
-        name: String,
-        /// Why.
-        #[source]
-        source: PluginError,
-    },
-}
 
 /// Where a strategy is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod instance;
 pub mod limits;
 /// Which strategies run.
 pub mod loader;
+mod port;
 /// From a file to a ready instance.
 pub mod prepare;
 /// What `--strategies` names.
@@ -28,7 +29,8 @@ pub use engine::{Compiled, PluginHost, digest};
 pub use error::PluginError;
 pub use instance::ComponentStrategy;
 pub use limits::Limits;
-pub use loader::{Loader, LoaderError, LoaderInput, LoaderPort, Outcome};
+pub use loader::Loader;
+pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Preparer};
 pub use sources::{SourceError, Sources};
 pub use watch::Tracker;

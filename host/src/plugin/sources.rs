@@ -242,8 +242,10 @@ mod tests {
 
     #[test]
     fn files_folders_patterns_and_settings_are_understood() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("here");
+        std::fs::create_dir(&folder).unwrap();
+        let at = |name: &str| folder.join(name);
         for name in [
             "a.wasm", "b.wasm", "bb.wasm", "c.txt", ".d.wasm", "x?y.wasm",
         ] {
@@ -274,7 +276,7 @@ mod tests {
                 ("haircut".into(), "0".into())
             ]
         );
-        assert_eq!(sources.folders(), [folder.path()]);
+        assert_eq!(sources.folders(), [folder]);
     }
 
     #[test]

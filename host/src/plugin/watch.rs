@@ -4,7 +4,7 @@
 //! sends [`LoaderInput`]s, and the loader on the engine's thread decides.
 
 use super::engine::digest;
-use super::loader::LoaderInput;
+use super::port::LoaderInput;
 use super::prepare::{self, Preparer, ReadError, Stamp};
 use super::sources::{Params, Sources};
 use crate::agent::{AgentContext, AgentError};

@@ -91,7 +91,7 @@ pub fn render(summary: &Summary, period: &Period, style: Style) -> String {
         lines.push(format!("  {name:<10}{count:>10}"));
     }
     let realized = signed(summary.realized_pnl);
-    let rate = win_rate(summary).map_or("-".to_owned(), |parts| percent(parts));
+    let rate = win_rate(summary).map_or("-".to_owned(), percent);
     lines.extend([
         String::new(),
         "P&L (closed and settled trades)".to_owned(),

@@ -17,7 +17,7 @@ use super::tape::{Tape, TapeEvent, Ticker, Trade};
 /// The path starts this long before the origin, so that candles have a past.
 pub const PREROLL_S: u64 = 3_600;
 /// The oldest origin a world is rebuilt from.
-pub const AGE_S_MAX: u64 = 7 * 86_400;
+pub const AGE_S_MAX: u64 = 60 * 86_400;
 /// The longest lag makers may have.
 pub const MAKER_LAG_MS_MAX: u64 = 30_000;
 /// Markets alive at an instant were all listed within this time before it.
@@ -128,7 +128,7 @@ pub enum WorldError {
     },
     /// Too much history to rebuild, or a future origin.
     #[error(
-        "cannot join a world of origin {origin_s} s at {now_s} s: `now` must be 0 to {AGE_S_MAX} s after the origin; start a new world"
+        "cannot join a world of origin {origin_s} s at {now_s} s: `now` must be 0 to {AGE_S_MAX} s after the origin; start a new world (`pm-arb pilot --new-run`)"
     )]
     OutOfReach {
         /// The origin given.

@@ -222,18 +222,30 @@ impl Store {
         Ok(trades)
     }
 
-    /// What came of the trades made since then (zero for all), of every run.
+    /// What came of the trades made since then (zero for all), of every run, by the runs' own time.
     pub async fn summary(&self, since: Timestamp) -> Result<Summary, StoreError> {
-        self.tally(since, None).await
+        self.tally(since, Timestamp(u64::MAX), None).await
     }
 
     /// The same of one run.
     pub async fn summary_of(&self, run_id: Uuid, since: Timestamp) -> Result<Summary, StoreError> {
-        self.tally(since, Some(run_id)).await
+        self.tally(since, Timestamp(u64::MAX), Some(run_id)).await
     }
 
-    async fn tally(&self, since: Timestamp, run_id: Option<Uuid>) -> Result<Summary, StoreError> {
-        let since = i64::try_from(since.0).unwrap_or(i64::MAX);
+    /// What came of the trades made *or stored* since then, of every run: what a report of the last
+    /// days means when recordings of earlier days are traded.
+    pub async fn summary_of_days(&self, since: Timestamp) -> Result<Summary, StoreError> {
+        self.tally(since, since, None).await
+    }
+
+    async fn tally(
+        &self,
+        made: Timestamp,
+        stored: Timestamp,
+        run_id: Option<Uuid>,
+    ) -> Result<Summary, StoreError> {
+        let ns = |at: Timestamp| i64::try_from(at.0).unwrap_or(i64::MAX);
+        let since = [ns(made), ns(stored)];
         match &self.readers {
             Readers::Postgres(pool) => postgres::tally(pool, since, run_id).await,
             Readers::Sqlite(pool) => sqlite::tally(pool, since, run_id).await,

@@ -270,7 +270,7 @@ pub(super) async fn persisted_seq(
 
 pub(super) async fn tally(
     pool: &SqlitePool,
-    since: i64,
+    [made, stored]: [i64; 2],
     run_id: Option<Uuid>,
 ) -> Result<Vec<super::summary::Line>, sqlx::Error> {
     let rows = sqlx::query(
@@ -282,11 +282,12 @@ pub(super) async fn tally(
                 count(*) FILTER (WHERE status IN ('closed', 'resolved') AND realized_pnl_micro <= 0) AS losses,
                 coalesce(sum(realized_pnl_micro) FILTER (WHERE status IN ('closed', 'resolved')), 0) AS pnl
          FROM paper_trades
-         WHERE created_ns >= ?1 AND (?2 IS NULL OR run_id = ?2)
+         WHERE (created_ns >= ?1 OR stored_ns >= ?3) AND (?2 IS NULL OR run_id = ?2)
          GROUP BY 1, 2 ORDER BY 1, 2",
     )
-    .bind(since)
+    .bind(made)
     .bind(run_id.map(|id| id.to_string()))
+    .bind(stored)
     .fetch_all(pool)
     .await?;
     rows.iter()

@@ -33,7 +33,7 @@ struct Rules {
 }
 
 /// The strategy.
-struct CrossPlatform {
+pub struct CrossPlatform {
     rules: Rules,
     grids: Grids,
     taken: Taken,

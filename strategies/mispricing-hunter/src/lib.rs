@@ -31,7 +31,7 @@ struct Rules {
 }
 
 /// The strategy.
-struct MispricingHunter {
+pub struct MispricingHunter {
     rules: Rules,
     grids: Grids,
     taken: Taken,

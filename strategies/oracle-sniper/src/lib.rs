@@ -35,7 +35,7 @@ struct Rules {
 }
 
 /// The strategy.
-struct OracleSniper {
+pub struct OracleSniper {
     rules: Rules,
     grids: Grids,
     taken: Taken,

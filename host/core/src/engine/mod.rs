@@ -381,16 +381,19 @@ impl Engine {
         turn.reschedule = true;
     }
 
-    /// Marks positions and tells [`Self::marked_equity`]. A market that no longer trades keeps the
-    /// last bid of its trading time.
+    /// Marks positions at the bids of good books and tells [`Self::marked_equity`]. A live book without
+    /// a bid marks at zero; a book that says nothing (interrupted, crossed, placeholder) and a market
+    /// that no longer trades keep the last bid.
     fn equity(&mut self) -> Usd {
-        let data = &self.data;
+        let (data, now) = (&self.data, self.now);
         self.positions.mark(|instrument| {
-            let book = data.book(instrument).filter(|book| book.is_live())?;
             let market = data.market_of(instrument)?;
-            market
-                .is_open()
-                .then(|| book.best_bid().map_or(Price::ZERO, |(price, _)| price))
+            let book = data.book(instrument).filter(|_| market.is_open())?;
+            match book.usable(false, now, Nanos(u64::MAX)) {
+                Ok(()) => book.best_bid().map(|(price, _)| price),
+                Err(Reason::OneSidedBook) => Some(Price::ZERO),
+                Err(_) => None,
+            }
         });
         self.marked_equity()
     }

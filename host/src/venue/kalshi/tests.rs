@@ -175,7 +175,7 @@ fn losses_make_books_unknown_until_a_snapshot() {
     );
     let (events, counts, again) = read("orderbook_delta", 5, delta("1"));
     assert_eq!((counts.holes, counts.deltas, events.len()), (1, 0, 2));
-    assert_eq!(again, [ticker.clone()]);
+    assert_eq!(again, std::slice::from_ref(ticker));
     read("orderbook_snapshot", 6, book);
     let (events, counts, again) = read("orderbook_delta", 7, delta("-11"));
     assert_eq!((counts.negative, events.len(), again.len()), (1, 2, 1));

@@ -5,8 +5,9 @@
 //! numbers as JSON numbers, read by their text.
 
 use pm_arb_core::event::Resolution;
-use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OracleId, Timestamp, Venue};
+use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp, Venue};
 use pm_arb_core::market::{ExclusiveSet, FeeSchedule, MarketSpec, Outcome, SettlementRule};
+use pm_arb_core::rulebook::{Family, day, fee_on, taker_delay_on};
 use pm_arb_core::units::{DECIMALS, ONE, Price, Qty, SpotPrice, parse_fixed};
 use serde_json::Value;
 
@@ -14,8 +15,8 @@ use serde_json::Value;
 const LOT: Qty = Qty(10_000);
 /// Length of the texts we keep: a question may not fill the journal.
 const TEXT_MAX: usize = 300;
-/// From here on the Chainlink windows settle on a mean (2026-08-07 00:00 UTC).
-const TWAP_SINCE: Timestamp = Timestamp::from_secs(1_786_060_800);
+/// From here on the Chainlink windows settle on a mean, whose length the market states.
+const TWAP_SINCE: Timestamp = day(2026, 8, 7);
 /// Half a dollar: what a share of a split market pays.
 const HALF: Price = Price(ONE / 2);
 
@@ -153,6 +154,10 @@ fn read(
     let closes_at = object.time("endDate")?;
     let closes_at = closes_at.ok_or_else(|| object.error("endDate", "is missing"))?;
     let window = Window::of(slug);
+    let family = match is_crypto(object, slug) {
+        true => Family::Crypto,
+        false => Family::Other,
+    };
     let opens_at = object
         .time("eventStartTime")?
         .or(window.as_ref().map(|window| window.start))
@@ -174,8 +179,10 @@ fn read(
         tick,
         lot: LOT,
         min_qty,
-        fee: fee(object)?,
-        taker_delay: taker_delay_on(is_crypto(object, slug), closes_at),
+        fee: fee(object, family, closes_at)?,
+        taker_delay: taker_delay_on(Venue::Polymarket, family, closes_at).ok_or_else(|| {
+            object.error("endDate", "lies where no rule for taker orders is known")
+        })?,
         opens_at,
         closes_at,
         settlement: settlement(object, event, slug, opens_at, &mut oracle)?,
@@ -322,13 +329,17 @@ fn price_to_beat(event: Option<&Value>) -> Option<SpotPrice> {
         .filter(|price| *price > SpotPrice::ZERO)
 }
 
-fn fee(object: &Object<'_>) -> Result<FeeSchedule, GammaError> {
+/// The market's own schedule. Fees without a schedule are those of the rulebook, for crypto, whose
+/// formula is known by date; silence about fees is not.
+fn fee(object: &Object<'_>, family: Family, at: Timestamp) -> Result<FeeSchedule, GammaError> {
     if object.flag("feesEnabled") == Some(false) {
         return Ok(FeeSchedule::Free);
     }
     let schedule = match object.0.get("feeSchedule") {
         Some(schedule) if schedule.is_object() => Object(schedule),
-        // Fees without a schedule, or silence about both.
+        _ if object.flag("feesEnabled") == Some(true) => {
+            return Ok(fee_on(Venue::Polymarket, family, at));
+        }
         _ => return Ok(FeeSchedule::Unknown),
     };
     let bad = |_| object.error("feeSchedule", "has no usable rate");
@@ -345,18 +356,6 @@ fn fee(object: &Object<'_>) -> Result<FeeSchedule, GammaError> {
 fn is_crypto(object: &Object<'_>, slug: &str) -> bool {
     let fee_type = object.text("feeType").unwrap_or_default();
     fee_type.starts_with("crypto") || Window::of(slug).is_some() || is_hourly(slug)
-}
-
-/// How long a taker order was held: 250 ms since 2026-06-05, 500 ms on crypto from 2025-11-14 to
-/// 2026-02-18, otherwise not at all.
-fn taker_delay_on(crypto: bool, at: Timestamp) -> Nanos {
-    const SINCE_JUNE_2026: u64 = 1_780_617_600;
-    const CRYPTO: std::ops::Range<u64> = 1_763_078_400..1_771_372_800;
-    match at.secs() {
-        SINCE_JUNE_2026.. => Nanos::from_ms(250),
-        secs if crypto && CRYPTO.contains(&secs) => Nanos::from_ms(500),
-        _ => Nanos(0),
-    }
 }
 
 fn exclusive_set(object: &Object<'_>, event: Option<&Value>) -> Option<ExclusiveSet> {

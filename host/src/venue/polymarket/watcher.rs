@@ -450,8 +450,13 @@ impl Watcher {
             Order::Track(..) => carrier.assets += 2,
             Order::Drop(_) => carrier.assets = carrier.assets.saturating_sub(2),
         }
-        let sent = carrier.orders.send(order).await;
-        sent.map_err(|_| AgentError::Failed("polymarket: a shard takes no more orders".to_owned()))
+        match carrier.orders.send(order).await {
+            // When everything ends, shards may end first.
+            Err(_) if !self.feed.ctx.is_stopping() => Err(AgentError::Failed(
+                "polymarket: a shard takes no more orders".to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Asks for outcomes that are due, and lets go of markets that have one.

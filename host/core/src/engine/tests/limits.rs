@@ -412,6 +412,25 @@ fn a_fall_from_the_high_water_mark_halts() {
 }
 
 #[test]
+fn a_book_that_says_nothing_marks_nothing_and_one_without_bids_marks_zero() {
+    let worth = |prepare: fn(&mut World)| {
+        let mut w = World::new();
+        w.wish(buy(0, 52, 10));
+        w.at(300).tick();
+        prepare(&mut w);
+        // Any wish has the positions marked.
+        w.wish(buy(0, 99, 10));
+        w.engine.status().equity.0 - 10_000_000_000
+    };
+    assert_eq!(worth(|_| {}), -400_000);
+    assert_eq!(worth(|w| w.book(0, &[(60, 1)], &[(61, 1)])), 0, "at cost");
+    assert_eq!(worth(|w| w.bid(0, 48, 0)), -5_200_000);
+    assert_eq!(worth(|w| w.book(0, &[(1, 9)], &[(99, 9)])), -400_000);
+    assert_eq!(worth(|w| w.bid(0, 53, 9)), -400_000, "crossed");
+    assert_eq!(worth(|w| w.at(300_000).tick()), -400_000, "over");
+}
+
+#[test]
 fn a_halt_denies_wishes_and_voids_orders_in_flight() {
     let mut w = World::new();
     w.wish(buy(0, 52, 10));

@@ -220,3 +220,38 @@ fn every_wish_is_requested_decided_and_resulted_in_that_order() {
         .collect();
     assert_eq!(kinds, ["request", "decision", "wake", "row", "result"]);
 }
+
+#[test]
+fn an_opportunity_of_the_scanner_can_be_acted_on_under_its_id() {
+    let mut w = World::new();
+    let of_set = |m: &mut crate::market::MarketSpec| {
+        m.exclusive_set = Some(crate::market::ExclusiveSet {
+            event: "who wins".to_owned(),
+            members: 2,
+            augmented: false,
+        });
+    };
+    w.market(1, of_set);
+    w.market(2, of_set);
+    w.book(1, &[(38, 100)], &[(40, 100)]);
+    w.book(2, &[(48, 100)], &[(50, 100)]);
+    let seen = w.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Publish(message) => match &**message {
+            Message::Opportunity(seen) => Some(seen.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let seen = seen.expect("0.40 + 0.50 leave ten cents");
+    let mut wish = super::world::group(&[(2, 40), (4, 50)], 10);
+    wish.opportunity = Some(seen.id);
+    w.wish(wish);
+    w.at(300).tick();
+    w.check(&["leg 0 open 10@0.40 fee 0.00", "leg 1 open 10@0.50 fee 0.00"]);
+    let named = w.effects.iter().any(|effect| {
+        matches!(effect, Effect::RecordTrade(row)
+            if row.opportunity == seen.id && row.kind == seen.kind)
+    });
+    assert!(named, "rows carry the scanner's id and kind");
+    assert_eq!(w.engine.summary().by_type[0].0, "mispricing");
+}

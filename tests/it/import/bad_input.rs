@@ -1,0 +1,181 @@
+//! Lines, files and places no import should meet: named, refused, and nothing half-written.
+
+use super::{census, records, request};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use pm_arb::import::{self, Format, ImportError};
+use pm_arb_core::event::Event;
+use pm_arb_core::units::{Price, Qty};
+use std::fs;
+use std::io::Write as _;
+use std::slice::from_ref;
+
+const L2_LINE: &str = r#"{"ts":1790585112649,"side":"UP","bid_px":[0.49],"bid_sz":[5.0],"ask_px":[0.5],"ask_sz":[205.0]}"#;
+
+#[test]
+fn lines_that_do_not_parse_are_named_and_the_rest_is_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("btc-updown-15m-1790586000.jsonl");
+    let bad = [
+        "not json".to_owned(),
+        L2_LINE.replace("0.49", "1.49"),
+        L2_LINE.replace("0.49", "-0.49"),
+        L2_LINE.replace("0.49", "null"),
+        L2_LINE.replace("[0.49]", "[0.49,0.48]"),
+        L2_LINE.replace("\"UP\"", "\"LEFT\""),
+        L2_LINE.replace("1790585112649", "17905"),
+        L2_LINE.replace("205.0", "0"),
+        L2_LINE.replace("205.0", "1e400"),
+        L2_LINE.replace("\"side\"", "\"sides\""),
+    ];
+    let mut text = format!("{L2_LINE}\n\n");
+    for line in &bad {
+        text.push_str(line);
+        text.push('\n');
+    }
+    // No end of line at the end of the file.
+    text.push_str(&L2_LINE.replace("5112649", "5113649"));
+    fs::write(&file, text).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::L2Snapshots, &out, from_ref(&file))).unwrap();
+    assert_eq!(report.refused_count, bad.len() as u64);
+    let lines: Vec<u64> = report.refused.iter().map(|r| r.line).collect();
+    assert_eq!(lines, (3..3 + bad.len() as u64).collect::<Vec<_>>());
+    assert!(report.refused.iter().all(|r| r.file == file));
+    assert_eq!(census(&out)["snapshot"], 2);
+}
+
+#[test]
+fn nothing_usable_nothing_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("junk.jsonl");
+    fs::write(&file, "one\ntwo\n").unwrap();
+    for format in Format::ALL {
+        let out = dir.path().join("run");
+        let error = import::run(&request(format, &out, from_ref(&file))).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            matches!(error, ImportError::NothingUsable { lines: 2, .. }),
+            "{text}"
+        );
+        assert!(text.contains("junk.jsonl:1"), "{text}");
+        assert!(!out.exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+    let missing = dir.path().join("missing.jsonl");
+    let out = dir.path().join("run");
+    let error = import::run(&request(Format::L2Snapshots, &out, &[missing])).unwrap_err();
+    assert!(error.to_string().contains("missing.jsonl"), "{error}");
+    let empty = dir.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let error = import::run(&request(Format::L2Snapshots, &out, &[empty])).unwrap_err();
+    assert!(matches!(error, ImportError::NoFiles));
+}
+
+#[test]
+fn a_sample_without_an_answer_gives_the_other_book() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ladder.jsonl");
+    let line = r#"{"window_ts":1785106200,"slug":"btc-updown-5m-1785106200","open_px":65477.0,"samples":[{"t":-9.8,"spot":null,"up":{"ask":0.01,"bid":null,"vwap5":0.01,"vwap20":0.01,"vwap50":0.02},"down":null}],"winner":null}"#;
+    fs::write(&file, line).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::AlignedLadder, &out, from_ref(&file))).unwrap();
+    assert_eq!(report.refused_count, 0, "{:?}", report.refused);
+    let all = records(&out);
+    let Event::Snapshot(book) = &all.last().unwrap().event else {
+        panic!("{:?}", all.last());
+    };
+    assert_eq!(book.asks, [(Price(10_000), Qty(20_000_000))]);
+    assert!(book.bids.is_empty());
+    // Nothing is said about a winner, so nobody won.
+    assert!(!all.iter().any(|r| matches!(r.event, Event::Resolved(_))));
+}
+
+#[test]
+fn an_existing_run_is_never_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("btc-updown-15m-1790586000.jsonl");
+    fs::write(&file, L2_LINE).unwrap();
+    let out = dir.path().join("run");
+    fs::create_dir(&out).unwrap();
+    let error = import::run(&request(Format::L2Snapshots, &out, &[file])).unwrap_err();
+    assert!(matches!(error, ImportError::OutExists { .. }));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+}
+
+#[test]
+fn a_compressed_file_that_ends_early_is_used_up_to_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("btc-updown-15m-1790586000.jsonl.gz");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+    for i in 0..1_000 {
+        let line = L2_LINE.replace("5112649", &format!("{}", 5_112_649 + i));
+        packed.write_all(line.as_bytes()).unwrap();
+        packed.write_all(b"\n").unwrap();
+    }
+    let packed = packed.finish().unwrap();
+    fs::write(&file, &packed[..packed.len() / 2]).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::L2Snapshots, &out, &[file])).unwrap();
+    assert_eq!(report.refused_count, 1);
+    assert!(
+        report.refused[0].why.contains("ends early"),
+        "{:?}",
+        report.refused
+    );
+    let snapshots = census(&out)["snapshot"];
+    assert!((400..500).contains(&snapshots), "{snapshots}");
+    assert_eq!(report.refused[0].line, snapshots + 1);
+}
+
+#[test]
+fn files_are_merged_by_time_and_neighbours_of_one_instant_are_one_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let down = L2_LINE.replace("\"UP\"", "\"DOWN\"");
+    let later = L2_LINE.replace("5112649", "5113649");
+    let first = dir.path().join("btc-updown-15m-1790586000.jsonl");
+    let second = dir.path().join("btc-updown-15m-1790586900.jsonl");
+    fs::write(&first, format!("{later}\n{L2_LINE}\n{down}\n")).unwrap();
+    fs::write(&second, L2_LINE.replace("5112649", "5112999")).unwrap();
+    let out = dir.path().join("run");
+    import::run(&request(
+        Format::L2Snapshots,
+        &out,
+        &[dir.path().to_owned()],
+    ))
+    .unwrap();
+    let seen: Vec<_> = records(&out)
+        .into_iter()
+        .filter_map(|r| match r.event {
+            Event::Snapshot(b) => Some((r.at.0 / 1_000_000 % 10_000, b.instrument.0, b.more)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (2_649, 0, true),
+            (2_649, 1, false),
+            (2_999, 2, false),
+            (3_649, 0, false)
+        ]
+    );
+}
+
+#[test]
+fn frames_of_a_market_that_nothing_describes_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("frames.jsonl");
+    let frame = r#"{"capturedAt":1776808414,"payload":{"market":"0x12","asset_id":"77","timestamp":"1776808414710","bids":[{"price":"0.48","size":"5"}],"asks":[],"event_type":"book"}}"#;
+    fs::write(&file, format!("{frame}\n")).unwrap();
+    let out = dir.path().join("run");
+    let wanted = request(Format::PolymarketMarket, &out, &[dir.path().to_owned()]);
+    let error = import::run(&wanted).unwrap_err();
+    assert!(error.to_string().contains("described"), "{error}");
+
+    let described = r#"{"slug":"btc-updown-5m-1776808200","conditionId":"0x12","upTokenId":"77","downTokenId":"78","tickSize":0.01,"minOrderSize":5}"#;
+    fs::write(dir.path().join("markets.json"), described).unwrap();
+    let report = import::run(&wanted).unwrap();
+    assert_eq!((report.markets, report.refused_count), (1, 0));
+    assert_eq!(census(&out)["snapshot"], 1);
+}
