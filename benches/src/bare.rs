@@ -52,7 +52,7 @@ fn set(ladder: &mut Ladder, key: i64, size: i64) {
 pub fn replay(stream: &Stream) -> (i64, i64) {
     let mut strategy: Box<dyn Bare> = std::hint::black_box(Box::new(OnceASecond::default()));
     let (mut bids, mut asks) = (Ladder::new(), Ladder::new());
-    let mut apply = |update: &Update, bids: &mut Ladder, asks: &mut Ladder| {
+    let apply = |update: &Update, bids: &mut Ladder, asks: &mut Ladder| {
         let price = i64::from(update.ticks) * TICK;
         let size = i64::from(update.size) * 10_000;
         match update.side {

@@ -57,6 +57,11 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
             watch.time(|| replay::run(&mut engine, &records));
             Ok(())
         }),
+        Case::new("three native", |watch| {
+            let mut engine = replay::engine(&records, natives(3), &mut |_, _| {});
+            watch.time(|| replay::run(&mut engine, &records));
+            Ok(())
+        }),
         Case::new("three components", |watch| {
             let mut engine = replay::engine(&records, components(3)?, &mut |_, _| {});
             watch.time(|| replay::run(&mut engine, &records));
@@ -64,19 +69,21 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
         }),
     ];
     let times = interleave(settings.rounds, &mut cases)?;
-    let [native, one, three] = times.as_slice() else {
+    let [native, one, three_native, three] = times.as_slice() else {
         return Err("a case is missing".into());
     };
-    let row = |what, ours, goal| Row::longer(what, (ours, native), count, goal);
+    let row = |what, ours, theirs, goal| Row::longer(what, (ours, theirs), count, goal);
     Ok(vec![
         row(
             "replay, an event: strategy as a component beside native (times as long)",
             one,
+            native,
             Goal::AtMost(3.0),
         ),
         row(
-            "three components beside one native (times as long)",
+            "three components beside three native (times as long)",
             three,
+            three_native,
             Goal::None,
         ),
     ])

@@ -22,6 +22,8 @@ mod memory;
 mod native;
 mod replay;
 mod socket;
+mod store;
+mod store_bare;
 mod stream;
 mod swap;
 
@@ -46,6 +48,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("socket", socket::measure),
     ("memory", memory::measure),
     ("swap", swap::measure),
+    ("store", store::measure),
 ];
 
 fn main() -> Outcome<()> {

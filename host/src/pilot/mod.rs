@@ -24,10 +24,11 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control;
 use crate::input::{self, Input, InputSender};
-use crate::journal::{JournalError, RunMeta, SimMeta};
+use crate::journal::{JournalError, RunMeta, SimMeta, archive};
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
 use crate::plugin::{
-    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, watch,
+    Keep, Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
+    watch,
 };
 use crate::replay::ReplayError;
 use crate::status_line;
@@ -137,9 +138,10 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let host = PluginHost::new(Limits::default())?;
-    let preparer = Preparer::new(host.clone(), options.config.all_strategy_params());
     let data = DataDir::open(&options.data_dir)?;
     let choice = choose_run(options, &data)?;
+    let preparer = Preparer::new(host.clone(), options.config.all_strategy_params())
+        .keeping(keep_in(choice.dir.clone()));
 
     let store = runtime.block_on(open_store(options, &choice.meta))?;
     let persisted = runtime
@@ -351,6 +353,15 @@ fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> Ag
         }),
         on_down: Arc::new(|| {}),
     }
+}
+
+/// Archives prepared strategies in the run, so that a swap need not.
+fn keep_in(run: PathBuf) -> Keep {
+    Arc::new(move |bytes| {
+        if let Err(error) = archive::save_strategy(&run, bytes) {
+            tracing::warn!(%error, "a strategy is not archived yet; its load tries again");
+        }
+    })
 }
 
 fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -> AgentSpec {
