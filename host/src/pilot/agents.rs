@@ -4,10 +4,11 @@ use super::Options;
 use crate::bus;
 use crate::control;
 use crate::input::InputSender;
+use crate::journal::archive;
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
-use crate::plugin::{Preparer, Sources, Tracker, watch};
+use crate::plugin::{Keep, Preparer, Sources, Tracker, watch};
 use crate::store;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,15 @@ pub fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -
         }),
         on_down: Arc::new(|| {}),
     }
+}
+
+/// Archives prepared strategies in the run, so that a swap need not.
+pub fn keep_in(run: PathBuf) -> Keep {
+    Arc::new(move |bytes| {
+        if let Err(error) = archive::save_strategy(&run, bytes) {
+            tracing::warn!(%error, "a strategy is not archived yet; its load tries again");
+        }
+    })
 }
 
 pub fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -> AgentSpec {

@@ -32,7 +32,7 @@ use crate::plugin::{
 use crate::replay::ReplayError;
 use crate::status_line;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
-use agents::{control_spec, relay_spec, start_bus, watcher_spec};
+use agents::{control_spec, keep_in, relay_spec, start_bus, watcher_spec};
 use data_dir::DataDir;
 use feeds::FeedError;
 use outlets::Outlets;
@@ -137,9 +137,10 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let host = PluginHost::new(Limits::default())?;
-    let preparer = Preparer::new(host.clone(), options.config.all_strategy_params());
     let data = DataDir::open(&options.data_dir)?;
     let choice = choose_run(options, &data)?;
+    let preparer = Preparer::new(host.clone(), options.config.all_strategy_params())
+        .keeping(keep_in(choice.dir.clone()));
 
     let store = runtime.block_on(open_store(options, &choice.meta))?;
     let persisted = runtime
