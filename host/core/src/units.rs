@@ -36,8 +36,11 @@ pub enum Rounding {
 /// `n / d` with the named rounding; `None` when `d` is zero or the result does not fit.
 #[must_use]
 pub fn div_round(n: i128, d: i128, rounding: Rounding) -> Option<i128> {
-    let q = n.checked_div(d)?;
-    let r = n.checked_rem(d)?;
+    // Money almost always fits 64 bits, which the machine divides by itself.
+    let (q, r) = match (i64::try_from(n), i64::try_from(d)) {
+        (Ok(n), Ok(d)) if d > 0 => (i128::from(n / d), i128::from(n % d)),
+        _ => (n.checked_div(d)?, n.checked_rem(d)?),
+    };
     if r == 0 {
         return Some(q);
     }
