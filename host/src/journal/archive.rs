@@ -37,6 +37,12 @@ pub fn save_strategy(run: &Path, bytes: &[u8]) -> Result<[u8; 32], JournalError>
     Ok(digest)
 }
 
+/// Whether the run has the strategy with that digest. A file is there whole or not at all.
+#[must_use]
+pub fn has_strategy(run: &Path, digest: &[u8; 32]) -> bool {
+    strategy_path(run, digest).exists()
+}
+
 /// The bytes with that digest, verified.
 pub fn load_strategy(run: &Path, digest: &[u8; 32]) -> Result<Vec<u8>, JournalError> {
     let path = strategy_path(run, digest);

@@ -161,8 +161,11 @@ impl LoaderPort for LoaderView<'_> {
         self.session.engine.install(id, new)
     }
 
-    fn archive(&mut self, _: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {
-        archive::save_strategy(&self.session.dir, bytes)?;
+    fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {
+        // Whoever prepared it has kept it already: three flushes of the disk that no event waits for.
+        if !archive::has_strategy(&self.session.dir, digest) {
+            archive::save_strategy(&self.session.dir, bytes)?;
+        }
         Ok(())
     }
 

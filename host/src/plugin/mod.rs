@@ -31,6 +31,6 @@ pub use instance::ComponentStrategy;
 pub use limits::Limits;
 pub use loader::Loader;
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
-pub use prepare::{Candidate, Preparer};
+pub use prepare::{Candidate, Keep, Preparer};
 pub use sources::{SourceError, Sources};
 pub use watch::Tracker;

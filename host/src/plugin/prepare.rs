@@ -14,6 +14,7 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A strategy that is ready: the loader only has to hand it its predecessor's state.
 #[derive(Debug)]
@@ -114,13 +115,31 @@ pub struct Preparer {
     host: PluginHost,
     /// Settings by strategy name, as the configuration gives them.
     configured: BTreeMap<String, Params>,
+    keep: Option<Keep>,
 }
+
+/// Keeps the bytes of a strategy that is ready, away from the engine's thread.
+pub type Keep = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
 impl Preparer {
     /// With the configuration's settings by strategy name; those of the command line win.
     #[must_use]
     pub fn new(host: PluginHost, configured: BTreeMap<String, Params>) -> Self {
-        Self { host, configured }
+        Self {
+            host,
+            configured,
+            keep: None,
+        }
+    }
+
+    /// Has `keep` called with the bytes of every strategy that is ready. What it can not keep, the
+    /// loader's port keeps or refuses.
+    #[must_use]
+    pub fn keeping(self, keep: Keep) -> Self {
+        Self {
+            keep: Some(keep),
+            ..self
+        }
     }
 
     /// The host that compiles.
@@ -144,6 +163,9 @@ impl Preparer {
         let params: Params = params.into_iter().collect();
         self.probe(&compiled, &params)?;
         let strategy = self.host.instantiate(&compiled, &params)?;
+        if let Some(keep) = &self.keep {
+            keep(&bytes);
+        }
         Ok(Candidate {
             path: path.to_owned(),
             bytes,
