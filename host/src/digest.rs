@@ -1,10 +1,13 @@
-//! The digest of a run: SHA-256 over its effects, in order.
+//! The digest of a run: SHA-256 over its effects, in order, and over the markets they left behind.
 //!
 //! Two replays of the same records are the same run exactly when their digests agree. `WakeAt` is
-//! left out: it asks for time, and the answer is a record.
+//! left out: it asks for time, and the answer is a record. The books at the end are taken in so that
+//! a run in which nobody traded is known by what it saw.
 
 use pm_arb_core::effect::Effect;
+use pm_arb_core::engine::Engine;
 use pm_arb_core::ids::Seq;
+use pm_arb_core::units::{Price, Qty};
 use sha2::{Digest as _, Sha256};
 
 /// Running digest.
@@ -26,14 +29,38 @@ impl EffectDigest {
         Ok(())
     }
 
-    /// In hexadecimal, of everything so far.
+    /// In hexadecimal, of everything so far and of the books and oracles of `engine`.
     #[must_use]
-    pub fn hex(&self) -> String {
-        self.hash
-            .clone()
-            .finalize()
+    pub fn hex(&self, engine: &Engine) -> String {
+        let mut hash = self.hash.clone();
+        let data = engine.market_data();
+        for market in data.markets() {
+            hash.update(market.spec.id.0.to_le_bytes());
+            for outcome in &market.spec.outcomes {
+                hash.update(outcome.instrument.0.to_le_bytes());
+                if let Some(book) = data.book(outcome.instrument) {
+                    hash.update(book.epoch().to_le_bytes());
+                    take_levels(&mut hash, 0, book.bids());
+                    take_levels(&mut hash, 1, book.asks());
+                }
+            }
+        }
+        for tick in data.oracles().filter_map(|oracle| oracle.last()) {
+            hash.update(tick.oracle.0.to_le_bytes());
+            hash.update(tick.price.0.to_le_bytes());
+            hash.update(tick.source_time.0.to_le_bytes());
+        }
+        hash.finalize()
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect()
+    }
+}
+
+fn take_levels(hash: &mut Sha256, side: u8, levels: impl Iterator<Item = (Price, Qty)>) {
+    for (price, qty) in levels {
+        hash.update([side]);
+        hash.update(price.0.to_le_bytes());
+        hash.update(qty.0.to_le_bytes());
     }
 }

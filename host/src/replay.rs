@@ -133,7 +133,7 @@ pub fn replay(
     while let Some(record) = journal.next()? {
         match (&record.event, config) {
             (Event::Strategy(change), _) if own => {
-                loader.replay(change, &mut Repeating(&mut stage))?;
+                loader.replay(change, &mut Slots(&mut stage))?;
                 stage.step(record)?;
             }
             (Event::Strategy(_), _) => continue,
@@ -149,7 +149,7 @@ pub fn replay(
             for candidate in entering.drain(..) {
                 let input = LoaderInput::Ready(Box::new(candidate));
                 if let Outcome::Refused { path, why } =
-                    loader.handle(input, &mut Deciding(&mut stage))?
+                    loader.handle(input, &mut Slots(&mut stage))?
                 {
                     return Err(ReplayError::Refused { path, why });
                 }
@@ -160,7 +160,7 @@ pub fn replay(
             loader.failed(strategy, &fault, at);
         }
         if !own && loader.next_due().is_some_and(|due| due <= at) {
-            loader.tick(at, &mut Deciding(&mut stage))?;
+            loader.tick(at, &mut Slots(&mut stage))?;
         }
     }
     Ok((stage.state, loader))
@@ -216,36 +216,11 @@ impl Stage<'_> {
     }
 }
 
-/// The engine's slots, for a loader that repeats what the journal tells.
-struct Repeating<'a, 'b>(&'a mut Stage<'b>);
+/// The engine's slots, for the loader. One that repeats what the journal tells records nothing; what
+/// one that decides records is stepped in the place of the last record.
+struct Slots<'a, 'b>(&'a mut Stage<'b>);
 
-impl LoaderPort for Repeating<'_, '_> {
-    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
-        self.0.state.engine.strategy_mut(id)
-    }
-
-    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
-        self.0.state.engine.install(id, new)
-    }
-
-    fn archive(&mut self, _: &[u8; 32], _: &[u8]) -> Result<(), PortError> {
-        Ok(())
-    }
-
-    fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
-        self.0.retrieve(digest)
-    }
-
-    fn record(&mut self, _: Event) -> Result<(), PortError> {
-        // The record is there already: it is the one being repeated.
-        Ok(())
-    }
-}
-
-/// The same for a loader that decides: what it records is stepped, in the place of the last record.
-struct Deciding<'a, 'b>(&'a mut Stage<'b>);
-
-impl LoaderPort for Deciding<'_, '_> {
+impl LoaderPort for Slots<'_, '_> {
     fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
         self.0.state.engine.strategy_mut(id)
     }

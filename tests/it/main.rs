@@ -8,6 +8,7 @@ mod import;
 mod journal;
 mod pilot;
 mod plugin;
+mod recordings;
 mod report;
 mod services;
 mod sim;

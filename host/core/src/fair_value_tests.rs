@@ -191,6 +191,8 @@ fn the_basis_is_measured() {
     let mut b = Basis::default();
     assert_eq!(b.correct(usd(100_000)), Some(usd(100_000)));
     assert_eq!(b.variance(), Variance(BASIS_PRIOR * BASIS_PRIOR));
+    let change = BASIS_CHANGE_PRIOR * BASIS_CHANGE_PRIOR;
+    assert_eq!(b.change_variance(), Variance(change));
     // The source is 50 USD above its stand-in, always: 5 bp, without variance.
     for i in 0..40_u64 {
         b.observe(at(10 * i), usd(100_050), usd(100_000));
@@ -201,10 +203,24 @@ fn the_basis_is_measured() {
         "{corrected}"
     );
     assert_eq!(b.variance(), Variance(BASIS_FLOOR * BASIS_FLOOR));
+    assert_eq!(b.change_variance(), Variance(BASIS_FLOOR * BASIS_FLOOR));
     // Too soon after the last sample: ignored.
     let before = b.correct(usd(1));
     b.observe(at(391), usd(500_000), usd(100_000));
     assert_eq!(b.correct(usd(1)), before);
+}
+
+#[test]
+fn a_basis_that_jumps_may_have_jumped_since_the_opening() {
+    let mut b = Basis::default();
+    // 1 bp to either side of its mean: a variance of 1e-8, twice that for a difference.
+    for i in 0..40_u64 {
+        let source = if i % 2 == 0 { 1_000_100 } else { 999_900 };
+        b.observe(at(10 * i), usd(source), usd(1_000_000));
+    }
+    let (level, change) = (b.variance().0, b.change_variance().0);
+    assert!((level / 1e-8 - 1.0).abs() < 1e-6, "{level}");
+    assert!((change / 2e-8 - 1.0).abs() < 1e-6, "{change}");
 }
 
 proptest! {

@@ -49,10 +49,32 @@ pub const FEES: &[Rule<FeeSchedule>] = &[
     Rule {
         venue: Venue::Polymarket,
         family: Family::Crypto,
+        from: day(2026, 3, 30),
+        says: FeeSchedule::Unknown,
+        source: "the formula changed three times within these two days (press of 2026-04-01)",
+    },
+    Rule {
+        venue: Venue::Polymarket,
+        family: Family::Crypto,
         from: day(2026, 4, 1),
+        says: FeeSchedule::polymarket(72_000),
+        source: "trading/fees of April 2026; feeSchedule of a 15-minute market of 2026-04-26, as \
+                 quoted in public code",
+    },
+    Rule {
+        venue: Venue::Polymarket,
+        family: Family::Crypto,
+        from: day(2026, 4, 27),
+        says: FeeSchedule::Unknown,
+        source: "0.072 became 0.07 between 2026-04-27 and 2026-05-11; the day is not documented",
+    },
+    Rule {
+        venue: Venue::Polymarket,
+        family: Family::Crypto,
+        from: day(2026, 5, 11),
         says: FeeSchedule::polymarket(70_000),
-        source: "new formula around 2026-03-31; 0.07 in public use by 2026-05, in feeSchedule of July \
-                 and August, in 21 of 21 on-chain fees of September",
+        source: "trading/fees as read on 2026-05-11; feeSchedule of July and August; 21 of 21 \
+                 on-chain fees of September",
     },
     Rule {
         venue: Venue::Polymarket,
@@ -222,7 +244,15 @@ mod tests {
             fee(2026, 2, 1),
             FeeSchedule::QuadraticSquared { rate_ppm: 250_000 }
         );
-        assert_eq!(fee(2026, 4, 1), FeeSchedule::polymarket(70_000));
+        assert_eq!(
+            fee(2026, 3, 29),
+            FeeSchedule::QuadraticSquared { rate_ppm: 250_000 }
+        );
+        assert_eq!(fee(2026, 3, 31), FeeSchedule::Unknown);
+        assert_eq!(fee(2026, 4, 1), FeeSchedule::polymarket(72_000));
+        assert_eq!(fee(2026, 4, 26), FeeSchedule::polymarket(72_000));
+        assert_eq!(fee(2026, 4, 27), FeeSchedule::Unknown);
+        assert_eq!(fee(2026, 5, 11), FeeSchedule::polymarket(70_000));
         assert_eq!(fee(2026, 7, 24), FeeSchedule::polymarket(70_000));
         assert_eq!(
             fee_on(Venue::Kalshi, Family::Other, day(2025, 12, 31)),

@@ -48,7 +48,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
     .or_exit(Code::Damaged)?;
     let answer = Answer {
         counts: replayed.counts,
-        digest: replayed.digest.hex(),
+        digest: replayed.digest.hex(&replayed.engine),
     };
     if args.json {
         out!(

@@ -140,7 +140,7 @@ impl Session {
     /// Digest of all effects so far.
     #[must_use]
     pub fn digest(&self) -> String {
-        self.digest.hex()
+        self.digest.hex(&self.engine)
     }
 }
 

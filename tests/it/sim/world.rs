@@ -74,7 +74,7 @@ fn refuses_worlds_that_cannot_be() {
             1,
             ORIGIN_S,
             LAG_MS,
-            (ORIGIN_S + 30 * 86_400) * 1_000_000_000
+            (ORIGIN_S + pm_arb::sim::world::AGE_S_MAX + 300) * 1_000_000_000
         )
         .is_err()
     );

@@ -4,6 +4,7 @@ use super::{Links, MarketData, Touched};
 use crate::ids::{MarketId, OracleId, Timestamp};
 use crate::market::{MarketSpec, MarketStatus, SettlementRule};
 use crate::oracle::OracleState;
+use crate::units::SpotPrice;
 
 impl MarketData {
     /// Puts a market into the indices of its present status.
@@ -75,7 +76,7 @@ impl MarketData {
         }
     }
 
-    /// Looks up the strikes that are still awaited from this oracle.
+    /// Looks up the strikes that are still awaited from this oracle, or from one it stands in for.
     pub(super) fn learn_strikes(&mut self, oracle: OracleId) {
         let Some(last) = self.oracle(oracle).and_then(OracleState::last) else {
             return;
@@ -84,49 +85,66 @@ impl MarketData {
         let Some(links) = self.links.get(oracle.index()) else {
             return;
         };
-        if links.awaiting.range(..=until).next().is_none() {
+        let sources = core::iter::once(&oracle).chain(&links.stands_in_for);
+        let awaiting = sources.filter_map(|o| self.links.get(o.index()));
+        let mut due = awaiting
+            .flat_map(|l| l.awaiting.range(..=until).copied())
+            .peekable();
+        if due.peek().is_none() {
             return;
         }
-        let due: Vec<_> = links.awaiting.range(..=until).copied().collect();
+        let due: Vec<_> = due.collect();
         for (from, market) in due {
             self.learn_strike(market);
-            let learnt = self.market(market).is_some_and(|m| m.strike.is_some());
-            if let (true, Some(links)) = (learnt, self.links.get_mut(oracle.index())) {
+            let Some(state) = self.market(market).filter(|m| m.strike.is_some()) else {
+                continue;
+            };
+            let source = state.spec.settlement.oracle();
+            if let Some(links) = source.and_then(|o| self.links.get_mut(o.index())) {
                 links.awaiting.remove(&(from, market));
             }
         }
     }
 
-    /// Sets a market's strike if it is known by now.
+    /// Sets a market's strike if it is known by now; if not, its stand-in's.
     pub(super) fn learn_strike(&mut self, market: MarketId) {
         let Some(state) = self.markets.get_mut(market.index()) else {
             return;
         };
-        let opens_at = state.spec.opens_at;
-        state.strike = match state.spec.settlement {
-            SettlementRule::VenueOnly => None,
-            SettlementRule::Above { strike, .. } => Some(strike),
-            SettlementRule::UpDown { oracle, strike } => strike.or_else(|| {
-                let oracle = self.oracles.get(oracle.index())?;
-                oracle.value_at_second(opens_at)
-            }),
-            SettlementRule::UpDownTwap {
-                oracle,
-                lookback_secs,
-                strike,
-            } => strike.or_else(|| {
-                let oracle = self.oracles.get(oracle.index())?;
-                // Only once the window is over: the second of the opening has been seen, or a later.
-                let over = oracle.last()?.source_time.secs() >= opens_at.secs();
-                let start = opens_at.secs().checked_sub(u64::from(lookback_secs))?;
-                let mean = || oracle.mean(Timestamp::from_secs(start), opens_at);
-                over.then(mean).flatten()
-            }),
-            SettlementRule::Candle { oracle, .. } => {
-                let oracle = self.oracles.get(oracle.index());
-                oracle.and_then(|oracle| oracle.first_since(opens_at))
-            }
+        let source = state.spec.settlement.oracle();
+        let source = source.and_then(|o| self.oracles.get(o.index()));
+        state.strike = strike(&state.spec, source);
+        let proxy = source.and_then(|s| s.spec().proxy);
+        let proxy = proxy.and_then(|o| self.oracles.get(o.index()));
+        state.proxy_strike = match state.strike {
+            Some(_) => None,
+            // A value once seen outlives its retention.
+            None => strike(&state.spec, proxy).or(state.proxy_strike),
         };
+    }
+}
+
+/// The strike of a market: stated, or by its rule from the ticks of that oracle.
+fn strike(spec: &MarketSpec, oracle: Option<&OracleState>) -> Option<SpotPrice> {
+    match spec.settlement {
+        SettlementRule::VenueOnly => None,
+        SettlementRule::Above { strike, .. } => Some(strike),
+        SettlementRule::UpDown { strike, .. } => {
+            strike.or_else(|| oracle?.value_at_second(spec.opens_at))
+        }
+        SettlementRule::UpDownTwap {
+            lookback_secs,
+            strike,
+            ..
+        } => strike.or_else(|| {
+            let oracle = oracle?;
+            // Only once the window is over: the second of the opening has been seen, or a later.
+            let over = oracle.last()?.source_time.secs() >= spec.opens_at.secs();
+            let start = spec.opens_at.secs().checked_sub(u64::from(lookback_secs))?;
+            let mean = || oracle.mean(Timestamp::from_secs(start), spec.opens_at);
+            over.then(mean).flatten()
+        }),
+        SettlementRule::Candle { .. } => oracle?.first_since(spec.opens_at),
     }
 }
 

@@ -71,7 +71,9 @@ impl MarketData {
         let same_window = |b: &&MarketState| {
             b.spec.settlement == spec.settlement && b.spec.opens_at == spec.opens_at
         };
-        let strike = before.as_ref().filter(same_window).and_then(|b| b.strike);
+        let same = before.as_ref().filter(same_window);
+        let strike = same.and_then(|b| b.strike);
+        let proxy_strike = same.and_then(|b| b.proxy_strike);
         if before.is_some_and(|b| b.is_trading()) && status == MarketStatus::Pending {
             touched.closed.push(spec.id);
         }
@@ -79,6 +81,7 @@ impl MarketData {
             spec: spec.clone(),
             status,
             strike,
+            proxy_strike,
             set: None,
             pair: None,
         });

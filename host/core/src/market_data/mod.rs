@@ -37,6 +37,10 @@ pub struct MarketState {
     /// exactly the opening second. For means and candles it is taken from that source's ticks, good for
     /// a fair value and for nothing else. `None` until it is known.
     pub strike: Option<SpotPrice>,
+    /// What the strike would be if the stand-in of the settlement source were the source, while the
+    /// strike itself is not known. Another feed's number: a fair value may compare that feed's values
+    /// with it, nothing is ever settled on it.
+    pub(crate) proxy_strike: Option<SpotPrice>,
     set: Option<u32>,
     pair: Option<u32>,
 }

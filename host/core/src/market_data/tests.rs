@@ -102,6 +102,30 @@ fn a_candle_opens_at_the_first_trade_since_its_start_or_at_nothing_known() {
 }
 
 #[test]
+fn a_stand_ins_opening_is_kept_apart_until_the_strike_is_known() {
+    let mut d = desk([oracle(0, Some(1)), oracle(1, None), listed(up_down(0, 0))]);
+    let both = |d: &Desk| {
+        let market = d.data.market(MarketId(0)).unwrap();
+        (market.strike, market.proxy_strike)
+    };
+    d.all(1_000_100, [tick(1, 999_900, 1), tick(1, 1_000_050, 2)]);
+    assert_eq!(both(&d), (None, Some(spot(2))));
+    // Listed again it is kept, and no later value replaces it.
+    d.all(1_001_000, [tick(1, 1_001_000, 3), listed(up_down(0, 0))]);
+    assert_eq!(both(&d), (None, Some(spot(2))));
+    // The source's own second arrives late and is the strike.
+    d.all(1_009_000, [tick(0, 1_000_000, 4)]);
+    assert_eq!(both(&d), (Some(spot(4)), None));
+    // A stand-in that was seen before the market was listed.
+    d.all(1_010_000, [tick(0, 1_010_000, 5)]);
+    let mut late = up_down(1, 2);
+    late.opens_at = Timestamp::from_secs(1_001);
+    d.all(1_011_000, [oracle(2, Some(1)), listed(late)]);
+    let late = d.data.market(MarketId(1)).unwrap();
+    assert_eq!((late.strike, late.proxy_strike), (None, Some(spot(3))));
+}
+
+#[test]
 fn stated_strikes_win_and_thresholds_are_known() {
     let mut stated = up_down(0, 0);
     stated.settlement = SettlementRule::UpDown {

@@ -3,6 +3,11 @@
 //! The value is the settlement source's own or its stand-in's, whichever leaves less uncertainty at
 //! the close: time since the tick counts as time to go, and a stand-in costs the variance of its
 //! basis. Fair values change only with oracle ticks, so a quote finds them computed.
+//!
+//! Where the source's strike was never seen (its relay missed the opening second, or this program
+//! came later), the stand-in answers alone: both its spot and its own value of the opening. A constant
+//! basis cancels in their ratio, and what is left is its change within the window, whose variance is
+//! added. The source's spot is never put against the stand-in's strike, and settlement never sees it.
 
 use super::{Edge, Found, Scanner, Seen, View, leg};
 use crate::fair_value::{self, Accrued, Rate, TwapTerms, Variance};
@@ -32,13 +37,30 @@ struct Cached {
 /// A fair value stays as it is while all of these do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Inputs {
-    strike: SpotPrice,
+    strike: Strike,
     closes_at: Timestamp,
     source: OracleId,
     source_ticks: u64,
     proxy_ticks: u64,
     source_fresh: bool,
     proxy_fresh: bool,
+}
+
+/// The price to beat, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strike {
+    /// The settlement source's.
+    Source(SpotPrice),
+    /// The stand-in's: only its own values compare with it.
+    Proxy(SpotPrice),
+}
+
+impl Strike {
+    fn of(market: &MarketState) -> Result<Self, Reason> {
+        let own = market.strike.map(Self::Source);
+        own.or(market.proxy_strike.map(Self::Proxy))
+            .ok_or(Reason::NoStrike)
+    }
 }
 
 impl FairValues {
@@ -114,7 +136,7 @@ impl Scanner {
         if !market.is_open() {
             return Err(Reason::MarketClosed);
         }
-        let strike = market.strike.ok_or(Reason::NoStrike)?;
+        let strike = Strike::of(market)?;
         let source = view.data.oracle(source).ok_or(Reason::StaleOracle)?;
         let proxy = source.spec().proxy.and_then(|p| view.data.oracle(p));
         let fresh = |oracle: &OracleState| {
@@ -165,14 +187,22 @@ fn compute(
     let other = proxy.filter(|_| from.proxy_fresh);
     let other = other.and_then(|proxy| {
         let tick = proxy.last()?;
+        let (spot, basis) = match from.strike {
+            Strike::Source(_) => (source.basis.correct(tick.price)?, source.basis.variance()),
+            Strike::Proxy(_) => (tick.price, source.basis.change_variance()),
+        };
         Some(Live {
             from: proxy,
-            spot: source.basis.correct(tick.price)?,
+            spot,
             source_time: tick.source_time,
-            basis: source.basis.variance(),
+            basis,
         })
     });
-    let live = choose(own, other, rate).ok_or(Reason::StaleOracle)?;
+    let (live, strike, means) = match from.strike {
+        Strike::Source(strike) => (choose(own, other, rate), strike, Some(source)),
+        Strike::Proxy(strike) => (other, strike, proxy),
+    };
+    let (live, means) = live.zip(means).ok_or(Reason::StaleOracle)?;
     let tau = market.spec.closes_at.since(live.source_time);
     let p = match market.spec.settlement {
         SettlementRule::VenueOnly => None,
@@ -180,7 +210,7 @@ fn compute(
         | SettlementRule::Above { .. }
         | SettlementRule::Candle { .. } => {
             let variance = rate.over(tau).plus(live.basis);
-            fair_value::digital(live.spot, from.strike, variance)
+            fair_value::digital(live.spot, strike, variance)
         }
         SettlementRule::UpDownTwap { lookback_secs, .. } => {
             let lookback = Nanos::from_ms(u64::from(lookback_secs).saturating_mul(1_000));
@@ -190,8 +220,8 @@ fn compute(
                 rate,
                 basis: live.basis,
             };
-            let accrued = accrued(market.spec.closes_at, lookback, source, &live);
-            fair_value::twap(live.spot, from.strike, accrued, terms)
+            let accrued = accrued(market.spec.closes_at, lookback, means, &live);
+            fair_value::twap(live.spot, strike, accrued, terms)
         }
     };
     Ok((p.ok_or(Reason::RiskError)?, live.source_time))
@@ -210,8 +240,8 @@ fn choose<'a>(own: Option<Live<'a>>, other: Option<Live<'a>>, rate: Rate) -> Opt
     }
 }
 
-/// The known part of a mean that ends at the close, from the settlement source where its ticks leave
-/// no hole, otherwise from the stand-in.
+/// The known part of a mean that ends at the close, from the source it is compared on where its ticks
+/// leave no hole, otherwise from the stand-in.
 fn accrued(
     closes_at: Timestamp,
     lookback: Nanos,

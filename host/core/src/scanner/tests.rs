@@ -207,6 +207,46 @@ fn a_stand_in_speaks_when_the_source_is_silent() {
 }
 
 #[test]
+fn a_stand_in_answers_alone_where_the_strike_was_never_seen() {
+    // It trades 100 dollars off the source, which came a second too late: 97,000 is its own opening.
+    let mut b = Bench::new([oracle(0, Some(1)), oracle(1, None), listed(up_down(0, 0))]);
+    b.see(1_000_500, tick(1, 1_000_000, 97_000));
+    b.see(1_001_500, tick(0, 1_001_000, 96_900));
+    b.see(1_020_000, book(0, 1, (40, 9), (52, 20)));
+    assert_eq!(b.count(Reason::NoStrike), 0);
+    let seen = b.see(1_020_500, tick(1, 1_020_000, 97_040));
+    // r = ln(97040/97000), σ² = (r² + 280 s of the prior) / 300 s, b = 0.7 bp: Φ(r / √(σ²·280 s + b²)).
+    let fair = seen.first().and_then(|o| o.legs.first()?.fair);
+    assert_eq!(fair, Some(Price(608_635)));
+    // The source's value is never put against the stand-in's opening: a silent stand-in is silence.
+    let stale = b.count(Reason::StaleOracle);
+    assert_eq!(b.see(1_030_000, tick(0, 1_030_000, 96_900)), []);
+    assert_eq!(b.count(Reason::StaleOracle), stale + 2);
+}
+
+#[test]
+fn a_mean_is_taken_from_the_stand_in_alone_as_well() {
+    let mut spec = market(0);
+    spec.settlement = SettlementRule::UpDownTwap {
+        oracle: OracleId(0),
+        lookback_secs: 4,
+        strike: None,
+    };
+    let mut b = Bench::new([oracle(0, Some(1)), oracle(1, None), listed(spec)]);
+    for s in 996..=1_000 {
+        b.see(s * 1_000, tick(1, s * 1_000, 97_000));
+    }
+    b.see(1_297_000, book(0, 1, (40, 9), (90, 20)));
+    for s in 1_296..=1_298 {
+        b.see(s * 1_000, tick(1, s * 1_000, 97_100));
+    }
+    // Half of the closing mean is 97,100, the rest is near: only the basis could still turn it.
+    let seen = b.see(1_298_500, book(0, 2, (40, 9), (91, 20)));
+    let fair = seen.first().and_then(|o| o.legs.first()?.fair);
+    assert_eq!(fair, Some(Price::DOLLAR));
+}
+
+#[test]
 fn a_known_basis_makes_the_newer_value_the_better_one() {
     let mut spec = market(0);
     spec.closes_at = Timestamp::from_secs(3_000);

@@ -1,7 +1,8 @@
 //! Polymarket: market channel, Gamma catalogue, book hash.
 //!
 //! [`Decoder`] turns the market channel's frames into events, [`gamma`] market objects into
-//! specifications and outcomes, [`hash`] proves that a book was received whole.
+//! specifications and outcomes, [`hash`] proves that a book was received whole. [`run`] watches the
+//! venue: it finds markets and has connections carry them.
 
 /// Frames of the market channel.
 mod decode;

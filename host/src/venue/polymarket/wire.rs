@@ -1,7 +1,7 @@
 //! The market channel's events as `serde_json` reads them: for the rare events, for the format of
 //! before September 2025, and for everything that surprises the scanner.
 //!
-//! Owns the wire types only. Values are the strings as sent; what they mean is `decode.rs`'s business.
+//! Owns the wire types only. Values are the strings as sent; what they mean is `decode`'s business.
 
 use serde::Deserialize;
 use serde_json::Value;

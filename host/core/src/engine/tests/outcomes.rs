@@ -2,8 +2,9 @@
 
 use super::world::{START, World, buy};
 use crate::effect::Effect;
+use crate::event::{Event, OracleTick};
 use crate::ids::{MarketId, OracleId, Timestamp};
-use crate::market::{MarketStatus, SettlementRule};
+use crate::market::{MarketStatus, OracleSpec, SettlementRule};
 use crate::units::{SpotPrice, Usd};
 
 const K: SpotPrice = SpotPrice(65_000_000_000_000_000_000_000);
@@ -95,6 +96,45 @@ fn without_a_strike_the_closing_tick_says_nothing() {
         };
     });
     w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
+}
+
+#[test]
+fn a_stand_ins_opening_settles_nothing() {
+    let mut w = World::bare(crate::config::EngineConfig::default());
+    for (id, proxy) in [(1, None), (0, Some(OracleId(1)))] {
+        w.step(Event::OracleListed(Box::new(OracleSpec {
+            id: OracleId(id),
+            source: format!("source {id}"),
+            symbol: "btcusd".into(),
+            proxy,
+        })));
+    }
+    let tick = |w: &mut World, oracle, second| {
+        w.step(Event::OracleTick(OracleTick {
+            oracle: OracleId(oracle),
+            price: K,
+            source_time: Timestamp::from_secs(START + second),
+        }));
+    };
+    tick(&mut w, 1, 0);
+    w.market(0, |_| {});
+    w.book(0, &[(48, 100)], &[(52, 100)]);
+    w.wish(buy(0, 52, 10));
+    w.at(300).tick();
+    w.check(&["leg 0 open 10@0.52 fee 0.00"]);
+    let market = |w: &World| {
+        let market = w.engine.market_data().market(MarketId(0)).unwrap();
+        (market.strike, market.proxy_strike)
+    };
+    assert_eq!(market(&w), (None, Some(K)));
+    // Both feeds have the closing second; the opening one only the stand-in has.
+    w.at(301_000);
+    tick(&mut w, 1, 300);
+    tick(&mut w, 0, 300);
+    w.check(&[]);
+    assert_eq!(status(&w), MarketStatus::Pending);
+    w.resolve(0, &[0, 100]);
+    w.check(&["now resolved left 0 exit 0.00 pnl -5.20"]);
 }
 
 #[test]
