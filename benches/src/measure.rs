@@ -27,10 +27,13 @@ impl Stopwatch {
     }
 }
 
+/// What a contestant does in a round.
+type Round<'a> = dyn FnMut(&mut Stopwatch) -> Outcome<()> + 'a;
+
 /// One contestant.
 pub struct Case<'a> {
     name: &'static str,
-    run: Box<dyn FnMut(&mut Stopwatch) -> Outcome<()> + 'a>,
+    run: Box<Round<'a>>,
 }
 
 impl<'a> Case<'a> {
