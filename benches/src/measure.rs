@@ -27,10 +27,20 @@ impl Stopwatch {
     }
 }
 
+<<<<<<< HEAD
 /// One contestant.
 pub struct Case<'a> {
     name: &'static str,
     run: Box<dyn FnMut(&mut Stopwatch) -> Outcome<()> + 'a>,
+=======
+/// What a contestant does in a round.
+type Round<'a> = dyn FnMut(&mut Stopwatch) -> Outcome<()> + 'a;
+
+/// One contestant.
+pub struct Case<'a> {
+    name: &'static str,
+    run: Box<Round<'a>>,
+>>>>>>> bench
 }
 
 impl<'a> Case<'a> {
