@@ -27,12 +27,6 @@ impl Stopwatch {
     }
 }
 
-<<<<<<< HEAD
-/// One contestant.
-pub struct Case<'a> {
-    name: &'static str,
-    run: Box<dyn FnMut(&mut Stopwatch) -> Outcome<()> + 'a>,
-=======
 /// What a contestant does in a round.
 type Round<'a> = dyn FnMut(&mut Stopwatch) -> Outcome<()> + 'a;
 
@@ -40,7 +34,6 @@ type Round<'a> = dyn FnMut(&mut Stopwatch) -> Outcome<()> + 'a;
 pub struct Case<'a> {
     name: &'static str,
     run: Box<Round<'a>>,
->>>>>>> bench
 }
 
 impl<'a> Case<'a> {

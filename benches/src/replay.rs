@@ -87,11 +87,7 @@ pub fn digest(records: &[Record], entrants: Vec<Entrant>) -> Outcome<(String, St
         summary.total_trades,
         engine.is_halted()
     );
-<<<<<<< HEAD
-    Ok((digest.hex(), words))
-=======
     Ok((digest.hex(&engine), words))
->>>>>>> bench
 }
 
 fn native() -> Vec<Entrant> {

@@ -24,10 +24,10 @@ use crate::cli::{Feed, Speed};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::input::{self, Input};
-use crate::journal::{JournalError, RunMeta, SimMeta, archive};
+use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{HealthBoard, Orchestrator};
 use crate::plugin::{
-    Keep, Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
+    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
 };
 use crate::replay::ReplayError;
 use crate::status_line;
@@ -40,7 +40,6 @@ use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::report::Summary;
 use runner::{Runner, TimeSource};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use stop::{Orders, Stopped, wait};
 use tokio::sync::watch;
@@ -306,15 +305,6 @@ fn choose_run(options: &Options, data: &DataDir) -> Result<RunChoice, PilotError
         dir,
         meta,
         is_new: true,
-    })
-}
-
-/// Archives prepared strategies in the run, so that a swap need not.
-fn keep_in(run: PathBuf) -> Keep {
-    Arc::new(move |bytes| {
-        if let Err(error) = archive::save_strategy(&run, bytes) {
-            tracing::warn!(%error, "a strategy is not archived yet; its load tries again");
-        }
     })
 }
 
