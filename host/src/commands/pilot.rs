@@ -30,6 +30,12 @@ pub(super) fn run(args: PilotArgs) -> Result<ExitCode, Failure> {
         &period,
         report::Style::of_stdout(),
     ));
+    if !ended.refused_inputs.is_empty() {
+        out!(
+            "\ninputs refused: {}",
+            pilot::by_reason(&ended.refused_inputs)
+        );
+    }
     out!(
         "\nrun {} · {} records · digest {}",
         ended.run.display(),

@@ -4,6 +4,7 @@ use super::exit::{Code, Failure, OrExit};
 use super::output::out;
 use crate::cli::ReplayArgs;
 use crate::config::Config;
+use crate::pilot::by_reason;
 use crate::plugin::{Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
 use crate::replay::{self, Cast, Counts};
 use serde::Serialize;
@@ -65,6 +66,10 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
             c.fills,
             c.settled
         );
+        let refused = replayed.engine.status().refused_inputs;
+        if !refused.is_empty() {
+            out!("inputs refused: {}", by_reason(&refused));
+        }
         out!("digest {}", answer.digest);
     }
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,7 @@ mod session;
 mod stop;
 
 pub use data_dir::DataDirError;
+pub use outlets::by_reason;
 pub use runner::RunnerError;
 pub use session::{Session, SessionError};
 
@@ -37,6 +38,7 @@ use data_dir::DataDir;
 use feeds::FeedError;
 use outlets::Outlets;
 use pm_arb_core::ids::{Seq, Venue};
+use pm_arb_core::reason::Reason;
 use pm_arb_core::report::Summary;
 use runner::{Runner, TimeSource};
 use std::path::PathBuf;
@@ -129,6 +131,8 @@ pub struct Ended {
     pub digest: String,
     /// What it came to so far.
     pub summary: Summary,
+    /// Inputs that could not be used, by reason.
+    pub refused_inputs: Vec<(Reason, u64)>,
 }
 
 /// Runs a pilot until it is stopped.
@@ -247,6 +251,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
             last,
             digest: session.digest(),
             summary: session.engine.summary(),
+            refused_inputs: session.engine.status().refused_inputs,
         }),
     }
 }

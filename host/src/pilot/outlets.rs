@@ -13,6 +13,7 @@ use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus,
 use pm_arb_core::engine::{Engine, EngineStatus};
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{InstrumentId, OracleId, Seq};
+use pm_arb_core::reason::Reason;
 use pm_arb_core::report::Summary;
 use pm_arb_core::scanner::ScanCounts;
 use std::collections::BTreeSet;
@@ -136,8 +137,10 @@ impl Outlets {
         let status = engine.status();
         self.show_halt(engine);
         self.show_strategies(loader);
-        self.board
-            .detail("opportunity-scanner", scanned(engine.scanner().counts()));
+        self.board.detail(
+            "opportunity-scanner",
+            scanned(engine.scanner().counts(), &status.refused_inputs),
+        );
         self.board
             .detail("risk-guardian", format!("{} denied", status.counts.denied));
         self.board.detail(
@@ -237,8 +240,17 @@ impl Outlets {
     }
 }
 
+/// `CODE count`, one after the other.
+pub fn by_reason(counts: &[(Reason, u64)]) -> String {
+    let all: Vec<String> = counts
+        .iter()
+        .map(|(reason, n)| format!("{reason} {n}"))
+        .collect();
+    all.join(", ")
+}
+
 /// Episodes by kind, and the commonest reasons why a look at prices led to none.
-fn scanned(counts: &ScanCounts) -> String {
+fn scanned(counts: &ScanCounts, refused: &[(Reason, u64)]) -> String {
     let [oracle_lag, mispricing, cross_platform] = counts.episodes;
     let mut reasons: Vec<_> = counts.by_reason().collect();
     reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
@@ -252,8 +264,13 @@ fn scanned(counts: &ScanCounts) -> String {
     } else {
         format!("; not usable: {}", why.join(", "))
     };
+    let refused = if refused.is_empty() {
+        String::new()
+    } else {
+        format!("; inputs refused: {}", by_reason(refused))
+    };
     format!(
-        "{oracle_lag} oracle-lag, {mispricing} mispricing, {cross_platform} cross-platform{why}"
+        "{oracle_lag} oracle-lag, {mispricing} mispricing, {cross_platform} cross-platform{why}{refused}"
     )
 }
 
