@@ -56,7 +56,7 @@ impl Strategy for OnceASecond {
                     limit: Price(ask.0.saturating_add(REACH)),
                 }],
                 qty: Qty(SHARES),
-                fill_or_kill: false,
+                time_in_force: TimeInForce::Fak,
                 expected_edge: Usd(EDGE),
             });
         }
@@ -181,7 +181,9 @@ pub fn market() -> MarketSpec {
         lot: Qty(10_000),
         min_qty: Qty(1_000_000),
         fee: FeeSchedule::polymarket(70_000),
-        taker_delay: Nanos(0),
+        maker_fee: FeeSchedule::Free,
+        fee_rule: String::new(),
+        taker_delay: Some(Nanos(0)),
         opens_at: Timestamp(START),
         closes_at: Timestamp(START + 86_400_000_000_000),
         settlement: SettlementRule::VenueOnly,

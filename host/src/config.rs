@@ -7,7 +7,9 @@ use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
 use crate::venue::kalshi::KalshiConfig;
 use crate::venue::polymarket::PolymarketConfig;
-use pm_arb_core::config::{Allocation, EngineConfig, Execution, RiskLimits, ScannerConfig};
+use pm_arb_core::config::{
+    Allocation, EngineConfig, Execution, FillModel, Latency, RiskLimits, ScannerConfig,
+};
 use pm_arb_core::ids::Nanos;
 use pm_arb_core::units::{Bps, ParseUnitError, Price, Usd};
 use serde::{Deserialize, Serialize};
@@ -183,9 +185,7 @@ impl Default for Risk {
 
 impl Default for ExecutionKeys {
     fn default() -> Self {
-        Self {
-            own_latency_ms: EngineConfig::default().execution.own_latency.ms(),
-        }
+        Self { own_latency_ms: 50 }
     }
 }
 
@@ -257,7 +257,8 @@ impl Config {
                 trades_min: c.trades_min,
             },
             execution: Execution {
-                own_latency: Nanos::from_ms(self.execution.own_latency_ms),
+                latency: Latency::Constant(Nanos::from_ms(self.execution.own_latency_ms)),
+                fills: FillModel::Honest,
             },
             scanner: ScannerConfig {
                 edge_min: usd("scanner.edge_min", &s.edge_min)?,

@@ -6,7 +6,9 @@ mod candles;
 
 use pm_arb::journal::archive::{load_strategy, save_strategy};
 use pm_arb::journal::{JournalError, JournalReader, JournalWriter, RunMeta, codec};
-use pm_arb_core::config::{Allocation, EngineConfig, Execution, RiskLimits, ScannerConfig};
+use pm_arb_core::config::{
+    Allocation, EngineConfig, Execution, FillModel, Latency, RiskLimits, ScannerConfig,
+};
 use pm_arb_core::event::{
     BookSide, BookSnapshot, Command, Event, GapScope, LevelChange, OracleTick, Print, Record,
     Resolution, StrategyChange, StrategyChangeKind,
@@ -88,7 +90,8 @@ fn config() -> EngineConfig {
             trades_min: 17,
         },
         execution: Execution {
-            own_latency: Nanos(18),
+            latency: Latency::Constant(Nanos(18)),
+            fills: FillModel::Honest,
         },
         scanner: ScannerConfig {
             edge_min: Usd(19),
@@ -124,7 +127,9 @@ fn one_of_each() -> Vec<Event> {
             lot: Qty(10_000),
             min_qty: Qty(5_000_000),
             fee: FeeSchedule::polymarket(70_000),
-            taker_delay: Nanos::from_ms(500),
+            maker_fee: FeeSchedule::Free,
+            fee_rule: String::new(),
+            taker_delay: Some(Nanos::from_ms(500)),
             opens_at: Timestamp::from_secs(1_776_323_400),
             closes_at: Timestamp::from_secs(1_776_323_700),
             settlement: SettlementRule::UpDown {

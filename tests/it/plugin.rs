@@ -8,7 +8,7 @@ use pm_arb::plugin::{Limits, PluginHost};
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
 use pm_arb_core::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
-use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent};
+use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, TimeInForce};
 use pm_arb_core::units::{Price, Qty, Usd};
 use std::path::PathBuf;
 
@@ -40,7 +40,9 @@ fn market(id: u32) -> MarketSpec {
         lot: Qty(10_000),
         min_qty: Qty(5_000_000),
         fee: FeeSchedule::polymarket(70_000),
-        taker_delay: Nanos(0),
+        maker_fee: FeeSchedule::Free,
+        fee_rule: String::new(),
+        taker_delay: Some(Nanos(0)),
         opens_at: Timestamp(0),
         closes_at: Timestamp::from_secs(300),
         settlement: SettlementRule::VenueOnly,
@@ -177,7 +179,7 @@ fn the_other_strategies_act_on_their_families() {
         strategy.on_event(now, &event, &mut out).unwrap();
         assert_eq!(out.intents.len(), 1, "{name}");
         assert!(
-            out.intents[0].fill_or_kill && out.intents[0].legs.len() == 2,
+            out.intents[0].time_in_force == TimeInForce::Fok && out.intents[0].legs.len() == 2,
             "{name}"
         );
     }

@@ -22,6 +22,7 @@ pub fn bought(seq: u64, n: u16) -> TradeRecord {
             n: 0,
         },
         leg: n,
+        fill: 0,
         venue: Venue::Polymarket,
         market: MarketId(7),
         market_native_id: "0xc0ffee".into(),
@@ -48,6 +49,11 @@ pub fn bought(seq: u64, n: u16) -> TradeRecord {
         decision_book_age: Nanos(41_000_001),
         fill_book_age: Nanos(7_000_003),
         book_epoch: 2,
+        market_family: "up-down 15m".into(),
+        closes_at: at,
+        fee_rule: "rulebook".into(),
+        maker: false,
+        levels: Vec::new(),
     }
 }
 

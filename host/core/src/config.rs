@@ -66,7 +66,43 @@ pub struct Allocation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
     /// From decision to the venue's door; the venue's own delay (market field) comes on top.
-    pub own_latency: Nanos,
+    pub latency: Latency,
+    /// By whose rules orders fill.
+    pub fills: FillModel,
+}
+
+/// How long an order takes to its venue's door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Latency {
+    /// Always so long.
+    Constant(Nanos),
+    /// As last measured for the venue ([`Event::Latency`](crate::event::Event::Latency)); this long
+    /// before anything was measured.
+    Measured {
+        /// Before the first measurement.
+        otherwise: Nanos,
+    },
+    /// Drawn for every order from a distribution given by its quantiles, by a hash of the order's number
+    /// and the seed: a replay draws the same.
+    Drawn {
+        /// Another seed, other draws.
+        seed: u64,
+        /// `(share of orders, at most so long)`, both rising, the last at 10,000 bp; linear in between,
+        /// from zero.
+        quantiles: Vec<(Bps, Nanos)>,
+    },
+}
+
+/// By whose rules orders fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FillModel {
+    /// Ours: the arrival book, nothing twice.
+    Honest,
+    /// As other backtesters fill, to compare with their published results: the book of the decision,
+    /// walked level by level, at once, and nothing remembered.
+    DecisionBook,
+    /// As they do at their most generous: the whole order at the middle of the book.
+    Mid,
 }
 
 /// What the scanner looks for.
@@ -107,7 +143,8 @@ impl Default for EngineConfig {
                 trades_min: 10,
             },
             execution: Execution {
-                own_latency: Nanos::from_ms(50),
+                latency: Latency::Constant(Nanos::from_ms(50)),
+                fills: FillModel::Honest,
             },
             scanner: ScannerConfig {
                 edge_min: Usd(5_000),

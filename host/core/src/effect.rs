@@ -7,6 +7,7 @@
 use crate::ids::{
     InstrumentId, IntentId, MarketId, Nanos, OpportunityId, StrategyId, Timestamp, TradeId, Venue,
 };
+use crate::market::MarketStatus;
 use crate::opportunity::{Opportunity, OpportunityKind};
 use crate::reason::Reason;
 use crate::strategy::StrategyFault;
@@ -20,6 +21,13 @@ pub enum Effect {
     RecordTrade(Box<TradeRecord>),
     /// Store a change of an earlier row (idempotent: carries the whole new state).
     UpdateTrade(TradeUpdate),
+    /// Store a wish, how it was judged, and what less honest executors would have made of it
+    /// (idempotent by its id).
+    RecordIntent(Box<IntentRecord>),
+    /// Store where a market with rows stands (idempotent: carries the whole new state).
+    RecordMarket(Box<MarketRecord>),
+    /// Store what the tape says of a fill (idempotent by its row).
+    Corroborate(Corroboration),
     /// Tell the world; nothing depends on anybody hearing it.
     Publish(Box<Message>),
     /// Step me with a `Tick` no later than then.
@@ -76,6 +84,8 @@ pub struct TradeRecord {
     pub intent: IntentId,
     /// Which leg, from 0.
     pub leg: u16,
+    /// Which fill of the leg, from 0: an order that rests may be hit many times, a row each.
+    pub fill: u16,
     /// Where.
     pub venue: Venue,
     /// Our number of the market.
@@ -128,6 +138,155 @@ pub struct TradeRecord {
     pub fill_book_age: Nanos,
     /// Epoch of the book at the fill (counts interruptions).
     pub book_epoch: u32,
+    /// What kind of question the market is ([`MarketSpec::family`](crate::market::MarketSpec::family)).
+    pub market_family: String,
+    /// When the market closes.
+    pub closes_at: Timestamp,
+    /// The rule the fee was taken from, for people.
+    pub fee_rule: String,
+    /// Whether the order rested and was hit; otherwise it took.
+    pub maker: bool,
+    /// The book as it was walked, best first; empty for a rejection.
+    pub levels: Vec<FillLevel>,
+}
+
+/// What one price level gave to a fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FillLevel {
+    /// The level.
+    pub price: Price,
+    /// Shares taken from it.
+    pub qty: Qty,
+    /// Fee of this part.
+    pub fee: Usd,
+}
+
+/// A wish as it was judged. Only approved wishes are graded: a denied one reaches no executor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentRecord {
+    /// Its id.
+    pub id: IntentId,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Who.
+    pub strategy: StrategyId,
+    /// By name.
+    pub strategy_name: String,
+    /// Acted on.
+    pub opportunity: OpportunityId,
+    /// Its family.
+    pub kind: OpportunityKind,
+    /// The opportunity as the scanner saw it; `None` for an idea of the strategy's own.
+    pub seen: Option<Opportunity>,
+    /// Shares of every leg, as wished.
+    pub qty: Qty,
+    /// Claimed gain per share.
+    pub expected_edge: Usd,
+    /// "fak", "fok", "gtc" or "gtd".
+    pub time_in_force: String,
+    /// Approved, and for how many shares a leg; or why not.
+    pub verdict: Result<Qty, Rejection>,
+    /// In the order of the wish; legs of unknown instruments are left out.
+    pub legs: Vec<IntentLegRecord>,
+}
+
+/// One leg of a judged wish, and its grades.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentLegRecord {
+    /// Which leg, from 0.
+    pub leg: u16,
+    /// Our number of the market.
+    pub market: MarketId,
+    /// The venue's name of the market.
+    pub market_native_id: String,
+    /// Our number of the outcome.
+    pub instrument: InstrumentId,
+    /// Name of the outcome.
+    pub outcome: String,
+    /// Buy or sell.
+    pub buy: bool,
+    /// Worst acceptable price.
+    pub limit: Price,
+    /// Best bid and its size when it was decided.
+    pub bid: Option<(Price, Qty)>,
+    /// Best ask and its size when it was decided.
+    pub ask: Option<(Price, Qty)>,
+    /// A fill at the requested price at once, whole and free, as the first pilot of this name booked it.
+    pub naive: Option<Graded>,
+    /// A fill at the middle of the book at once, whole, with the market's fee.
+    pub mid: Option<Graded>,
+}
+
+/// What an executor that is not honest would have booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graded {
+    /// Shares.
+    pub qty: Qty,
+    /// At.
+    pub price: Price,
+    /// Paid or received for the shares.
+    pub value: Usd,
+    /// Fee.
+    pub fee: Usd,
+}
+
+/// Where a market stands in which something was traded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketRecord {
+    /// Our number of it.
+    pub market: MarketId,
+    /// Where.
+    pub venue: Venue,
+    /// The venue's name of it.
+    pub native_id: String,
+    /// Readable name.
+    pub slug: String,
+    /// [`MarketSpec::family`](crate::market::MarketSpec::family).
+    pub family: String,
+    /// When it closes.
+    pub closes_at: Timestamp,
+    /// Its state.
+    pub status: MarketStatus,
+    /// `(instrument, name, what a share pays once that is known)`.
+    pub outcomes: Vec<(InstrumentId, String, Option<Price>)>,
+    /// What the state rests on; for a dispute, what contradicts what.
+    pub evidence: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What the tape says of a fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corroboration {
+    /// Which row.
+    pub trade: TradeId,
+    /// Whether somebody really traded there.
+    pub tape: Tape,
+    /// When that was known.
+    pub at: Timestamp,
+}
+
+/// Whether a real trade printed at the prices of a fill within a second of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Tape {
+    /// One did.
+    Confirmed,
+    /// None did.
+    NotSeen,
+    /// The feed carries no trades of this market.
+    NoTape,
+}
+
+impl Tape {
+    /// The name used in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tape::Confirmed => "confirmed",
+            Tape::NotSeen => "not_seen",
+            Tape::NoTape => "no_tape",
+        }
+    }
 }
 
 /// Why a leg is no position.

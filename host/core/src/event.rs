@@ -5,7 +5,7 @@
 //! (a parsed frame is a fact, "this looks like an arbitrage" is not) and never a default.
 
 use crate::config::EngineConfig;
-use crate::ids::{InstrumentId, MarketId, OracleId, Seq, StrategyId, Timestamp, Venue};
+use crate::ids::{InstrumentId, MarketId, Nanos, OracleId, Seq, StrategyId, Timestamp, Venue};
 use crate::market::{MarketSpec, OracleSpec};
 use crate::strategy::{Manifest, StrategyFault};
 use crate::units::{Price, Qty, SpotPrice};
@@ -79,6 +79,13 @@ pub enum Event {
     Tick,
     /// An oracle's candle is final.
     Candle(Box<Candle>),
+    /// How long the way to a venue was just measured to take: from a decision to the venue's door.
+    Latency {
+        /// Whose door.
+        venue: Venue,
+        /// How long.
+        own: Nanos,
+    },
 }
 
 /// One side of a book.
@@ -170,6 +177,10 @@ pub struct Candle {
     pub open: SpotPrice,
     /// Price of its last trade.
     pub close: SpotPrice,
+    /// Highest price.
+    pub high: SpotPrice,
+    /// Lowest price.
+    pub low: SpotPrice,
 }
 
 impl Candle {

@@ -41,7 +41,9 @@ pub(crate) fn market(id: u32) -> MarketSpec {
         lot: Qty(10_000),
         min_qty: shares(5),
         fee: FeeSchedule::Free,
-        taker_delay: Nanos(0),
+        maker_fee: FeeSchedule::Free,
+        fee_rule: String::new(),
+        taker_delay: Some(Nanos(0)),
         opens_at: Timestamp::from_secs(1_000),
         closes_at: Timestamp::from_secs(1_300),
         settlement: SettlementRule::VenueOnly,
@@ -80,6 +82,8 @@ pub(crate) fn candle(oracle: u32, from_secs: u64, secs: u64, prices: (i64, i64))
         close_time: Timestamp::from_ms((from_secs + secs) * 1_000 - 1),
         open: spot(prices.0),
         close: spot(prices.1),
+        high: spot(prices.0.max(prices.1)),
+        low: spot(prices.0.min(prices.1)),
     }
 }
 

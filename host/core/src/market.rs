@@ -29,8 +29,14 @@ pub struct MarketSpec {
     pub min_qty: Qty,
     /// What a taker pays.
     pub fee: FeeSchedule,
-    /// How long the venue holds a taker order before matching it.
-    pub taker_delay: Nanos,
+    /// What the maker of a resting order pays when it is hit.
+    pub maker_fee: FeeSchedule,
+    /// Where the fees were read and from which day on they hold, for people: "the market's feeSchedule",
+    /// "rulebook: polymarket crypto from 2026-05-11". Stored with every fill.
+    pub fee_rule: String,
+    /// How long the venue holds a taker order before matching it; `None` when no rule says: then no
+    /// order is sent.
+    pub taker_delay: Option<Nanos>,
     /// Start of the window the question is about (zero when it has none).
     pub opens_at: Timestamp,
     /// When trading ends and the question is decided.
@@ -51,6 +57,29 @@ impl MarketSpec {
             [a, b] if a.instrument == instrument => Some(b.instrument),
             [a, b] if b.instrument == instrument => Some(a.instrument),
             _ => None,
+        }
+    }
+
+    /// What kind of question it is, for breakdowns: how it is decided and how long its window is
+    /// ("up-down 5m", "above", "touch", "venue").
+    #[must_use]
+    pub fn family(&self) -> String {
+        let what = match self.settlement {
+            SettlementRule::VenueOnly => "venue",
+            SettlementRule::UpDown { .. } => "up-down",
+            SettlementRule::UpDownTwap { .. } => "up-down-twap",
+            SettlementRule::Above { .. } => "above",
+            SettlementRule::Candle { .. } => "candle",
+            SettlementRule::Touch { .. } => "touch",
+            SettlementRule::MeanAbove { .. } => "mean-above",
+        };
+        let secs = self.closes_at.secs().saturating_sub(self.opens_at.secs());
+        match (self.opens_at.0, secs) {
+            (0, _) | (_, 0) => what.to_owned(),
+            (_, s) if s % 86_400 == 0 => format!("{what} {}d", s / 86_400),
+            (_, s) if s % 3_600 == 0 => format!("{what} {}h", s / 3_600),
+            (_, s) if s % 60 == 0 => format!("{what} {}m", s / 60),
+            (_, s) => format!("{what} {s}s"),
         }
     }
 
@@ -124,6 +153,30 @@ pub enum SettlementRule {
         /// Its length.
         interval_secs: u32,
     },
+    /// Outcome 0 when any candle of the source within the window touches the barrier: a high at or
+    /// above it when it must rise there, a low at or below it when it must fall.
+    Touch {
+        /// The source of the candles.
+        oracle: OracleId,
+        /// The price to touch.
+        barrier: SpotPrice,
+        /// Whether it lies above ("reach"); below otherwise ("dip to").
+        rises: bool,
+        /// Length of the candles that count.
+        interval_secs: u32,
+    },
+    /// Outcome 0 when the mean of the source's one-second values of the last `lookback_secs` seconds is
+    /// above the strike (Kalshi's crypto markets: 60 values of a CF Benchmarks index).
+    MeanAbove {
+        /// The settlement source.
+        oracle: OracleId,
+        /// Length of the mean.
+        lookback_secs: u32,
+        /// The threshold, when the venue states it; it may come after the opening.
+        strike: Option<SpotPrice>,
+        /// Whether equality is not enough.
+        strict: bool,
+    },
 }
 
 impl SettlementRule {
@@ -135,7 +188,22 @@ impl SettlementRule {
             SettlementRule::UpDown { oracle, .. }
             | SettlementRule::UpDownTwap { oracle, .. }
             | SettlementRule::Above { oracle, .. }
-            | SettlementRule::Candle { oracle, .. } => Some(*oracle),
+            | SettlementRule::Candle { oracle, .. }
+            | SettlementRule::Touch { oracle, .. }
+            | SettlementRule::MeanAbove { oracle, .. } => Some(*oracle),
+        }
+    }
+
+    /// The oracle it depends on, to be numbered anew.
+    pub fn oracle_mut(&mut self) -> Option<&mut OracleId> {
+        match self {
+            SettlementRule::VenueOnly => None,
+            SettlementRule::UpDown { oracle, .. }
+            | SettlementRule::UpDownTwap { oracle, .. }
+            | SettlementRule::Above { oracle, .. }
+            | SettlementRule::Candle { oracle, .. }
+            | SettlementRule::Touch { oracle, .. }
+            | SettlementRule::MeanAbove { oracle, .. } => Some(oracle),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::ledger::Holding;
 use crate::opportunity::OpportunityKind;
 use crate::reason::Reason;
 use crate::risk::Approved;
+use crate::strategy::TimeInForce;
 use crate::units::{Price, Qty, Usd};
 use std::sync::Arc;
 
@@ -40,8 +41,8 @@ pub struct OrderPlan {
     pub tag: u64,
     /// Shares of every leg.
     pub qty: Qty,
-    /// Whether every leg must fill whole.
-    pub fill_or_kill: bool,
+    /// How long it stands.
+    pub time_in_force: TimeInForce,
     /// Claimed gain per share.
     pub expected_edge: Usd,
     /// When.

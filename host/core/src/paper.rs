@@ -9,7 +9,7 @@
 //! It owns those notes, moves no money and approves nothing: it fills only what risk approved.
 
 use crate::book::OrderBook;
-use crate::effect::Rejection;
+use crate::effect::{FillLevel, Rejection};
 use crate::event::{BookSide, LevelChange};
 use crate::ids::{InstrumentId, Nanos, Timestamp};
 use crate::market::{FeeSchedule, MarketSpec};
@@ -25,7 +25,7 @@ const FEE_STEP_MAX: i64 = 100;
 const FEE_PEAKS: [Price; 2] = [Price(ONE / 2), Price(ONE * 3 / 5)];
 
 /// What one order got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fill {
     /// How much.
     pub qty: Qty,
@@ -39,6 +39,8 @@ pub struct Fill {
     pub book_age: Nanos,
     /// Its epoch.
     pub book_epoch: u32,
+    /// The levels as they were walked.
+    pub levels: Vec<FillLevel>,
 }
 
 /// An order at the venue's door.
@@ -184,6 +186,7 @@ impl PaperExecutor {
             fee,
             book_age: book.age(at),
             book_epoch: book.epoch(),
+            levels: parts,
         })
     }
 
@@ -220,16 +223,16 @@ impl PaperExecutor {
             .map_or(Qty::ZERO, |note| note.qty)
     }
 
-    fn take(&mut self, leg: &LegPlan, spec: &MarketSpec, levels: &[(Price, Qty)]) {
+    fn take(&mut self, leg: &LegPlan, spec: &MarketSpec, levels: &[FillLevel]) {
         let (side, mirrored) = if leg.buy {
             (BookSide::Ask, BookSide::Bid)
         } else {
             (BookSide::Bid, BookSide::Ask)
         };
-        for (price, qty) in levels {
-            self.note(leg.instrument, side, *price, *qty);
+        for level in levels {
+            self.note(leg.instrument, side, level.price, level.qty);
             if let Some(other) = spec.complement_of(leg.instrument) {
-                self.note(other, mirrored, price.complement(), *qty);
+                self.note(other, mirrored, level.price.complement(), level.qty);
             }
         }
     }
@@ -285,7 +288,7 @@ pub fn whole_lots(qty: Qty, lot: Qty) -> Qty {
 
 /// What an order takes.
 struct Walked {
-    parts: Vec<(Price, Qty)>,
+    parts: Vec<FillLevel>,
     price: Price,
     value: Usd,
     fee: Usd,
@@ -302,9 +305,14 @@ fn walk(buy: bool, schedule: FeeSchedule, levels: &[(Price, Qty)], qty: Qty) -> 
         if part <= Qty::ZERO {
             break;
         }
-        parts.push((*price, part));
+        let part_fee = schedule.fee(*price, part)?;
+        parts.push(FillLevel {
+            price: *price,
+            qty: part,
+            fee: part_fee,
+        });
         value = value.checked_add(price.times(part, rounding)?)?;
-        fee = fee.checked_add(schedule.fee(*price, part)?)?;
+        fee = fee.checked_add(part_fee)?;
         weighted = weighted.checked_add(i128::from(price.0).checked_mul(i128::from(part.0))?)?;
         left = left.checked_sub(part)?;
     }

@@ -90,6 +90,8 @@ reasons! {
     LegUnwound = "LEG_UNWOUND",
     /// The market's fee schedule is unknown.
     UnknownFee = "UNKNOWN_FEE",
+    /// No rule of the venue's is known for that market and day.
+    UnknownRule = "UNKNOWN_RULE",
     /// The market is not open for trading.
     MarketClosed = "MARKET_CLOSED",
     /// The market closes too soon for an order to be sensible.

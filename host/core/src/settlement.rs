@@ -217,7 +217,10 @@ fn oracle_outcome(market: &MarketState, data: &MarketData) -> Option<Outcome> {
             );
             (candle.close >= candle.open, said)
         }
-        SettlementRule::UpDownTwap { .. } | SettlementRule::VenueOnly => return None,
+        SettlementRule::UpDownTwap { .. }
+        | SettlementRule::Touch { .. }
+        | SettlementRule::MeanAbove { .. }
+        | SettlementRule::VenueOnly => return None,
     };
     let (winner, payouts) = if first_wins {
         (first, vec![Price::DOLLAR, Price::ZERO])
@@ -247,6 +250,9 @@ fn deciding_second(spec: &MarketSpec) -> Option<(OracleId, u64)> {
             let end = spec.opens_at.secs().checked_add(u64::from(interval_secs))?;
             Some((oracle, end))
         }
-        SettlementRule::UpDownTwap { .. } | SettlementRule::VenueOnly => None,
+        SettlementRule::UpDownTwap { .. }
+        | SettlementRule::Touch { .. }
+        | SettlementRule::MeanAbove { .. }
+        | SettlementRule::VenueOnly => None,
     }
 }

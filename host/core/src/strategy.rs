@@ -150,10 +150,42 @@ pub struct Intent {
     pub legs: Vec<IntentLeg>,
     /// Shares of every leg.
     pub qty: Qty,
-    /// Whether every leg must fill whole.
-    pub fill_or_kill: bool,
+    /// How long it stands.
+    pub time_in_force: TimeInForce,
     /// What the strategy expects to gain per share after all costs (for grading, and for the guards).
     pub expected_edge: Usd,
+}
+
+/// How long an order stands at its venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeInForce {
+    /// Fill and kill: what does not fill on arrival is cancelled.
+    Fak,
+    /// Fill or kill: every leg whole on arrival, or not at all.
+    Fok,
+    /// Good till cancelled: what does not fill on arrival rests, until the market closes at the latest.
+    Gtc,
+    /// Good till that time: as `Gtc`.
+    Gtd(Timestamp),
+}
+
+impl TimeInForce {
+    /// Whether a part of an order may stay in the book.
+    #[must_use]
+    pub fn rests(self) -> bool {
+        matches!(self, TimeInForce::Gtc | TimeInForce::Gtd(_))
+    }
+
+    /// The name used in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TimeInForce::Fak => "fak",
+            TimeInForce::Fok => "fok",
+            TimeInForce::Gtc => "gtc",
+            TimeInForce::Gtd(_) => "gtd",
+        }
+    }
 }
 
 /// One leg of a wish.

@@ -63,6 +63,8 @@ struct Kline<'a> {
     close_ms: &'a RawValue,
     o: &'a str,
     c: &'a str,
+    h: &'a str,
+    l: &'a str,
     x: bool,
 }
 
@@ -202,6 +204,8 @@ fn candle(at: Timestamp, data: &RawValue) -> Result<Said, String> {
             close_time: time(kline.close_ms)?,
             open: price(kline.o)?,
             close: price(kline.c)?,
+            high: price(kline.h)?,
+            low: price(kline.l)?,
         },
     }))
 }

@@ -6,7 +6,7 @@
 //! form `<market>:down` that no venue message carries.
 
 use pm_arb_core::ids::{InstrumentId, MarketId, Timestamp, Venue};
-use pm_arb_core::market::{MarketSpec, Outcome, SettlementRule};
+use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
 use pm_arb_core::rulebook;
 use pm_arb_core::units::{ONE, Price, Qty};
 
@@ -134,9 +134,9 @@ impl Draft {
             lot: LOT,
             min_qty: MIN_QTY,
             fee: rulebook::fee_on(venue, family, window.opens_at),
-            // The rulebook has a row for every day of this venue.
-            taker_delay: rulebook::taker_delay_on(venue, family, window.opens_at)
-                .unwrap_or_default(),
+            maker_fee: FeeSchedule::Free,
+            fee_rule: "rulebook".to_owned(),
+            taker_delay: rulebook::taker_delay_on(venue, family, window.opens_at),
             opens_at: window.opens_at,
             closes_at: window.closes_at,
             settlement,

@@ -167,10 +167,7 @@ fn market_of(event: &Event) -> MarketId {
 }
 
 fn number_oracle(rule: &mut SettlementRule, oracles: &[Option<OracleId>]) {
-    if let SettlementRule::UpDown { oracle, .. }
-    | SettlementRule::UpDownTwap { oracle, .. }
-    | SettlementRule::Above { oracle, .. }
-    | SettlementRule::Candle { oracle, .. } = rule
+    if let Some(oracle) = rule.oracle_mut()
         && let Some(Some(number)) = oracles.get(oracle.index())
     {
         *oracle = *number;

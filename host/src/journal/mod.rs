@@ -36,7 +36,7 @@ pub use scan::TornTail;
 pub use writer::{JournalWriter, Recovery};
 
 /// Version of the segment, record and payload layouts.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// A segment is closed and the next one begun before it grows beyond this.
 pub const SEGMENT_LIMIT: u64 = 256 << 20;
 /// Largest payload. A larger event is refused when it is appended; a larger length read is damage.

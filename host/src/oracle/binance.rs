@@ -126,6 +126,8 @@ struct Kline<'a> {
     end: u64,
     o: &'a str,
     c: &'a str,
+    h: &'a str,
+    l: &'a str,
     x: bool,
 }
 
@@ -212,7 +214,8 @@ impl Decoder {
             counts.running = 1;
             return;
         }
-        let (Some(open), Some(close)) = (price(kline.o), price(kline.c)) else {
+        let prices = [kline.o, kline.c, kline.h, kline.l].map(price);
+        let [Some(open), Some(close), Some(high), Some(low)] = prices else {
             refuse(out, counts);
             return;
         };
@@ -223,6 +226,8 @@ impl Decoder {
             close_time: Timestamp::from_ms(kline.end),
             open,
             close,
+            high,
+            low,
         })));
     }
 

@@ -75,6 +75,8 @@ fn recorded_candles_are_told_once_they_are_final() {
                 close_time: time("T"),
                 open: price("o"),
                 close: price("c"),
+                high: price("h"),
+                low: price("l"),
             };
             assert!(expected.spans(expected.open_time, 60), "{text}");
             assert_eq!(events, [Event::Candle(Box::new(expected))]);

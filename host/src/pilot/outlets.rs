@@ -92,25 +92,22 @@ impl Outlets {
                     .blocking_send(batch.0, std::mem::take(&mut batch.1))?;
             }
             batch.0 = seq;
+            batch.1.extend(StoreOp::of(seq, &effect));
             match effect {
-                Effect::RecordTrade(trade) => {
-                    log_trade(&trade);
-                    batch.1.push(StoreOp::Insert(trade));
-                }
-                Effect::UpdateTrade(update) => {
-                    log_update(&update);
-                    batch.1.push(StoreOp::Update {
-                        cause: seq,
-                        update: Box::new(update),
-                    });
-                }
+                Effect::RecordTrade(trade) => log_trade(&trade),
+                Effect::UpdateTrade(update) => log_update(&update),
                 Effect::Publish(message) => {
                     log_message(&message);
                     if let Some(bus) = &self.bus {
                         bus.publish(BusMessage::Effect(message));
                     }
                 }
-                Effect::WakeAt(_) | Effect::StrategyFailed { .. } | Effect::Abort(_) => {}
+                Effect::RecordIntent(_)
+                | Effect::RecordMarket(_)
+                | Effect::Corroborate(_)
+                | Effect::WakeAt(_)
+                | Effect::StrategyFailed { .. }
+                | Effect::Abort(_) => {}
             }
         }
         if !batch.1.is_empty() {

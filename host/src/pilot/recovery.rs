@@ -59,13 +59,8 @@ pub fn resume(
         if seq <= persisted || refused.is_some() {
             return;
         }
-        let op = match effect {
-            Effect::RecordTrade(trade) => StoreOp::Insert(trade.clone()),
-            Effect::UpdateTrade(update) => StoreOp::Update {
-                cause: seq,
-                update: Box::new(update.clone()),
-            },
-            _ => return,
+        let Some(op) = StoreOp::of(seq, effect) else {
+            return;
         };
         refused = relay.blocking_send(seq, vec![op]).err();
     };

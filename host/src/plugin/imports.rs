@@ -10,7 +10,7 @@ use super::limits::{
 use super::wasi::ClosedWasi;
 use super::wire::{EventId, WireIntent, WireLevel};
 use pm_arb_core::ids::{InstrumentId, OpportunityId, Seq, Timestamp};
-use pm_arb_core::strategy::{Intent, IntentLeg, MAX_LEGS};
+use pm_arb_core::strategy::{Intent, IntentLeg, MAX_LEGS, TimeInForce};
 use pm_arb_core::units::{Price, Qty, Usd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -180,7 +180,11 @@ fn submit(mut store: StoreContextMut<'_, Guest>, (wire,): (WireIntent,)) -> Resu
         tag: wire.tag,
         legs,
         qty: Qty(wire.qty),
-        fill_or_kill: wire.fill_or_kill,
+        time_in_force: if wire.fill_or_kill {
+            TimeInForce::Fok
+        } else {
+            TimeInForce::Fak
+        },
         expected_edge: Usd(wire.expected_edge),
     });
     Ok((true,))

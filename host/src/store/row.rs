@@ -5,7 +5,9 @@
 
 use super::StoreError;
 use super::field::row;
-use pm_arb_core::effect::{TradeRecord, TradeStatus, TradeUpdate};
+use pm_arb_core::effect::{
+    Corroboration, Effect, IntentRecord, MarketRecord, TradeRecord, TradeStatus, TradeUpdate,
+};
 use pm_arb_core::ids::{Nanos, OpportunityId, Seq, Timestamp, TradeId, Venue};
 use pm_arb_core::opportunity::OpportunityKind;
 use pm_arb_core::units::{Price, Qty, Usd};
@@ -154,6 +156,41 @@ pub enum StoreOp {
         /// The state.
         update: Box<TradeUpdate>,
     },
+    /// A wish as it was judged and graded.
+    Intent(Box<IntentRecord>),
+    /// The whole new state of a market.
+    Market {
+        /// The journal record that caused it.
+        cause: Seq,
+        /// The state.
+        market: Box<MarketRecord>,
+    },
+    /// What the tape says of a row.
+    Corroborate(Corroboration),
+}
+
+impl StoreOp {
+    /// What an effect of record `cause` makes to be stored; nothing for most.
+    #[must_use]
+    pub fn of(cause: Seq, effect: &Effect) -> Option<Self> {
+        match effect {
+            Effect::RecordTrade(trade) => Some(StoreOp::Insert(trade.clone())),
+            Effect::UpdateTrade(update) => Some(StoreOp::Update {
+                cause,
+                update: Box::new(update.clone()),
+            }),
+            Effect::RecordIntent(intent) => Some(StoreOp::Intent(intent.clone())),
+            Effect::RecordMarket(market) => Some(StoreOp::Market {
+                cause,
+                market: market.clone(),
+            }),
+            Effect::Corroborate(said) => Some(StoreOp::Corroborate(*said)),
+            Effect::Publish(_)
+            | Effect::WakeAt(_)
+            | Effect::StrategyFailed { .. }
+            | Effect::Abort(_) => None,
+        }
+    }
 }
 
 /// The row id of a trade: the same whoever computes it, whenever.
@@ -274,6 +311,7 @@ impl Batch {
                         return Err(StoreError::DuplicateConflict { id: row.id });
                     }
                 }
+                StoreOp::Intent(_) | StoreOp::Market { .. } | StoreOp::Corroborate(_) => {}
                 StoreOp::Update { cause, update } => {
                     let newer = Change::of(run_id, *cause, update);
                     let known = changes

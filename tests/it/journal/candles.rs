@@ -15,6 +15,8 @@ fn candles_and_markets_on_them_have_their_golden_bytes() {
         close_time: Timestamp(2),
         open: SpotPrice(3),
         close: SpotPrice(-4),
+        high: SpotPrice(5),
+        low: SpotPrice(-5),
     }));
     let bytes = encoded(&candle);
     assert_eq!(hex(&bytes), "00100301020607");

@@ -15,7 +15,7 @@ use crate::order::{LegPlan, LegState, Order};
 use crate::paper::{Arrival, Fill, whole_lots};
 use crate::position::{Exit, Position, Sale};
 use crate::reason::Reason;
-use crate::strategy::Filled;
+use crate::strategy::{Filled, TimeInForce};
 use crate::units::{Price, Qty, Usd};
 
 /// The limit of an unwinding sale: any bid at all.
@@ -82,12 +82,17 @@ impl Engine {
             let held = self.positions.held(order.plan.strategy, leg.instrument);
             order.plan.qty.min(held)
         };
-        let filled = self.fill(&leg, wanted, order.plan.fill_or_kill, due);
+        let filled = self.fill(
+            &leg,
+            wanted,
+            order.plan.time_in_force == TimeInForce::Fok,
+            due,
+        );
         let after = match (filled, reservation) {
             (Ok(fill), Some(reservation)) => {
-                self.bought(&order, n, &leg, fill, reservation, due, turn)
+                self.bought(&order, n, &leg, &fill, reservation, due, turn)
             }
-            (Ok(fill), None) => self.sold(&order, &leg, fill, due, turn),
+            (Ok(fill), None) => self.sold(&order, &leg, &fill, due, turn),
             (Err(rejection), reservation) => {
                 if let Some(reservation) = reservation {
                     let voided = reservation.voided(&mut self.ledger);
@@ -161,7 +166,7 @@ impl Engine {
         order: &Order,
         n: u16,
         leg: &LegPlan,
-        fill: Fill,
+        fill: &Fill,
         reservation: Reservation,
         at: Timestamp,
         turn: &mut Turn<'_>,
@@ -197,6 +202,7 @@ impl Engine {
             row.fees = fill.fee;
             row.fill_book_age = fill.book_age;
             row.book_epoch = fill.book_epoch;
+            row.levels.clone_from(&fill.levels);
             self.record_trade(row, turn);
             self.filled(order, leg, fill, turn);
             self.watch_losses(turn);
@@ -211,7 +217,7 @@ impl Engine {
         &mut self,
         order: &Order,
         leg: &LegPlan,
-        fill: Fill,
+        fill: &Fill,
         at: Timestamp,
         turn: &mut Turn<'_>,
     ) -> LegState {
@@ -247,7 +253,7 @@ impl Engine {
         LegState::Refused(reason)
     }
 
-    fn filled(&mut self, order: &Order, leg: &LegPlan, fill: Fill, turn: &mut Turn<'_>) {
+    fn filled(&mut self, order: &Order, leg: &LegPlan, fill: &Fill, turn: &mut Turn<'_>) {
         self.counts.fills = self.counts.fills.saturating_add(1);
         let slot = self.slot_mut(order.plan.strategy);
         slot.fills = slot.fills.saturating_add(1);
@@ -329,8 +335,8 @@ impl Engine {
                     order.plan.intent,
                     order.matched()
                 );
-                self.exit(&[trade], fill, at, &evidence, turn);
-                self.filled(order, &sale, fill, turn);
+                self.exit(&[trade], &fill, at, &evidence, turn);
+                self.filled(order, &sale, &fill, turn);
                 let source = Provenance::of(&order.plan, &order.author);
                 let (tag, reason) = (order.plan.tag, Reason::LegUnwound);
                 self.notify_refused(&source, tag, leg.instrument, reason, 0, turn);
@@ -355,7 +361,7 @@ impl Engine {
     fn exit(
         &mut self,
         rows: &[TradeId],
-        fill: Fill,
+        fill: &Fill,
         at: Timestamp,
         evidence: &str,
         turn: &mut Turn<'_>,

@@ -354,6 +354,7 @@ impl Engine {
             kind: source.kind,
             intent: source.intent,
             leg: leg.n,
+            fill: 0,
             venue: spec.venue,
             market: spec.id,
             market_native_id: spec.native_id.clone(),
@@ -383,6 +384,11 @@ impl Engine {
                 .data
                 .book(leg.instrument)
                 .map_or(0, crate::book::OrderBook::epoch),
+            market_family: spec.family(),
+            closes_at: spec.closes_at,
+            fee_rule: spec.fee_rule.clone(),
+            maker: false,
+            levels: Vec::new(),
         })
     }
 

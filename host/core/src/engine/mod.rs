@@ -256,6 +256,7 @@ impl Engine {
             | Event::OracleGap(_)
             | Event::Trading { .. }
             | Event::Resolved(_)
+            | Event::Latency { .. }
             | Event::Tick => {}
         }
         if self.touched.whole {

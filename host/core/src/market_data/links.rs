@@ -129,6 +129,8 @@ fn strike(spec: &MarketSpec, oracle: Option<&OracleState>) -> Option<SpotPrice> 
     match spec.settlement {
         SettlementRule::VenueOnly => None,
         SettlementRule::Above { strike, .. } => Some(strike),
+        SettlementRule::Touch { barrier, .. } => Some(barrier),
+        SettlementRule::MeanAbove { strike, .. } => strike,
         SettlementRule::UpDown { strike, .. } => {
             strike.or_else(|| oracle?.value_at_second(spec.opens_at))
         }
@@ -155,6 +157,9 @@ fn moved_from(spec: &MarketSpec) -> Timestamp {
         SettlementRule::UpDown { .. }
         | SettlementRule::UpDownTwap { .. }
         | SettlementRule::Candle { .. } => spec.opens_at,
-        SettlementRule::Above { .. } | SettlementRule::VenueOnly => Timestamp(0),
+        SettlementRule::Above { .. }
+        | SettlementRule::Touch { .. }
+        | SettlementRule::MeanAbove { .. }
+        | SettlementRule::VenueOnly => Timestamp(0),
     }
 }

@@ -221,6 +221,7 @@ impl MarketData {
             | Event::Strategy(_)
             | Event::Command(_)
             | Event::Refused { .. }
+            | Event::Latency { .. }
             | Event::Tick => Ok(()),
         }
     }

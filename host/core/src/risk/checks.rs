@@ -4,6 +4,7 @@
 
 use super::{LegFacts, Scene, Wish};
 use crate::book::OrderBook;
+use crate::config::Latency;
 use crate::effect::Rejection;
 use crate::ids::{MarketId, Nanos, Venue};
 use crate::ledger::Holding;
@@ -142,12 +143,21 @@ pub(super) fn order_of(
             format!("{value} USD"),
         );
     }
+    let delay = spec.taker_delay.ok_or_else(|| Rejection {
+        reason: Reason::UnknownRule,
+        limit: "a known taker delay".to_owned(),
+        observed: "no rule of the venue's for that day".to_owned(),
+    })?;
     let reserve = if leg.buy {
         worst_cost(spec.fee, leg.limit, qty).ok_or_else(overflow)?
     } else {
         Usd::ZERO
     };
-    let travel = scene.config.execution.own_latency;
+    let (Latency::Constant(travel) | Latency::Measured { otherwise: travel }) =
+        scene.config.execution.latency
+    else {
+        return Err(overflow());
+    };
     Ok(LegPlan {
         holding: Holding {
             strategy: wish.strategy,
@@ -160,7 +170,7 @@ pub(super) fn order_of(
         reserve,
         book_epoch: facts.book.map_or(0, OrderBook::epoch),
         book_age: facts.book.map_or(Nanos(0), |book| book.age(scene.now)),
-        due: scene.now.plus(travel).plus(spec.taker_delay),
+        due: scene.now.plus(travel).plus(delay),
     })
 }
 

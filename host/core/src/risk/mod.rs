@@ -205,7 +205,7 @@ impl RiskGuardian {
             kind: wish.kind(),
             tag: wish.intent.tag,
             qty: wish.intent.qty,
-            fill_or_kill: wish.intent.fill_or_kill,
+            time_in_force: wish.intent.time_in_force,
             expected_edge: wish.intent.expected_edge,
             decided_at: scene.now,
             legs: plan,

@@ -205,7 +205,9 @@ fn compute(
     let (live, means) = live.zip(means).ok_or(Reason::StaleOracle)?;
     let tau = market.spec.closes_at.since(live.source_time);
     let p = match market.spec.settlement {
-        SettlementRule::VenueOnly => None,
+        SettlementRule::VenueOnly
+        | SettlementRule::Touch { .. }
+        | SettlementRule::MeanAbove { .. } => None,
         SettlementRule::UpDown { .. }
         | SettlementRule::Above { .. }
         | SettlementRule::Candle { .. } => {

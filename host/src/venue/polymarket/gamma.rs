@@ -183,9 +183,9 @@ fn read(
         lot: LOT,
         min_qty,
         fee: fee(object, family, closes_at)?,
-        taker_delay: taker_delay_on(Venue::Polymarket, family, closes_at).ok_or_else(|| {
-            object.error("endDate", "lies where no rule for taker orders is known")
-        })?,
+        maker_fee: FeeSchedule::Free,
+        fee_rule: "the market's feeSchedule".to_owned(),
+        taker_delay: taker_delay_on(Venue::Polymarket, family, closes_at),
         opens_at,
         closes_at,
         settlement: settlement(object, event, opens_at..closes_at, &mut oracle)?,

@@ -5,6 +5,7 @@ use crate::config::EngineConfig;
 use crate::event::{Event, GapScope};
 use crate::ids::InstrumentId;
 use crate::market::FeeSchedule;
+use crate::strategy::TimeInForce;
 use crate::units::{Price, Qty, Usd};
 
 #[test]
@@ -54,7 +55,7 @@ fn depth_is_walked_and_the_rest_cancelled_or_the_whole_killed() {
     let mut w = World::new();
     w.book(0, &[(48, 100)], depth);
     let mut whole = buy(0, 55, 10);
-    whole.fill_or_kill = true;
+    whole.time_in_force = TimeInForce::Fok;
     w.wish(whole);
     w.at(300).tick();
     w.check(&["leg 0 rejected FILL_OR_KILL"]);
@@ -189,7 +190,7 @@ fn an_order_does_not_arrive_after_the_close() {
 /// Two markets; the second is slower.
 fn pair() -> World {
     let mut w = World::new();
-    w.market(1, |m| m.taker_delay = crate::ids::Nanos::from_ms(450));
+    w.market(1, |m| m.taker_delay = Some(crate::ids::Nanos::from_ms(450)));
     w.book(1, &[(40, 100)], &[(44, 100)]);
     w.lines();
     w

@@ -6,6 +6,7 @@ use crate::effect::{Effect, Message, TradeStatus};
 use crate::event::{BookSide, Event, GapScope};
 use crate::ids::{InstrumentId, MarketId, TradeId};
 use crate::market::FeeSchedule;
+use crate::strategy::TimeInForce;
 use crate::units::{Bps, Usd};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +85,9 @@ fn act(w: &mut World, ms: &mut u64, action: &Action) {
         }),
         Action::Buy(i, p, q, kill) => {
             let mut intent = buy(i, p, q);
-            intent.fill_or_kill = kill;
+            if kill {
+                intent.time_in_force = TimeInForce::Fok;
+            }
             w.wish(intent);
         }
         Action::Pair(a, b, q) => w.wish_of(1, group(&[(0, a), (2, b)], q)),
@@ -112,7 +115,7 @@ fn run(actions: &[Action]) -> World {
     w.market(0, |m| m.fee = FeeSchedule::polymarket(70_000));
     w.market(1, |m| {
         m.fee = FeeSchedule::kalshi(70_000);
-        m.taker_delay = crate::ids::Nanos::from_ms(700);
+        m.taker_delay = Some(crate::ids::Nanos::from_ms(700));
     });
     w.book(0, &[(48, 30)], &[(50, 30)]);
     w.book(1, &[(40, 30)], &[(42, 30)]);
@@ -174,7 +177,11 @@ fn sound(w: &World) {
                 }
             }
             Effect::Abort(text) => panic!("{text}"),
-            Effect::WakeAt(_) | Effect::StrategyFailed { .. } => {}
+            Effect::RecordIntent(_)
+            | Effect::RecordMarket(_)
+            | Effect::Corroborate(_)
+            | Effect::WakeAt(_)
+            | Effect::StrategyFailed { .. } => {}
         }
     }
     let summary = w.engine.summary();

@@ -13,7 +13,8 @@ use crate::event::{
 use crate::ids::{InstrumentId, MarketId, Nanos, OracleId, Seq, StrategyId, Timestamp, Venue};
 use crate::market::{FeeSchedule, MarketSpec, OracleSpec, Outcome, SettlementRule};
 use crate::strategy::{
-    Intent, IntentLeg, Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault, Topics,
+    Intent, IntentLeg, Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault,
+    TimeInForce, Topics,
 };
 use crate::units::{Price, Qty, SpotPrice, Usd};
 use std::collections::VecDeque;
@@ -207,7 +208,9 @@ impl World {
             lot: Qty(10_000),
             min_qty: Qty(5_000_000),
             fee: FeeSchedule::Free,
-            taker_delay: Nanos::from_ms(250),
+            maker_fee: FeeSchedule::Free,
+            fee_rule: String::new(),
+            taker_delay: Some(Nanos::from_ms(250)),
             opens_at: Timestamp::from_secs(START),
             closes_at: Timestamp::from_secs(START + 300),
             settlement: SettlementRule::UpDown {
@@ -363,7 +366,10 @@ fn line(effect: &Effect) -> Option<String> {
         },
         Effect::StrategyFailed { strategy, fault } => Some(format!("failed {strategy}: {fault}")),
         Effect::Abort(text) => Some(format!("ABORT {text}")),
-        Effect::WakeAt(_) => None,
+        Effect::RecordIntent(_)
+        | Effect::RecordMarket(_)
+        | Effect::Corroborate(_)
+        | Effect::WakeAt(_) => None,
     }
 }
 
@@ -394,7 +400,7 @@ pub(super) fn group(legs: &[(u32, i64)], qty: i64) -> Intent {
             })
             .collect(),
         qty: shares(qty),
-        fill_or_kill: false,
+        time_in_force: TimeInForce::Fak,
         expected_edge: Usd(100_000),
     }
 }

@@ -41,7 +41,7 @@ fn recorded_market_objects_become_specifications_and_outcomes() {
         assert_eq!(spec.opens_at.secs(), row["start_sec"].as_u64().unwrap());
         assert_eq!(spec.closes_at.secs(), row["end_sec"].as_u64().unwrap());
         assert_eq!(spec.fee, FeeSchedule::polymarket(70_000));
-        assert_eq!(spec.taker_delay, Nanos::from_ms(250));
+        assert_eq!(spec.taker_delay, Some(Nanos::from_ms(250)));
         assert_eq!((spec.min_qty, spec.lot), (Qty(5_000_000), Qty(10_000)));
         assert_eq!(spec.pair_key.as_deref(), row["slug"].as_str());
         let rule = SettlementRule::UpDown {
