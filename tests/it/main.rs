@@ -8,6 +8,7 @@ mod import;
 mod journal;
 mod pilot;
 mod plugin;
+mod published;
 mod recordings;
 mod report;
 mod services;
