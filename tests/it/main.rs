@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bus;
+mod compare;
 mod docs;
 mod import;
 mod journal;
