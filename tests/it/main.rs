@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod bus;
+mod compare;
 mod docs;
 mod import;
 mod journal;
 mod pilot;
 mod plugin;
+mod published;
 mod recordings;
 mod report;
 mod services;

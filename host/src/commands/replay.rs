@@ -5,7 +5,7 @@ use super::output::out;
 use crate::cli::ReplayArgs;
 use crate::config::Config;
 use crate::pilot::by_reason;
-use crate::plugin::{Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
+use crate::plugin::{Candidate, Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
 use crate::replay::{self, Cast, Counts};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -37,7 +37,10 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
             .as_ref()
             .map(Config::all_strategy_params)
             .unwrap_or_default();
-        given(&args.strategies, Preparer::new(host.clone(), params))?
+        Cast::Given(given(
+            &args.strategies,
+            Preparer::new(host.clone(), params),
+        )?)
     };
     let (replayed, _) = replay::replay(
         &args.run,
@@ -75,7 +78,8 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn given(args: &[String], preparer: Preparer) -> Result<Cast, Failure> {
+/// The components that arguments name, compiled.
+pub(super) fn given(args: &[String], preparer: Preparer) -> Result<Vec<Candidate>, Failure> {
     let sources = Sources::parse(args).or_exit(Code::Config)?;
     sources.check().or_exit(Code::Config)?;
     let mut candidates = Vec::new();
@@ -91,5 +95,5 @@ fn given(args: &[String], preparer: Preparer) -> Result<Cast, Failure> {
             LoaderInput::Gone { .. } => {}
         }
     }
-    Ok(Cast::Given(candidates))
+    Ok(candidates)
 }

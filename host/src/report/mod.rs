@@ -190,7 +190,7 @@ fn percent(parts: u64) -> String {
 }
 
 /// In cents, with its sign always; rounded down, so that no report flatters.
-fn signed(amount: Usd) -> String {
+pub(crate) fn signed(amount: Usd) -> String {
     let cents = amount.0.div_euclid(10_000);
     let sign = if cents < 0 { '-' } else { '+' };
     let cents = cents.unsigned_abs();

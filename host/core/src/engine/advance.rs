@@ -8,6 +8,8 @@ use super::decide::{Provenance, RowLeg};
 use super::dispatch::{Fate, Notice};
 use super::{Engine, HOUSEKEEPING, RETIRE_AFTER, Turn};
 use crate::allocator::Reservation;
+use crate::compat;
+use crate::config::FillModel;
 use crate::effect::{AlertLevel, Effect, Message, Rejection, TradeStatus};
 use crate::ids::{IntentId, MarketId, Nanos, Timestamp, TradeId};
 use crate::market::MarketStatus;
@@ -146,7 +148,7 @@ impl Engine {
         if qty <= Qty::ZERO {
             return refuse(Reason::NoPosition, "shares held", "none left".to_owned());
         }
-        self.paper.execute(&Arrival {
+        let arrival = Arrival {
             leg,
             qty,
             fill_or_kill,
@@ -154,7 +156,11 @@ impl Engine {
             book: self.data.book(leg.instrument),
             at,
             book_age_max: self.config.risk.book_age_max,
-        })
+        };
+        match self.config.execution.fills {
+            FillModel::Honest => self.paper.execute(&arrival),
+            model => compat::execute(model, &arrival),
+        }
     }
 
     #[expect(
