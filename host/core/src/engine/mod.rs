@@ -10,6 +10,7 @@
 //! 4. *The scanner looks* at what the message touched.
 //! 5. *Strategies are told* ([`dispatch`]): first their own fills, then the fact, then opportunities.
 //! 6. *Their wishes are decided* ([`decide`]) at once, one by one, and what comes of them is told too.
+//! 7. *The invariants are checked* ([`ward`]), after every record, wherever its step ended.
 //!
 //! It owns the state of a run and performs nothing: everything it wants done is an [`Effect`].
 //! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
@@ -19,6 +20,7 @@ mod decide;
 mod dispatch;
 mod settle;
 mod status;
+mod ward;
 
 pub use status::{Counts, EngineStatus, StrategyStatus};
 
@@ -26,7 +28,10 @@ use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
 use crate::event::{Command, Event, Record, StrategyChange, StrategyChangeKind};
-use crate::ids::{IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
+use crate::ids::{
+    InstrumentId, IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId,
+};
+use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
 use crate::opportunity::Opportunity;
@@ -43,6 +48,7 @@ use crate::units::{Price, Usd};
 use dispatch::{Notice, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use ward::Ward;
 
 /// Most orders in flight; one more is denied with `RATE_LIMIT`.
 pub const MAX_ORDERS_IN_FLIGHT: usize = 4_096;
@@ -92,8 +98,10 @@ pub struct Engine {
     positions: Positions,
     ledger: Ledger,
     settlement: Settlement,
+    latencies: Latencies,
 
     tally: Tally,
+    ward: Ward,
     counts: Counts,
     refused_inputs: BTreeMap<Reason, u64>,
 
@@ -111,6 +119,8 @@ pub struct Engine {
 /// One step on its way: the record's place, and the effects it has caused.
 struct Turn<'a> {
     seq: Seq,
+    /// What kind of record it is.
+    kind: &'static str,
     at: Timestamp,
     rows: u16,
     intents: u16,
@@ -151,7 +161,9 @@ impl Engine {
             positions: Positions::default(),
             ledger: Ledger::default(),
             settlement: Settlement::default(),
+            latencies: Latencies::default(),
             tally: Tally::default(),
+            ward: Ward::default(),
             counts: Counts::default(),
             refused_inputs: BTreeMap::new(),
             now: Timestamp(0),
@@ -210,8 +222,16 @@ impl Engine {
         if self.broken {
             return;
         }
+        self.take(record, effects);
+        if !self.broken {
+            self.check(record, effects);
+        }
+    }
+
+    fn take(&mut self, record: &Record, effects: &mut Vec<Effect>) {
         let mut turn = Turn {
             seq: record.seq,
+            kind: record.event.kind(),
             at: record.at,
             rows: 0,
             intents: 0,
@@ -227,7 +247,9 @@ impl Engine {
         if let Err(reason) = applied {
             self.refuse_input(reason);
         }
+        self.touch(&record.event);
         match &record.event {
+            Event::Latency { venue, own } => self.latencies.measured(*venue, *own),
             Event::Level(level) => {
                 if applied.is_ok() {
                     self.paper.level_shown(level);
@@ -256,7 +278,6 @@ impl Engine {
             | Event::OracleGap(_)
             | Event::Trading { .. }
             | Event::Resolved(_)
-            | Event::Latency { .. }
             | Event::Tick => {}
         }
         if self.touched.whole {
@@ -383,20 +404,46 @@ impl Engine {
         turn.reschedule = true;
     }
 
-    /// Marks positions at the bids of good books and tells [`Self::marked_equity`]. A live book without
-    /// a bid marks at zero; a book that says nothing (interrupted, crossed, placeholder) and a market
-    /// that no longer trades keep the last bid.
+    /// Takes note of whose positions a record may have made worth another sum.
+    fn touch(&mut self, event: &Event) {
+        match event {
+            // Below the top nothing changes. Within a message an instrument is named only once, so
+            // that any name there may stand for this change too.
+            Event::Level(level) if !self.touched.quotes.is_empty() => {
+                self.positions.touch(level.instrument);
+            }
+            Event::Snapshot(snapshot) => self.positions.touch(snapshot.instrument),
+            Event::TickSize { .. } | Event::Gap { .. } => {
+                for instrument in &self.touched.interrupted {
+                    self.positions.touch(*instrument);
+                }
+            }
+            Event::Trading { market, .. } => {
+                for outcome in self
+                    .data
+                    .market(*market)
+                    .iter()
+                    .flat_map(|m| &m.spec.outcomes)
+                {
+                    self.positions.touch(outcome.instrument);
+                }
+            }
+            Event::MarketListed(spec) => {
+                for outcome in &spec.outcomes {
+                    self.positions.touch(outcome.instrument);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Marks positions at the bids of good books and tells [`Self::marked_equity`]. Only instruments
+    /// that were touched since the last time are looked at.
     fn equity(&mut self) -> Usd {
         let (data, now) = (&self.data, self.now);
-        self.positions.mark(|instrument| {
-            let market = data.market_of(instrument)?;
-            let book = data.book(instrument).filter(|_| market.is_open())?;
-            match book.usable(false, now, Nanos(u64::MAX)) {
-                Ok(()) => book.best_bid().map(|(price, _)| price),
-                Err(Reason::OneSidedBook) => Some(Price::ZERO),
-                Err(_) => None,
-            }
-        });
+        self.positions.mark(|instrument| bid(data, now, instrument));
+        #[cfg(test)]
+        self.audit().unwrap();
         self.marked_equity()
     }
 
@@ -434,19 +481,14 @@ impl Engine {
                 self.positions.cost()
             ),
         };
-        self.abort(
-            &format!(
-                "record {}: {broken}; keep the journal and report it",
-                turn.seq
-            ),
-            turn,
-        );
+        self.abort(&broken, turn);
         false
     }
 
     fn abort(&mut self, text: &str, turn: &mut Turn<'_>) {
         self.broken = true;
-        turn.effects.push(Effect::Abort(text.to_owned()));
+        let text = ward::violated(turn.seq, turn.kind, text);
+        turn.effects.push(Effect::Abort(text));
     }
 
     fn refuse_input(&mut self, reason: Reason) {
@@ -455,6 +497,7 @@ impl Engine {
     }
 
     fn emit(&mut self, effect: Effect, turn: &mut Turn<'_>) {
+        self.ward.hears(&effect, &self.positions);
         self.tally.fold(&effect);
         turn.effects.push(effect);
     }
@@ -471,6 +514,18 @@ impl Engine {
             at: turn.at,
         };
         self.publish(Message::Alert(alert), turn);
+    }
+}
+
+/// What a position is marked at now. A live book without a bid marks at zero; a book that says nothing
+/// (interrupted, crossed, placeholder) and a market that no longer trades keep the last bid.
+fn bid(data: &MarketData, now: Timestamp, instrument: InstrumentId) -> Option<Price> {
+    let market = data.market_of(instrument)?;
+    let book = data.book(instrument).filter(|_| market.is_open())?;
+    match book.usable(false, now, Nanos(u64::MAX)) {
+        Ok(()) => book.best_bid().map(|(price, _)| price),
+        Err(Reason::OneSidedBook) => Some(Price::ZERO),
+        Err(_) => None,
     }
 }
 
