@@ -5,6 +5,7 @@
 mod bus;
 mod docs;
 mod import;
+mod invariants;
 mod journal;
 mod pilot;
 mod plugin;
