@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_table_must_give_every_order_a_time() {
-        let cases: [(&[(i32, u64)], Result<(), TableError>); 8] = [
+        type Case = (&'static [(i32, u64)], Result<(), TableError>);
+        let cases: [Case; 8] = [
             (&[(10_000, 0)], Ok(())),
             (&[(5_000, 40), (9_500, 120), (10_000, 900)], Ok(())),
             (&[(5_000, 40), (10_000, 40)], Ok(())),

@@ -18,6 +18,7 @@
 mod advance;
 mod decide;
 mod dispatch;
+mod equity;
 mod settle;
 mod status;
 mod ward;
@@ -28,9 +29,7 @@ use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
 use crate::event::{Command, Event, Record, StrategyChange, StrategyChangeKind};
-use crate::ids::{
-    InstrumentId, IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId,
-};
+use crate::ids::{IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
 use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
@@ -44,7 +43,7 @@ use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::Settlement;
 use crate::strategy::{Output, Strategy};
-use crate::units::{Price, Usd};
+
 use dispatch::{Notice, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -404,71 +403,6 @@ impl Engine {
         turn.reschedule = true;
     }
 
-    /// Takes note of whose positions a record may have made worth another sum.
-    fn touch(&mut self, event: &Event) {
-        match event {
-            // Below the top nothing changes. Within a message an instrument is named only once, so
-            // that any name there may stand for this change too.
-            Event::Level(level) if !self.touched.quotes.is_empty() => {
-                self.positions.touch(level.instrument);
-            }
-            Event::Snapshot(snapshot) => self.positions.touch(snapshot.instrument),
-            Event::TickSize { .. } | Event::Gap { .. } => {
-                for instrument in &self.touched.interrupted {
-                    self.positions.touch(*instrument);
-                }
-            }
-            Event::Trading { market, .. } => {
-                for outcome in self
-                    .data
-                    .market(*market)
-                    .iter()
-                    .flat_map(|m| &m.spec.outcomes)
-                {
-                    self.positions.touch(outcome.instrument);
-                }
-            }
-            Event::MarketListed(spec) => {
-                for outcome in &spec.outcomes {
-                    self.positions.touch(outcome.instrument);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Marks positions at the bids of good books and tells [`Self::marked_equity`]. Only instruments
-    /// that were touched since the last time are looked at.
-    fn equity(&mut self) -> Usd {
-        let (data, now) = (&self.data, self.now);
-        self.positions.mark(|instrument| bid(data, now, instrument));
-        #[cfg(test)]
-        self.audit().unwrap();
-        self.marked_equity()
-    }
-
-    /// Everything there is: cash, money set aside, positions as they were last marked.
-    fn marked_equity(&self) -> Usd {
-        Usd(self
-            .ledger
-            .cash()
-            .0
-            .saturating_add(self.ledger.reserved().0)
-            .saturating_add(self.positions.worth().0))
-    }
-
-    /// Looks at the limits on losses after money moved; reaching one halts.
-    fn watch_losses(&mut self, turn: &mut Turn<'_>) {
-        let equity = self.equity();
-        self.guardian.observe(turn.at, equity);
-        if let Some(broken) = self.guardian.loss_limit(equity, &self.config) {
-            self.halt(
-                format!("{}: {} of {}", broken.reason, broken.observed, broken.limit),
-                turn,
-            );
-        }
-    }
-
     /// The answer of the ledger: an entry that could not be booked stops the process, and so does a
     /// difference between what positions cost and what the ledger has locked.
     fn booked(&mut self, result: Result<(), LedgerError>, turn: &mut Turn<'_>) -> bool {
@@ -514,18 +448,6 @@ impl Engine {
             at: turn.at,
         };
         self.publish(Message::Alert(alert), turn);
-    }
-}
-
-/// What a position is marked at now. A live book without a bid marks at zero; a book that says nothing
-/// (interrupted, crossed, placeholder) and a market that no longer trades keep the last bid.
-fn bid(data: &MarketData, now: Timestamp, instrument: InstrumentId) -> Option<Price> {
-    let market = data.market_of(instrument)?;
-    let book = data.book(instrument).filter(|_| market.is_open())?;
-    match book.usable(false, now, Nanos(u64::MAX)) {
-        Ok(()) => book.best_bid().map(|(price, _)| price),
-        Err(Reason::OneSidedBook) => Some(Price::ZERO),
-        Err(_) => None,
     }
 }
 

@@ -109,7 +109,7 @@ impl Engine {
     /// Counts anew what is kept as running sums; what differs, in words. It looks at every account and
     /// every position.
     pub fn audit(&self) -> Result<(), String> {
-        self.ledger.audit().map_err(|error| error.to_string())?;
+        self.ledger.audit()?;
         let (cost, worth) = self.positions.recount();
         if (cost, worth) != (self.positions.cost(), self.positions.worth()) {
             return Err(format!(
@@ -120,7 +120,7 @@ impl Engine {
         }
         match self
             .positions
-            .mismarked(|i| super::bid(&self.data, self.now, i))
+            .mismarked(|i| super::equity::bid(&self.data, self.now, i))
         {
             Some(row) => Err(format!("row {row} is not marked at its bid")),
             None => Ok(()),
