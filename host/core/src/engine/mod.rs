@@ -43,7 +43,6 @@ use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::Settlement;
 use crate::strategy::{Output, Strategy};
-
 use dispatch::{Notice, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

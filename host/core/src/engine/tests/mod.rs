@@ -6,4 +6,5 @@ mod limits;
 mod outcomes;
 mod random;
 mod strategies;
+mod travel;
 mod world;
