@@ -6,6 +6,7 @@ mod bus;
 mod compare;
 mod docs;
 mod import;
+mod invariants;
 mod journal;
 mod pilot;
 mod plugin;

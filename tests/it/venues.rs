@@ -431,6 +431,26 @@ async fn venues_kalshi_bids_fold_into_two_books_and_outcomes_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn venues_the_way_to_each_of_them_is_measured() {
+    let mut world = World::at(ORIGIN_S + 330, 1.0).await;
+    world.watch_polymarket(world.polymarket_config());
+    world.watch_kalshi();
+    let started = std::time::Instant::now();
+    let mut measured = BTreeMap::new();
+    while measured.len() < Venue::ALL.len() {
+        let told = world
+            .until("a latency", |_, e| matches!(e, Event::Latency { .. }))
+            .await;
+        if let Event::Latency { venue, own } = told {
+            // By the monotonic clock: something, and no longer than this test.
+            assert!(own.0 > 0 && u128::from(own.0) < started.elapsed().as_nanos());
+            measured.insert(venue, own);
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn venues_oracles_tick_and_say_when_they_do_not() {
     let mut world = World::at(ORIGIN_S + 330, 1.0).await;
     let binance = binance::BinanceConfig {

@@ -29,6 +29,8 @@ pub mod fair_value;
 mod fixtures;
 /// Names of things.
 pub mod ids;
+/// How long an order travels.
+pub mod latency;
 /// The money, in double entry.
 pub mod ledger;
 /// What a market is.

@@ -1,13 +1,17 @@
 //! What is held: one position for each filled leg, sold first in, first out.
 //!
-//! Owns the open rows and their cost. It books no money (the ledger does, in the same step) and
-//! decides nothing. Equity is marked here, at the lower of cost and bid.
+//! Owns the open rows, their cost and what they are worth. It books no money (the ledger does, in the
+//! same step) and decides nothing.
+//!
+//! Worth is marked at the lower of cost and bid, row by row, and kept as a sum: only the rows of
+//! instruments whose bid may have changed since the last look are marked again. That gives, to the
+//! micro-dollar, what marking every row at every look gives; the tests compare the two.
 
 use crate::effect::{TradeStatus, TradeUpdate};
 use crate::ids::{InstrumentId, MarketId, StrategyId, Timestamp, TradeId};
 use crate::ledger::Holding;
 use crate::units::{Price, Qty, Rounding, Usd, div_round};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A filled leg that is still held, wholly or in part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,16 +108,58 @@ pub struct Sale {
     pub fee: Usd,
 }
 
+impl Position {
+    /// The lower of cost and what the marked bid would bring; cost before any bid was seen.
+    fn worth(&self) -> Usd {
+        self.mark
+            .and_then(|price| price.times(self.remaining, Rounding::Down))
+            .map_or(self.cost, |value| value.min(self.cost))
+    }
+}
+
 /// Every open row, in order of its id.
 #[derive(Debug, Clone, Default)]
 pub struct Positions {
     open: BTreeMap<TradeId, Position>,
+    /// The rows of each instrument and of each market in which anything is held.
+    by_instrument: BTreeMap<InstrumentId, BTreeSet<TradeId>>,
+    by_market: BTreeMap<MarketId, BTreeSet<TradeId>>,
+    /// Instruments whose rows must be marked again at the next look.
+    unmarked: BTreeSet<InstrumentId>,
+    /// Sums over all rows. Costs and worths are never negative and bounded by the capital, so the sums
+    /// fit; they are wider so that a wrong one shows instead of wrapping.
+    cost: i128,
+    worth: i128,
 }
 
 impl Positions {
     /// A leg was bought.
     pub fn open(&mut self, id: TradeId, position: Position) {
+        self.unmarked.insert(position.instrument);
+        self.put(id, position);
+    }
+
+    /// Puts a row in the place of the one before, and into every index and sum.
+    fn put(&mut self, id: TradeId, position: Position) {
+        self.take(id);
+        self.cost += i128::from(position.cost.0);
+        self.worth += i128::from(position.worth().0);
+        let rows = self.by_instrument.entry(position.instrument).or_default();
+        rows.insert(id);
+        let rows = self.by_market.entry(position.holding.market).or_default();
+        rows.insert(id);
         self.open.insert(id, position);
+    }
+
+    /// Takes a row out of everything.
+    fn take(&mut self, id: TradeId) {
+        let Some(position) = self.open.remove(&id) else {
+            return;
+        };
+        self.cost -= i128::from(position.cost.0);
+        self.worth -= i128::from(position.worth().0);
+        leave(&mut self.by_instrument, position.instrument, id);
+        leave(&mut self.by_market, position.holding.market, id);
     }
 
     /// A row that is still open.
@@ -138,36 +184,37 @@ impl Positions {
     #[must_use]
     pub fn held(&self, strategy: StrategyId, instrument: InstrumentId) -> Qty {
         let held = self
-            .open
-            .values()
-            .filter(|p| p.holding.strategy == strategy && p.instrument == instrument)
-            .fold(0_i64, |sum, p| sum.saturating_add(p.remaining.0));
+            .rows(strategy, instrument)
+            .fold(0_i64, |sum, (_, p)| sum.saturating_add(p.remaining.0));
         Qty(held)
     }
 
     /// Whether anybody holds anything of a market.
     #[must_use]
     pub fn any_in(&self, market: MarketId) -> bool {
-        self.open.values().any(|p| p.holding.market == market)
+        self.by_market.contains_key(&market)
     }
 
     /// Cost of everything held. Equals the ledger's locked money at all times.
     #[must_use]
     pub fn cost(&self) -> Usd {
-        Usd(self
-            .open
-            .values()
-            .fold(0_i64, |sum, p| sum.saturating_add(p.cost.0)))
+        usd(self.cost)
     }
 
     /// The rows of a strategy in one instrument, oldest first.
     #[must_use]
     pub fn rows_of(&self, strategy: StrategyId, instrument: InstrumentId) -> Vec<TradeId> {
-        self.open
-            .iter()
-            .filter(|(_, p)| p.holding.strategy == strategy && p.instrument == instrument)
-            .map(|(id, _)| *id)
-            .collect()
+        self.rows(strategy, instrument).map(|(id, _)| id).collect()
+    }
+
+    fn rows(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+    ) -> impl Iterator<Item = (TradeId, &Position)> {
+        let rows = self.by_instrument.get(&instrument).into_iter().flatten();
+        rows.filter_map(|id| Some((*id, self.open.get(id)?)))
+            .filter(move |(_, p)| p.holding.strategy == strategy)
     }
 
     /// Shares that were sold leave `rows`, in the order given; each row bears
@@ -231,17 +278,16 @@ impl Positions {
         evidence: &str,
     ) -> Option<Vec<Exit>> {
         let mut changed = Vec::new();
-        for (id, position) in &self.open {
-            if position.holding.market == market {
-                let price = payout(position.instrument)?;
-                let part = Sale {
-                    qty: position.remaining,
-                    price,
-                    proceeds: price.times(position.remaining, Rounding::Down)?,
-                    fee: Usd::ZERO,
-                };
-                changed.push((*id, exited(position, part)?));
-            }
+        for id in self.by_market.get(&market).into_iter().flatten() {
+            let position = self.open.get(id)?;
+            let price = payout(position.instrument)?;
+            let part = Sale {
+                qty: position.remaining,
+                price,
+                proceeds: price.times(position.remaining, Rounding::Down)?,
+                fee: Usd::ZERO,
+            };
+            changed.push((*id, exited(position, part)?));
         }
         Some(self.apply(changed, at, TradeStatus::Resolved, evidence))
     }
@@ -266,20 +312,39 @@ impl Positions {
                 update: position.update(id, at, end, evidence),
             });
             if position.remaining > Qty::ZERO {
-                self.open.insert(id, position);
+                self.put(id, position);
             } else {
-                self.open.remove(&id);
+                self.take(id);
             }
         }
         exits
     }
 
+    /// Something about an instrument's book or market changed: its rows are marked at the next look.
+    pub fn touch(&mut self, instrument: InstrumentId) {
+        // Nearly every instrument is held by nobody.
+        if self.by_instrument.contains_key(&instrument) {
+            self.unmarked.insert(instrument);
+        }
+    }
+
     /// Takes note of the bids now. `bid` answers with the best bid of a live book (zero when it has
-    /// none) or `None` when there is no live book; then the last bid seen stands.
+    /// none) or `None` when there is no live book; then the last bid seen stands. It is asked only for
+    /// instruments that were touched since the last time.
     pub fn mark(&mut self, bid: impl Fn(InstrumentId) -> Option<Price>) {
-        for position in self.open.values_mut() {
-            if let Some(price) = bid(position.instrument) {
-                position.mark = Some(price);
+        while let Some(instrument) = self.unmarked.pop_first() {
+            let (Some(price), Some(rows)) = (bid(instrument), self.by_instrument.get(&instrument))
+            else {
+                continue;
+            };
+            for id in rows {
+                if let Some(position) = self.open.get_mut(id)
+                    && position.mark != Some(price)
+                {
+                    self.worth -= i128::from(position.worth().0);
+                    position.mark = Some(price);
+                    self.worth += i128::from(position.worth().0);
+                }
             }
         }
     }
@@ -288,15 +353,49 @@ impl Positions {
     /// any bid was seen.
     #[must_use]
     pub fn worth(&self) -> Usd {
-        let worth = self.open.values().fold(0_i64, |sum, position| {
-            let value = position
-                .mark
-                .and_then(|price| price.times(position.remaining, Rounding::Down))
-                .map_or(position.cost, |value| value.min(position.cost));
-            sum.saturating_add(value.0)
-        });
-        Usd(worth)
+        usd(self.worth)
     }
+
+    /// A row that is not marked at the bid although its instrument was looked at since it changed.
+    #[must_use]
+    pub fn mismarked(&self, bid: impl Fn(InstrumentId) -> Option<Price>) -> Option<TradeId> {
+        let looked_at = self.by_instrument.iter();
+        let looked_at = looked_at.filter(|(instrument, _)| !self.unmarked.contains(instrument));
+        looked_at
+            .filter_map(|(instrument, rows)| Some((bid(*instrument)?, rows)))
+            .find_map(|(price, rows)| {
+                let right =
+                    |id: &&TradeId| self.open.get(id).is_some_and(|row| row.mark == Some(price));
+                rows.iter().find(|id| !right(id)).copied()
+            })
+    }
+
+    /// Cost and worth counted anew, row by row; they must equal [`Self::cost`] and [`Self::worth`].
+    #[must_use]
+    pub fn recount(&self) -> (Usd, Usd) {
+        let rows = self.open.values();
+        let (cost, worth) = rows.fold((0, 0), |(cost, worth), row| {
+            (
+                cost + i128::from(row.cost.0),
+                worth + i128::from(row.worth().0),
+            )
+        });
+        (usd(cost), usd(worth))
+    }
+}
+
+fn leave<K: Ord + Copy>(rows: &mut BTreeMap<K, BTreeSet<TradeId>>, key: K, id: TradeId) {
+    if let Some(of_key) = rows.get_mut(&key) {
+        of_key.remove(&id);
+        if of_key.is_empty() {
+            rows.remove(&key);
+        }
+    }
+}
+
+/// A sum as money; one that does not fit is cut to the largest there is.
+fn usd(sum: i128) -> Usd {
+    Usd(i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX }))
 }
 
 /// A position after an exit, with the exit and what the shares that went had cost.

@@ -88,6 +88,12 @@ impl Tally {
         line.1 = Usd(line.1.0.saturating_add(update.realized_pnl.0));
     }
 
+    /// How many rows were told as open and not yet as closed.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// The numbers so far.
     #[must_use]
     pub fn summary(&self) -> Summary {

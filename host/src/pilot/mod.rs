@@ -40,7 +40,7 @@ use outlets::Outlets;
 use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::reason::Reason;
 use pm_arb_core::report::Summary;
-use runner::{Runner, TimeSource};
+use runner::{Runner, TimeSource, Turns};
 use std::path::PathBuf;
 use std::time::Duration;
 use stop::{Orders, Stopped, wait};
@@ -137,7 +137,10 @@ pub struct Ended {
 
 /// Runs a pilot until it is stopped.
 pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended, PilotError> {
-    let engine_config = options.config.engine()?;
+    let engine_config = match options.feed {
+        Feed::Live => options.config.live_engine()?,
+        Feed::Sim | Feed::Recorded(_) => options.config.engine()?,
+    };
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let host = PluginHost::new(Limits::default())?;
@@ -199,6 +202,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         outlets,
         clock,
         time,
+        turns: Turns::default(),
     };
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 

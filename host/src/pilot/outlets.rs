@@ -12,7 +12,7 @@ use crate::store::{RelayError, RelayHandle, StoreOp};
 use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus, TradeUpdate};
 use pm_arb_core::engine::{Engine, EngineStatus};
 use pm_arb_core::event::Event;
-use pm_arb_core::ids::{InstrumentId, OracleId, Seq};
+use pm_arb_core::ids::{InstrumentId, Nanos, OracleId, Seq, Venue};
 use pm_arb_core::reason::Reason;
 use pm_arb_core::report::Summary;
 use pm_arb_core::scanner::ScanCounts;
@@ -143,8 +143,10 @@ impl Outlets {
         self.board.detail(
             "paper-executor",
             format!(
-                "{} filled, {} open",
-                status.counts.fills, status.open_trades
+                "{} filled, {} open{}",
+                status.counts.fills,
+                status.open_trades,
+                away(&status.latencies)
             ),
         );
         self.board
@@ -244,6 +246,15 @@ pub fn by_reason(counts: &[(Reason, u64)]) -> String {
         .map(|(reason, n)| format!("{reason} {n}"))
         .collect();
     all.join(", ")
+}
+
+/// How far away each venue was found to be.
+fn away(latencies: &[(Venue, Nanos)]) -> String {
+    let venue = |(venue, own): &(Venue, Nanos)| {
+        let tenths = own.0 / 100_000;
+        format!("; {venue} {}.{} ms away", tenths / 10, tenths % 10)
+    };
+    latencies.iter().map(venue).collect()
 }
 
 /// Episodes by kind, and the commonest reasons why a look at prices led to none.

@@ -19,6 +19,7 @@ use crate::position::{Exit, Position, Sale};
 use crate::reason::Reason;
 use crate::strategy::{Filled, TimeInForce};
 use crate::units::{Price, Qty, Usd};
+use std::collections::BTreeSet;
 
 /// The limit of an unwinding sale: any bid at all.
 const ANY_BID: Price = Price(1);
@@ -40,6 +41,7 @@ impl Engine {
         if turn.at >= self.next_housekeeping {
             self.next_housekeeping = turn.at.plus(HOUSEKEEPING);
             self.retire_markets(turn.at);
+            self.audited(turn);
         }
         turn.reschedule = true;
     }
@@ -417,12 +419,12 @@ impl Engine {
     fn retire_markets(&mut self, now: Timestamp) {
         let before = Timestamp(now.0.saturating_sub(RETIRE_AFTER.0));
         let old: Vec<MarketId> = self.data.closed_before(before).collect();
+        let orders = self.orders.values();
+        let in_flight: BTreeSet<MarketId> = orders
+            .flat_map(|order| order.plan.legs.iter().map(|leg| leg.holding.market))
+            .collect();
         for market in old {
-            let in_flight = self
-                .orders
-                .values()
-                .any(|order| order.plan.legs.iter().any(|l| l.holding.market == market));
-            if in_flight || self.positions.any_in(market) {
+            if in_flight.contains(&market) || self.positions.any_in(market) {
                 continue;
             }
             if let Some(state) = self.data.market(market) {

@@ -115,7 +115,10 @@ impl Engine {
         };
         self.publish(Message::Decision(decision), turn);
         match verdict {
-            Ok(plan) => self.send(plan, author, turn),
+            Ok(plan) => {
+                self.ward.approved(id);
+                self.send(plan, author, turn);
+            }
             Err(rejection) => {
                 let source = Provenance {
                     intent: id,
@@ -187,6 +190,7 @@ impl Engine {
             ledger: &self.ledger,
             allocator: &self.allocator,
             equity,
+            latencies: &self.latencies,
         };
         let verdict = guardian.judge(&wish, &scene);
         self.guardian = guardian;

@@ -177,7 +177,7 @@ impl Scanner {
             limits,
         };
         if !touched.closed.is_empty() {
-            self.fair.keep_open(data);
+            self.fair.forget(&touched.closed);
             self.episodes.expire(now);
         }
         self.scan_books(view, touched, out);

@@ -13,7 +13,7 @@ use super::{Edge, Found, Scanner, Seen, View, leg};
 use crate::fair_value::{self, Accrued, Rate, TwapTerms, Variance};
 use crate::ids::{MarketId, Nanos, OracleId, Timestamp};
 use crate::market::SettlementRule;
-use crate::market_data::{MarketData, MarketState};
+use crate::market_data::MarketState;
 use crate::opportunity::{Opportunity, OpportunityKind};
 use crate::oracle::{OracleState, Reading};
 use crate::reason::Reason;
@@ -64,10 +64,11 @@ impl Strike {
 }
 
 impl FairValues {
-    /// Forgets the markets that no longer trade.
-    pub(super) fn keep_open(&mut self, data: &MarketData) {
-        let open = |market: MarketId| data.market(market).is_some_and(MarketState::is_open);
-        self.by_market.retain(|market, _| open(*market));
+    /// Forgets markets that have closed.
+    pub(super) fn forget(&mut self, closed: &[MarketId]) {
+        for market in closed {
+            self.by_market.remove(market);
+        }
     }
 
     pub(super) fn forget_all(&mut self) {

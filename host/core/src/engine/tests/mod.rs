@@ -1,8 +1,10 @@
 //! Scenarios of the whole engine, as data: what is done, and what comes of it.
 
 mod execution;
+mod invariants;
 mod limits;
 mod outcomes;
 mod random;
 mod strategies;
+mod travel;
 mod world;

@@ -139,6 +139,8 @@ fn conserved(w: &World) {
     assert_eq!(sum, 60_000_000, "cash + reserved + locked + fees - gains");
     assert_eq!(ledger.locked(), w.engine.positions.cost());
     assert!(ledger.cash() >= Usd(0));
+    // Running sums are what counting gives, and every position is marked at the bid of its book.
+    w.engine.audit().unwrap();
 }
 
 /// Facts that must hold of any run, read from its effects alone.
