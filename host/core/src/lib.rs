@@ -25,6 +25,8 @@ pub mod event;
 pub mod fair_value;
 #[cfg(test)]
 mod fixtures;
+/// What executors that are not honest would have booked.
+pub mod grade;
 /// Names of things.
 pub mod ids;
 /// The money, in double entry.
@@ -57,5 +59,7 @@ pub mod scanner;
 pub mod settlement;
 /// The port for strategies.
 pub mod strategy;
+/// Whether somebody really traded there.
+pub mod tape;
 /// Money and quantities.
 pub mod units;

@@ -15,11 +15,14 @@
 //! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
 
 mod advance;
+mod corroborate;
 mod decide;
+mod deny;
 mod dispatch;
 mod settle;
 mod status;
 
+pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, StrategyStatus};
 
 use crate::allocator::CapitalAllocator;
@@ -39,7 +42,9 @@ use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::Settlement;
 use crate::strategy::{Output, Strategy};
+use crate::tape::TapeReader;
 use crate::units::{Price, Usd};
+use deny::Denials;
 use dispatch::{Notice, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -92,6 +97,8 @@ pub struct Engine {
     positions: Positions,
     ledger: Ledger,
     settlement: Settlement,
+    tape: TapeReader,
+    denials: Denials,
 
     tally: Tally,
     counts: Counts,
@@ -151,6 +158,8 @@ impl Engine {
             positions: Positions::default(),
             ledger: Ledger::default(),
             settlement: Settlement::default(),
+            tape: TapeReader::default(),
+            denials: Denials::default(),
             tally: Tally::default(),
             counts: Counts::default(),
             refused_inputs: BTreeMap::new(),
@@ -245,6 +254,7 @@ impl Engine {
             Event::Configured(config) => self.configure(config, &mut turn),
             Event::Command(command) => self.command(command, &mut turn),
             Event::Strategy(change) => self.strategy_changed(change, &mut turn),
+            Event::Print(print) if applied.is_ok() => self.printed(print, &mut turn),
             Event::Refused { reason, .. } => self.refuse_input(*reason),
             Event::MarketListed(_)
             | Event::OracleListed(_)
