@@ -7,6 +7,7 @@
 ALTER TABLE paper_trades ADD COLUMN fill BIGINT NOT NULL DEFAULT 0 CHECK (fill >= 0);
 ALTER TABLE paper_trades ADD COLUMN market_family TEXT NOT NULL DEFAULT '';
 ALTER TABLE paper_trades ADD COLUMN closes_ns BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE paper_trades ADD COLUMN closes_at TIMESTAMPTZ NOT NULL GENERATED ALWAYS AS (to_timestamp((closes_ns / 1000) / 1e6)) STORED;
 ALTER TABLE paper_trades ADD COLUMN fee_rule TEXT NOT NULL DEFAULT '';
 ALTER TABLE paper_trades ADD COLUMN maker BOOLEAN NOT NULL DEFAULT FALSE;
 -- The book as it was walked: [[price, quantity, fee], …] in millionths, best first.
@@ -45,6 +46,9 @@ CREATE TABLE paper_intents (
     CONSTRAINT paper_intents_judged CHECK ((approved_quantity IS NULL) = (rejection_reason IS NOT NULL))
 );
 
+CREATE INDEX paper_intents_created_at ON paper_intents (created_ns);
+CREATE INDEX paper_intents_strategy_id ON paper_intents (strategy_id);
+
 -- Its legs, with the grades of an approved one. A denied wish reaches no executor, so it has none.
 CREATE TABLE paper_grades (
     run_id                UUID NOT NULL,
@@ -70,6 +74,21 @@ CREATE TABLE paper_grades (
     mid_fee               NUMERIC(24, 6),
     PRIMARY KEY (run_id, intent_id, leg),
     FOREIGN KEY (run_id, intent_id) REFERENCES paper_intents (run_id, intent_id)
+);
+
+-- Denials beyond the number that is stored one by one: a strategy that runs away fills no table. Every
+-- row counts one minute; its wishes and their legs come on top of the rows of the other tables.
+CREATE TABLE paper_denials (
+    run_id       UUID NOT NULL REFERENCES runs (run_id),
+    strategy_id  TEXT NOT NULL CHECK (strategy_id <> ''),
+    reason       TEXT NOT NULL CHECK (reason <> ''),
+    minute_ns    BIGINT NOT NULL,
+    -- When the database took the row, by its own clock.
+    stored_ns    BIGINT NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000,
+    wishes       BIGINT NOT NULL CHECK (wishes > 0),
+    legs         BIGINT NOT NULL CHECK (legs >= 0),
+    updated_seq  BIGINT NOT NULL,
+    PRIMARY KEY (run_id, strategy_id, reason, minute_ns)
 );
 
 -- Where every market stands in which something was traded.
