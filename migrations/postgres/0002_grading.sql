@@ -119,3 +119,41 @@ CREATE TABLE paper_counts (
     updated_seq  BIGINT NOT NULL,
     PRIMARY KEY (run_id, kind, name)
 );
+
+-- Wishes with their legs and grades, as people read them; a wish without a known leg has one row.
+CREATE VIEW wishes AS
+SELECT
+    i.run_id,
+    i.intent_id,
+    i.seq,
+    to_timestamp((i.created_ns / 1000) / 1e6) AS created_at,
+    i.strategy_id,
+    i.opportunity_id,
+    i.opportunity_type,
+    i.opportunity,
+    i.time_in_force,
+    i.requested_quantity,
+    i.approved_quantity,
+    i.expected_edge,
+    i.rejection_reason,
+    i.rejection_limit,
+    i.rejection_observed,
+    g.leg,
+    g.market_id,
+    g.outcome,
+    g.side,
+    g.limit_price,
+    g.bid_price,
+    g.bid_quantity,
+    g.ask_price,
+    g.ask_quantity,
+    g.naive_quantity,
+    g.naive_price,
+    g.naive_value,
+    g.naive_fee,
+    g.mid_quantity,
+    g.mid_price,
+    g.mid_value,
+    g.mid_fee
+FROM paper_intents AS i
+LEFT JOIN paper_grades AS g ON g.run_id = i.run_id AND g.intent_id = i.intent_id;

@@ -167,3 +167,41 @@ SELECT
     iif(resolved_ns IS NULL, NULL, strftime('%Y-%m-%dT%H:%M:%S', resolved_ns / 1000000000, 'unixepoch') || printf('.%09dZ', resolved_ns % 1000000000)) AS resolved_at,
     settlement_evidence
 FROM paper_trades;
+
+-- Wishes with their legs and grades, as people read them; a wish without a known leg has one row.
+CREATE VIEW wishes AS
+SELECT
+    i.run_id,
+    i.intent_id,
+    i.seq,
+    strftime('%Y-%m-%dT%H:%M:%S', i.created_ns / 1000000000, 'unixepoch') || printf('.%09dZ', i.created_ns % 1000000000) AS created_at,
+    i.strategy_id,
+    i.opportunity_id,
+    i.opportunity_type,
+    i.opportunity,
+    i.time_in_force,
+    iif(i.requested_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(i.requested_quantity_micro < 0, '-', ''), abs(i.requested_quantity_micro) / 1000000, abs(i.requested_quantity_micro) % 1000000)) AS requested_quantity,
+    iif(i.approved_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(i.approved_quantity_micro < 0, '-', ''), abs(i.approved_quantity_micro) / 1000000, abs(i.approved_quantity_micro) % 1000000)) AS approved_quantity,
+    iif(i.expected_edge_micro IS NULL, NULL, printf('%s%d.%06d', iif(i.expected_edge_micro < 0, '-', ''), abs(i.expected_edge_micro) / 1000000, abs(i.expected_edge_micro) % 1000000)) AS expected_edge,
+    i.rejection_reason,
+    i.rejection_limit,
+    i.rejection_observed,
+    g.leg,
+    g.market_id,
+    g.outcome,
+    g.side,
+    iif(g.limit_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.limit_price_micro < 0, '-', ''), abs(g.limit_price_micro) / 1000000, abs(g.limit_price_micro) % 1000000)) AS limit_price,
+    iif(g.bid_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.bid_price_micro < 0, '-', ''), abs(g.bid_price_micro) / 1000000, abs(g.bid_price_micro) % 1000000)) AS bid_price,
+    iif(g.bid_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.bid_quantity_micro < 0, '-', ''), abs(g.bid_quantity_micro) / 1000000, abs(g.bid_quantity_micro) % 1000000)) AS bid_quantity,
+    iif(g.ask_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.ask_price_micro < 0, '-', ''), abs(g.ask_price_micro) / 1000000, abs(g.ask_price_micro) % 1000000)) AS ask_price,
+    iif(g.ask_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.ask_quantity_micro < 0, '-', ''), abs(g.ask_quantity_micro) / 1000000, abs(g.ask_quantity_micro) % 1000000)) AS ask_quantity,
+    iif(g.naive_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_quantity_micro < 0, '-', ''), abs(g.naive_quantity_micro) / 1000000, abs(g.naive_quantity_micro) % 1000000)) AS naive_quantity,
+    iif(g.naive_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_price_micro < 0, '-', ''), abs(g.naive_price_micro) / 1000000, abs(g.naive_price_micro) % 1000000)) AS naive_price,
+    iif(g.naive_value_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_value_micro < 0, '-', ''), abs(g.naive_value_micro) / 1000000, abs(g.naive_value_micro) % 1000000)) AS naive_value,
+    iif(g.naive_fee_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_fee_micro < 0, '-', ''), abs(g.naive_fee_micro) / 1000000, abs(g.naive_fee_micro) % 1000000)) AS naive_fee,
+    iif(g.mid_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_quantity_micro < 0, '-', ''), abs(g.mid_quantity_micro) / 1000000, abs(g.mid_quantity_micro) % 1000000)) AS mid_quantity,
+    iif(g.mid_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_price_micro < 0, '-', ''), abs(g.mid_price_micro) / 1000000, abs(g.mid_price_micro) % 1000000)) AS mid_price,
+    iif(g.mid_value_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_value_micro < 0, '-', ''), abs(g.mid_value_micro) / 1000000, abs(g.mid_value_micro) % 1000000)) AS mid_value,
+    iif(g.mid_fee_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_fee_micro < 0, '-', ''), abs(g.mid_fee_micro) / 1000000, abs(g.mid_fee_micro) % 1000000)) AS mid_fee
+FROM paper_intents AS i
+LEFT JOIN paper_grades AS g ON g.run_id = i.run_id AND g.intent_id = i.intent_id;

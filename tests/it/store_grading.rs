@@ -240,6 +240,18 @@ async fn a_wish_and_its_grades_come_back(place: &Place, store: Store) {
             "6.0|1|7|0xc0ffee|15|Down|buy|550000|-|-|520000|7000000|-|-|-|-|-|-|-|-",
         ]
     );
+    // As a person sees it.
+    let columns = "intent_id leg strategy_id rejection_reason approved_quantity outcome ask_price \
+                   naive_value mid_price mid_fee";
+    assert_eq!(
+        shown(place, "wishes", columns).await,
+        [
+            "5.0|0|oracle-sniper|-|10.000000|Up|0.520000|5.500000|0.500000|0.175000",
+            "5.0|1|oracle-sniper|-|10.000000|Down|0.520000|5.500000|-|-",
+            "6.0|0|oracle-sniper|CAPITAL|-|Up|0.520000|-|-|-",
+            "6.0|1|oracle-sniper|CAPITAL|-|Down|0.520000|-|-|-",
+        ]
+    );
 }
 
 async fn a_fill_keeps_the_levels_it_walked_and_its_rule(place: &Place, store: Store) {
