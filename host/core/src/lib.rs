@@ -27,6 +27,8 @@ pub mod event;
 pub mod fair_value;
 #[cfg(test)]
 mod fixtures;
+/// What executors that are not honest would have booked.
+pub mod grade;
 /// Names of things.
 pub mod ids;
 /// How long an order travels.
@@ -61,5 +63,7 @@ pub mod scanner;
 pub mod settlement;
 /// The port for strategies.
 pub mod strategy;
+/// Whether somebody really traded there.
+pub mod tape;
 /// Money and quantities.
 pub mod units;

@@ -6,6 +6,7 @@
 //! ```
 
 mod agents;
+pub mod counts;
 /// One pilot a folder; which run it continues.
 pub mod data_dir;
 mod feeds;

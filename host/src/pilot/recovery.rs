@@ -5,7 +5,7 @@
 //! again; then everything that may have changed meanwhile is marked untrusted.
 
 use super::session::{LoaderView, Session};
-use super::{PilotError, RunChoice};
+use super::{PilotError, RunChoice, counts};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{JournalWriter, RunMeta};
@@ -65,6 +65,10 @@ pub fn resume(
         refused = relay.blocking_send(seq, vec![op]).err();
     };
     let (replayed, loader) = replay::replay(&choice.dir, host, None, Cast::Own, &mut resend)?;
+    if refused.is_none() && replayed.last_seq > Seq(0) {
+        let counts = counts::of(&replayed.engine, replayed.last_seq);
+        refused = relay.blocking_send(replayed.last_seq, vec![counts]).err();
+    }
     match refused {
         Some(error) => Err(PilotError::Relay(error)),
         None => {

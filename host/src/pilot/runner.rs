@@ -134,6 +134,8 @@ impl Runner {
             }
             self.outlets.turn(&self.session.engine, &self.loader);
         }
+        let through = self.session.last_seq();
+        self.outlets.count(&self.session.engine, through, true)?;
         Ok(self.session)
     }
 
@@ -218,6 +220,8 @@ impl Runner {
     fn release(&mut self) -> Result<(), RunnerError> {
         let effects = self.session.commit()?;
         self.outlets.release(effects)?;
+        let through = self.session.last_seq();
+        self.outlets.count(&self.session.engine, through, false)?;
         Ok(())
     }
 

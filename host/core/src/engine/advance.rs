@@ -34,6 +34,7 @@ impl Engine {
             self.due.pop_first();
             self.arrive(intent, leg, due, turn);
         }
+        self.decide_tape(turn);
         if turn.at >= self.guardian.next_day() {
             let equity = self.equity();
             self.guardian.observe(turn.at, equity);
@@ -55,7 +56,8 @@ impl Engine {
         let wake = order.min(self.next_timer);
         self.next_due = wake
             .min(self.guardian.next_day())
-            .min(self.next_housekeeping);
+            .min(self.next_housekeeping)
+            .min(self.tape.next_due());
         let wake = (wake != never).then_some(wake);
         if wake != self.announced {
             self.announced = wake;
@@ -429,6 +431,7 @@ impl Engine {
             }
             if let Some(state) = self.data.market(market) {
                 self.paper.forget(&state.spec);
+                self.tape.forget(&state.spec);
             }
             self.guardian.forget(market);
             self.settlement.forget(market);

@@ -16,13 +16,16 @@
 //! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
 
 mod advance;
+mod corroborate;
 mod decide;
+mod deny;
 mod dispatch;
 mod equity;
 mod settle;
 mod status;
 mod ward;
 
+pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, StrategyStatus};
 
 use crate::allocator::CapitalAllocator;
@@ -43,6 +46,8 @@ use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::Settlement;
 use crate::strategy::{Output, Strategy};
+use crate::tape::TapeReader;
+use deny::Denials;
 use dispatch::{Notice, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -97,6 +102,8 @@ pub struct Engine {
     ledger: Ledger,
     settlement: Settlement,
     latencies: Latencies,
+    tape: TapeReader,
+    denials: Denials,
 
     tally: Tally,
     ward: Ward,
@@ -160,6 +167,8 @@ impl Engine {
             ledger: Ledger::default(),
             settlement: Settlement::default(),
             latencies: Latencies::default(),
+            tape: TapeReader::default(),
+            denials: Denials::default(),
             tally: Tally::default(),
             ward: Ward::default(),
             counts: Counts::default(),
@@ -265,6 +274,7 @@ impl Engine {
             Event::Configured(config) => self.configure(config, &mut turn),
             Event::Command(command) => self.command(command, &mut turn),
             Event::Strategy(change) => self.strategy_changed(change, &mut turn),
+            Event::Print(print) if applied.is_ok() => self.printed(print, &mut turn),
             Event::Refused { reason, .. } => self.refuse_input(*reason),
             Event::MarketListed(_)
             | Event::OracleListed(_)

@@ -213,12 +213,16 @@ fn every_wish_is_requested_decided_and_resulted_in_that_order() {
                 Message::Result(_) => "result",
                 _ => "message",
             },
+            Effect::RecordIntent(_) => "judged",
             Effect::RecordTrade(_) => "row",
             Effect::WakeAt(_) => "wake",
             _ => "other",
         })
         .collect();
-    assert_eq!(kinds, ["request", "decision", "wake", "row", "result"]);
+    assert_eq!(
+        kinds,
+        ["request", "decision", "judged", "wake", "row", "result"]
+    );
 }
 
 #[test]

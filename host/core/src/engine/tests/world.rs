@@ -371,6 +371,7 @@ fn line(effect: &Effect) -> Option<String> {
         },
         Effect::StrategyFailed { strategy, fault } => Some(format!("failed {strategy}: {fault}")),
         Effect::Abort(text) => Some(format!("ABORT {text}")),
+        Effect::CountDenials(count) => Some(format!("counted {} {}", count.reason, count.legs)),
         Effect::RecordIntent(_)
         | Effect::RecordMarket(_)
         | Effect::Corroborate(_)
