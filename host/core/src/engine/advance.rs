@@ -424,6 +424,7 @@ impl Engine {
             }
             self.guardian.forget(market);
             self.settlement.forget(market);
+            self.market_rows.forget(market);
             self.data.retire(market);
         }
     }

@@ -17,6 +17,7 @@
 mod advance;
 mod decide;
 mod dispatch;
+mod markets;
 mod settle;
 mod status;
 
@@ -41,6 +42,7 @@ use crate::settlement::Settlement;
 use crate::strategy::{Output, Strategy};
 use crate::units::{Price, Usd};
 use dispatch::{Notice, Slot};
+use markets::MarketRows;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -92,6 +94,7 @@ pub struct Engine {
     positions: Positions,
     ledger: Ledger,
     settlement: Settlement,
+    market_rows: MarketRows,
 
     tally: Tally,
     counts: Counts,
@@ -151,6 +154,7 @@ impl Engine {
             positions: Positions::default(),
             ledger: Ledger::default(),
             settlement: Settlement::default(),
+            market_rows: MarketRows::default(),
             tally: Tally::default(),
             counts: Counts::default(),
             refused_inputs: BTreeMap::new(),

@@ -214,11 +214,15 @@ fn every_wish_is_requested_decided_and_resulted_in_that_order() {
                 _ => "message",
             },
             Effect::RecordTrade(_) => "row",
+            Effect::RecordMarket(_) => "market",
             Effect::WakeAt(_) => "wake",
             _ => "other",
         })
         .collect();
-    assert_eq!(kinds, ["request", "decision", "wake", "row", "result"]);
+    assert_eq!(
+        kinds,
+        ["request", "market", "decision", "wake", "row", "result"]
+    );
 }
 
 #[test]
