@@ -11,6 +11,7 @@ mod plugin;
 mod recordings;
 mod report;
 mod services;
+mod settlement;
 mod sim;
 mod store;
 mod store_read;
