@@ -99,7 +99,7 @@ CREATE TABLE paper_markets (
     market_slug     TEXT NOT NULL,
     market_family   TEXT NOT NULL,
     closes_ns       INTEGER NOT NULL,
-    status          TEXT NOT NULL CHECK (status IN ('open', 'paused', 'pending', 'settled', 'void', 'disputed')),
+    status          TEXT NOT NULL CHECK (status IN ('open', 'paused', 'pending', 'settled', 'void', 'disputed', 'contradicted')),
     -- [[instrument number, name, payout of a share in millionths or null], …]
     outcomes        TEXT NOT NULL,
     evidence        TEXT NOT NULL,

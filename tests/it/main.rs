@@ -15,6 +15,7 @@ mod rebuild;
 mod recordings;
 mod report;
 mod services;
+mod settlement;
 mod sim;
 mod store;
 mod store_grading;

@@ -218,6 +218,12 @@ impl Candle {
         self.open_time == opens_at && self.end_second() == end
     }
 
+    /// Its length in seconds.
+    #[must_use]
+    pub fn secs(&self) -> u64 {
+        self.end_second().saturating_sub(self.open_time.secs())
+    }
+
     /// The second that begins when the interval is over.
     #[must_use]
     pub fn end_second(&self) -> u64 {

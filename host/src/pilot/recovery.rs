@@ -143,7 +143,7 @@ pub fn enter(
     Ok(())
 }
 
-/// Markets whose outcome is not known: watchers go on asking for it.
+/// Markets whose outcome is not known or is in dispute: watchers go on asking for it.
 pub fn unresolved(session: &Session, venue: Venue) -> Vec<String> {
     session
         .engine
@@ -153,7 +153,10 @@ pub fn unresolved(session: &Session, venue: Venue) -> Vec<String> {
         .filter(|market| {
             matches!(
                 market.status,
-                MarketStatus::Open | MarketStatus::Paused | MarketStatus::Pending
+                MarketStatus::Open
+                    | MarketStatus::Paused
+                    | MarketStatus::Pending
+                    | MarketStatus::Disputed
             )
         })
         .map(|market| match venue {

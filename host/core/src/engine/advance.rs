@@ -435,6 +435,7 @@ impl Engine {
             }
             self.guardian.forget(market);
             self.settlement.forget(market);
+            self.market_rows.forget(market);
             self.data.retire(market);
         }
     }

@@ -105,6 +105,7 @@ impl Engine {
             expected_edge: intent.expected_edge,
         };
         self.publish(Message::Request(request), turn);
+        self.use_markets(intent, turn);
         let verdict = self.judge(id, strategy, opportunity, intent, round, turn.at);
         let decision = Decision {
             intent: id,

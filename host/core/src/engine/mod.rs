@@ -21,6 +21,7 @@ mod decide;
 mod deny;
 mod dispatch;
 mod equity;
+mod markets;
 mod settle;
 mod status;
 mod ward;
@@ -49,6 +50,7 @@ use crate::strategy::{Output, Strategy};
 use crate::tape::TapeReader;
 use deny::Denials;
 use dispatch::{Notice, Slot};
+use markets::MarketRows;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use ward::Ward;
@@ -104,6 +106,7 @@ pub struct Engine {
     latencies: Latencies,
     tape: TapeReader,
     denials: Denials,
+    market_rows: MarketRows,
 
     tally: Tally,
     ward: Ward,
@@ -169,6 +172,7 @@ impl Engine {
             latencies: Latencies::default(),
             tape: TapeReader::default(),
             denials: Denials::default(),
+            market_rows: MarketRows::default(),
             tally: Tally::default(),
             ward: Ward::default(),
             counts: Counts::default(),

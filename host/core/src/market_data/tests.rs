@@ -137,6 +137,7 @@ fn stated_strikes_win_and_thresholds_are_known() {
         oracle: OracleId(0),
         strike: spot(9),
         strict: true,
+        candle_secs: None,
     };
     let mut d = desk([
         oracle(0, None),

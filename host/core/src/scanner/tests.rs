@@ -254,6 +254,7 @@ fn a_known_basis_makes_the_newer_value_the_better_one() {
         oracle: OracleId(0),
         strike: spot(97_000),
         strict: true,
+        candle_secs: None,
     };
     let mut b = Bench::new([oracle(0, Some(1)), oracle(1, None), listed(spec)]);
     // Both move every 10 s, and the stand-in trades 10 bp above the source, always.
@@ -437,6 +438,7 @@ fn ids_are_numbered_within_their_record() {
             oracle: OracleId(0),
             strike: spot(97_000),
             strict: false,
+            candle_secs: None,
         },
         ..market(id)
     };

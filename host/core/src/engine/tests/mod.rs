@@ -1,6 +1,7 @@
 //! Scenarios of the whole engine, as data: what is done, and what comes of it.
 
 mod execution;
+mod families;
 mod grading;
 mod invariants;
 mod limits;

@@ -215,13 +215,16 @@ fn every_wish_is_requested_decided_and_resulted_in_that_order() {
             },
             Effect::RecordIntent(_) => "judged",
             Effect::RecordTrade(_) => "row",
+            Effect::RecordMarket(_) => "market",
             Effect::WakeAt(_) => "wake",
             _ => "other",
         })
         .collect();
     assert_eq!(
         kinds,
-        ["request", "decision", "judged", "wake", "row", "result"]
+        [
+            "request", "market", "decision", "judged", "wake", "row", "result"
+        ]
     );
 }
 
