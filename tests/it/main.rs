@@ -6,6 +6,7 @@ mod bus;
 mod docs;
 mod import;
 mod journal;
+mod phantoms;
 mod pilot;
 mod plugin;
 mod recordings;

@@ -134,6 +134,7 @@ fn every_recording_can_be_traded() {
         ("chainlink-markets", "aligned/btc5m_20260724_chainlink"),
         ("binance-stream", "binance/ws_raw_spot"),
         ("aligned-ladder", "aligned/btc5m_202607_binance_ladder"),
+        ("top-of-book", "polymarket/top_btc15m_1hz"),
     ] {
         let (_dir, out) = imported(format, &data.join(name));
         let said = replayed(&out, &strategies());
