@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod baskets;
 mod bus;
 mod docs;
 mod import;
