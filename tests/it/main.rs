@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod baskets;
 mod bus;
 mod compare;
 mod docs;
 mod import;
 mod invariants;
 mod journal;
+mod phantoms;
 mod pilot;
 mod plugin;
 mod published;

@@ -106,6 +106,7 @@ fn wish(seq: u64) -> IntentRecord {
             qty: Qty(7_000_000),
             closes_at: Timestamp(1_790_000_900_000_000_000),
             oracle_age: Nanos(12),
+            relation: None,
         }),
         qty: Qty(10_000_000),
         expected_edge: Usd(100_000),

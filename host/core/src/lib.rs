@@ -51,6 +51,8 @@ pub mod paper;
 pub mod position;
 /// Why something did not happen.
 pub mod reason;
+/// Which outcome can not happen without another.
+pub mod relation;
 /// What a run came to.
 pub mod report;
 /// Approves or denies.

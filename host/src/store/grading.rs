@@ -8,7 +8,6 @@ use super::field::{TableRow, row};
 use super::row::{Side, opportunity_key, storable};
 use pm_arb_core::effect::{DenialCount, IntentLegRecord, IntentRecord, MarketRecord};
 use pm_arb_core::ids::{Seq, Timestamp, Venue};
-use pm_arb_core::market::MarketStatus;
 use pm_arb_core::opportunity::OpportunityKind;
 use pm_arb_core::units::{Price, Qty, Usd};
 use serde_json::json;
@@ -317,7 +316,7 @@ impl StoredMarket {
             market_slug: market.slug.clone(),
             market_family: market.family.clone(),
             closes_ns: storable(market.closes_at),
-            status: status_name(market.status).to_owned(),
+            status: market.status.as_str().to_owned(),
             outcomes: serde_json::Value::Array(outcomes).to_string(),
             evidence: market.evidence.clone(),
             since_ns: market.at,
@@ -337,17 +336,5 @@ impl StoredDenials {
             legs: count.legs,
             updated_seq: cause,
         }
-    }
-}
-
-/// The name of a market's state in tables.
-fn status_name(status: MarketStatus) -> &'static str {
-    match status {
-        MarketStatus::Open => "open",
-        MarketStatus::Paused => "paused",
-        MarketStatus::Pending => "pending",
-        MarketStatus::Settled => "settled",
-        MarketStatus::Void => "void",
-        MarketStatus::Disputed => "disputed",
     }
 }

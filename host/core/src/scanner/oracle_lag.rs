@@ -14,7 +14,7 @@ use crate::fair_value::{self, Accrued, Rate, TwapTerms, Variance};
 use crate::ids::{MarketId, Nanos, OracleId, Timestamp};
 use crate::market::SettlementRule;
 use crate::market_data::MarketState;
-use crate::opportunity::{Opportunity, OpportunityKind};
+use crate::opportunity::Opportunity;
 use crate::oracle::{OracleState, Reading};
 use crate::reason::Reason;
 use crate::units::{Bps, Price, SpotPrice, Usd};
@@ -116,7 +116,7 @@ impl Scanner {
                 self.legs.clear();
                 self.legs.push(leg);
                 Ok(Found::Edge(Seen {
-                    kind: OpportunityKind::OracleLag,
+                    relation: None,
                     edge: edge.ok_or(Reason::RiskError)?,
                     qty: leg.qty,
                     closes_at: market.spec.closes_at,
