@@ -4,6 +4,7 @@
 
 mod bus;
 mod docs;
+mod flood;
 mod import;
 mod journal;
 mod pilot;
