@@ -6,6 +6,7 @@ mod baskets;
 mod bus;
 mod compare;
 mod docs;
+mod flood;
 mod import;
 mod invariants;
 mod journal;

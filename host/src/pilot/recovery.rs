@@ -55,19 +55,30 @@ pub fn resume(
         );
     }
     let mut refused: Option<RelayError> = None;
+    // A record's effects go together: the database's position says that all of them are stored.
+    let mut waiting: (Seq, Vec<StoreOp>) = (Seq(0), Vec::new());
+    let mut hand_over = |(seq, ops): (Seq, Vec<StoreOp>)| {
+        if !ops.is_empty() && refused.is_none() {
+            refused = relay.blocking_send(seq, ops).err();
+        }
+    };
     let mut resend = |seq: Seq, effect: &Effect| {
-        if seq <= persisted || refused.is_some() {
+        if seq <= persisted {
             return;
         }
         let Some(op) = StoreOp::of(seq, effect) else {
             return;
         };
-        refused = relay.blocking_send(seq, vec![op]).err();
+        if seq != waiting.0 {
+            hand_over(std::mem::replace(&mut waiting, (seq, Vec::new())));
+        }
+        waiting.1.push(op);
     };
     let (replayed, loader) = replay::replay(&choice.dir, host, None, Cast::Own, &mut resend)?;
-    if refused.is_none() && replayed.last_seq > Seq(0) {
+    hand_over(waiting);
+    if replayed.last_seq > Seq(0) {
         let counts = counts::of(&replayed.engine, replayed.last_seq);
-        refused = relay.blocking_send(replayed.last_seq, vec![counts]).err();
+        hand_over((replayed.last_seq, vec![counts]));
     }
     match refused {
         Some(error) => Err(PilotError::Relay(error)),

@@ -3,7 +3,8 @@
 use pm_arb_core::report::Summary;
 use pm_arb_core::units::Usd;
 
-/// One opportunity type of the trades, or one reason of the rejections with a row (or without).
+/// One opportunity type of the trades, or one reason of the rejections: of those with rows, or of those
+/// that are only counted.
 #[derive(Debug)]
 pub(super) struct Line {
     rejected: bool,
