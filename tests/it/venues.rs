@@ -16,7 +16,7 @@ use pm_arb_core::market::{MarketSpec, SettlementRule};
 use pm_arb_core::oracle::OracleState;
 use pm_arb_core::units::{Price, Qty, SpotPrice};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -550,6 +550,57 @@ async fn venues_binance_hours_end_with_a_candle_and_begin_with_an_exact_strike()
     );
     // What the trades say the new hour opened at is what the venue draws.
     assert_eq!(strike, price(&row(hour).await, 1));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn venues_binance_candles_of_before_and_of_an_outage_are_fetched() {
+    // Twenty seconds a second: the eight without data below are more than two minutes.
+    let start = ORIGIN_S + 600;
+    let mut world = World::at(start, 20.0).await;
+    let cfg = binance::BinanceConfig {
+        ws_url: world.sim.endpoints().binance_ws.clone(),
+        rest_url: world.sim.endpoints().binance_rest.clone(),
+        candles: vec!["1m".to_owned()],
+        replace_after_ms: 8_000,
+        ..binance::BinanceConfig::default()
+    };
+    let (catalog, sender, clock) = (world.catalog.clone(), world.sender.clone(), world.clock);
+    let agent = binance::run(world.ctx(), cfg, catalog, clock, sender);
+    world.agents.push(tokio::spawn(agent));
+    let (mut minutes, mut late) = (BTreeSet::new(), BTreeSet::new());
+    let mut frozen = None;
+    loop {
+        for event in world.next().await {
+            let Event::Candle(candle) = event else {
+                continue;
+            };
+            let minute = candle.open_time.secs();
+            if minutes.last().is_some_and(|last| minute < *last) && minutes.insert(minute) {
+                late.insert(minute);
+            }
+            minutes.insert(minute);
+        }
+        let Some(frozen) = frozen else {
+            if minutes.first().is_some_and(|m| *m < start) && minutes.last() >= Some(&start) {
+                world.strike(SimVenue::Binance, FaultKind::Freeze);
+                frozen = Some(clock.now().secs());
+            }
+            continue;
+        };
+        let first = *minutes.first().unwrap();
+        let due = (first..frozen + 240).step_by(60);
+        if due.clone().all(|minute| minutes.contains(&minute)) {
+            break;
+        }
+        let missing: Vec<u64> = due.filter(|minute| !minutes.contains(minute)).collect();
+        assert!(
+            clock.now().secs() < frozen + 1_200,
+            "never came: {missing:?}"
+        );
+    }
+    let frozen = frozen.unwrap();
+    assert!(late.iter().any(|minute| *minute > frozen - 60), "{late:?}");
     world.end().await;
 }
 

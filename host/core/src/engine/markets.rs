@@ -69,7 +69,8 @@ impl Engine {
         if told == Some(&now) {
             return;
         }
-        let paid = self.settlement.paid(market).unwrap_or_default();
+        let booked = self.settlement.booked(market);
+        let paid = booked.map_or(&[][..], |outcome| &outcome.payouts);
         let outcomes = spec.outcomes.iter().enumerate();
         let outcomes = outcomes.map(|(n, o)| (o.instrument, o.name.clone(), paid.get(n).copied()));
         let row = MarketRecord {

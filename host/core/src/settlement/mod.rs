@@ -289,10 +289,10 @@ impl Settlement {
         }
     }
 
-    /// What a share of each outcome was paid, once the market is booked.
+    /// What a market was booked as, until it is retired.
     #[must_use]
-    pub fn paid(&self, market: MarketId) -> Option<&[Price]> {
-        Some(&self.booked.get(&market)?.outcome.payouts)
+    pub fn booked(&self, market: MarketId) -> Option<&Outcome> {
+        Some(&self.booked.get(&market)?.outcome)
     }
 
     /// The market was booked so.
