@@ -36,7 +36,7 @@ fn with_prints(records: Vec<Record>) -> Outcome<Vec<Record>> {
             Event::Level(level) => {
                 let taken = book.apply_level(level, at);
                 taken.map_err(|reason| format!("update {n}: {reason}"))?;
-                let buy = n / PRINT_EVERY % 2 == 0;
+                let buy = (n / PRINT_EVERY).is_multiple_of(2);
                 let best = if buy {
                     book.best_ask()
                 } else {

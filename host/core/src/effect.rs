@@ -39,7 +39,8 @@ pub enum Effect {
         /// How.
         fault: StrategyFault,
     },
-    /// An invariant broke. Stop the process: the state can not be trusted.
+    /// An invariant broke: at which record (number and kind), and how. Stop the process: the state can
+    /// not be trusted.
     Abort(String),
     /// Store how many denials have no rows of their own (idempotent: carries the whole new count).
     CountDenials(Box<DenialCount>),

@@ -34,8 +34,6 @@ pub struct Position {
     pub exit_weight: i128,
     /// What those had cost.
     pub exited_cost: Usd,
-    /// The bid when positions were last marked; zero when there was none, `None` before the first time.
-    pub mark: Option<Price>,
 }
 
 impl Position {
@@ -108,12 +106,42 @@ pub struct Sale {
     pub fee: Usd,
 }
 
-impl Position {
-    /// The lower of cost and what the marked bid would bring; cost before any bid was seen.
-    fn worth(&self) -> Usd {
-        self.mark
-            .and_then(|price| price.times(self.remaining, Rounding::Down))
-            .map_or(self.cost, |value| value.min(self.cost))
+/// What marking needs of a row, beside those of its instrument, so that a look at many is quick.
+#[derive(Debug, Clone, Copy)]
+struct Lot {
+    id: TradeId,
+    strategy: StrategyId,
+    remaining: Qty,
+    cost: Usd,
+    /// The bid when it was last marked; zero when there was none, `None` before the first time.
+    mark: Option<Price>,
+    /// At that bid; see [`Lot::marked`].
+    worth: Usd,
+}
+
+impl Lot {
+    fn new(id: TradeId, position: &Position, mark: Option<Price>) -> Self {
+        Self {
+            id,
+            strategy: position.holding.strategy,
+            remaining: position.remaining,
+            cost: position.cost,
+            mark,
+            worth: position.cost,
+        }
+        .marked(mark)
+    }
+
+    /// At this bid it is worth the lower of cost and what the bid would bring; cost before any bid was
+    /// seen.
+    fn marked(self, mark: Option<Price>) -> Self {
+        let value = mark.and_then(|price| price.times(self.remaining, Rounding::Down));
+        let worth = value.map_or(self.cost, |value| value.min(self.cost));
+        Self {
+            mark,
+            worth,
+            ..self
+        }
     }
 }
 
@@ -121,8 +149,9 @@ impl Position {
 #[derive(Debug, Clone, Default)]
 pub struct Positions {
     open: BTreeMap<TradeId, Position>,
-    /// The rows of each instrument and of each market in which anything is held.
-    by_instrument: BTreeMap<InstrumentId, BTreeSet<TradeId>>,
+    /// The rows of each instrument in which anything is held, in order of their ids.
+    by_instrument: BTreeMap<InstrumentId, Vec<Lot>>,
+    /// The rows of each market in which anything is held.
     by_market: BTreeMap<MarketId, BTreeSet<TradeId>>,
     /// Instruments whose rows must be marked again at the next look.
     unmarked: BTreeSet<InstrumentId>,
@@ -139,27 +168,38 @@ impl Positions {
         self.put(id, position);
     }
 
-    /// Puts a row in the place of the one before, and into every index and sum.
+    /// Puts a row in the place of the one before, and into every index and sum. A row keeps its mark.
     fn put(&mut self, id: TradeId, position: Position) {
-        self.take(id);
-        self.cost += i128::from(position.cost.0);
-        self.worth += i128::from(position.worth().0);
-        let rows = self.by_instrument.entry(position.instrument).or_default();
-        rows.insert(id);
+        let mark = self.take(id);
+        let lot = Lot::new(id, &position, mark);
+        self.cost += i128::from(lot.cost.0);
+        self.worth += i128::from(lot.worth.0);
+        let lots = self.by_instrument.entry(position.instrument).or_default();
+        let (Ok(at) | Err(at)) = lots.binary_search_by_key(&id, |lot| lot.id);
+        lots.insert(at, lot);
         let rows = self.by_market.entry(position.holding.market).or_default();
         rows.insert(id);
         self.open.insert(id, position);
     }
 
-    /// Takes a row out of everything.
-    fn take(&mut self, id: TradeId) {
-        let Some(position) = self.open.remove(&id) else {
-            return;
-        };
-        self.cost -= i128::from(position.cost.0);
-        self.worth -= i128::from(position.worth().0);
-        leave(&mut self.by_instrument, position.instrument, id);
-        leave(&mut self.by_market, position.holding.market, id);
+    /// Takes a row out of everything and tells its mark.
+    fn take(&mut self, id: TradeId) -> Option<Price> {
+        let position = self.open.remove(&id)?;
+        if let Some(rows) = self.by_market.get_mut(&position.holding.market) {
+            rows.remove(&id);
+            if rows.is_empty() {
+                self.by_market.remove(&position.holding.market);
+            }
+        }
+        let lots = self.by_instrument.get_mut(&position.instrument)?;
+        let at = lots.binary_search_by_key(&id, |lot| lot.id).ok()?;
+        let lot = lots.remove(at);
+        if lots.is_empty() {
+            self.by_instrument.remove(&position.instrument);
+        }
+        self.cost -= i128::from(lot.cost.0);
+        self.worth -= i128::from(lot.worth.0);
+        lot.mark
     }
 
     /// A row that is still open.
@@ -184,8 +224,8 @@ impl Positions {
     #[must_use]
     pub fn held(&self, strategy: StrategyId, instrument: InstrumentId) -> Qty {
         let held = self
-            .rows(strategy, instrument)
-            .fold(0_i64, |sum, (_, p)| sum.saturating_add(p.remaining.0));
+            .lots(strategy, instrument)
+            .fold(0_i64, |sum, lot| sum.saturating_add(lot.remaining.0));
         Qty(held)
     }
 
@@ -204,17 +244,12 @@ impl Positions {
     /// The rows of a strategy in one instrument, oldest first.
     #[must_use]
     pub fn rows_of(&self, strategy: StrategyId, instrument: InstrumentId) -> Vec<TradeId> {
-        self.rows(strategy, instrument).map(|(id, _)| id).collect()
+        self.lots(strategy, instrument).map(|lot| lot.id).collect()
     }
 
-    fn rows(
-        &self,
-        strategy: StrategyId,
-        instrument: InstrumentId,
-    ) -> impl Iterator<Item = (TradeId, &Position)> {
-        let rows = self.by_instrument.get(&instrument).into_iter().flatten();
-        rows.filter_map(|id| Some((*id, self.open.get(id)?)))
-            .filter(move |(_, p)| p.holding.strategy == strategy)
+    fn lots(&self, strategy: StrategyId, instrument: InstrumentId) -> impl Iterator<Item = &Lot> {
+        let lots = self.by_instrument.get(&instrument).into_iter().flatten();
+        lots.filter(move |lot| lot.strategy == strategy)
     }
 
     /// Shares that were sold leave `rows`, in the order given; each row bears
@@ -333,19 +368,18 @@ impl Positions {
     /// instruments that were touched since the last time.
     pub fn mark(&mut self, bid: impl Fn(InstrumentId) -> Option<Price>) {
         while let Some(instrument) = self.unmarked.pop_first() {
-            let (Some(price), Some(rows)) = (bid(instrument), self.by_instrument.get(&instrument))
-            else {
+            let mark = bid(instrument);
+            let lots = self.by_instrument.get_mut(&instrument);
+            let (Some(_), Some(lots)) = (mark, lots) else {
                 continue;
             };
-            for id in rows {
-                if let Some(position) = self.open.get_mut(id)
-                    && position.mark != Some(price)
-                {
-                    self.worth -= i128::from(position.worth().0);
-                    position.mark = Some(price);
-                    self.worth += i128::from(position.worth().0);
-                }
+            let mut change = 0;
+            for lot in lots.iter_mut().filter(|lot| lot.mark != mark) {
+                let marked = lot.marked(mark);
+                change += i128::from(marked.worth.0) - i128::from(lot.worth.0);
+                *lot = marked;
             }
+            self.worth += change;
         }
     }
 
@@ -362,34 +396,20 @@ impl Positions {
         let looked_at = self.by_instrument.iter();
         let looked_at = looked_at.filter(|(instrument, _)| !self.unmarked.contains(instrument));
         looked_at
-            .filter_map(|(instrument, rows)| Some((bid(*instrument)?, rows)))
-            .find_map(|(price, rows)| {
-                let right =
-                    |id: &&TradeId| self.open.get(id).is_some_and(|row| row.mark == Some(price));
-                rows.iter().find(|id| !right(id)).copied()
-            })
+            .filter_map(|(instrument, lots)| Some((bid(*instrument)?, lots)))
+            .find_map(|(price, lots)| lots.iter().find(|lot| lot.mark != Some(price)))
+            .map(|lot| lot.id)
     }
 
     /// Cost and worth counted anew, row by row; they must equal [`Self::cost`] and [`Self::worth`].
     #[must_use]
     pub fn recount(&self) -> (Usd, Usd) {
-        let rows = self.open.values();
-        let (cost, worth) = rows.fold((0, 0), |(cost, worth), row| {
-            (
-                cost + i128::from(row.cost.0),
-                worth + i128::from(row.worth().0),
-            )
-        });
-        (usd(cost), usd(worth))
-    }
-}
-
-fn leave<K: Ord + Copy>(rows: &mut BTreeMap<K, BTreeSet<TradeId>>, key: K, id: TradeId) {
-    if let Some(of_key) = rows.get_mut(&key) {
-        of_key.remove(&id);
-        if of_key.is_empty() {
-            rows.remove(&key);
-        }
+        let lots = self.by_instrument.values().flatten();
+        let worth = lots
+            .filter_map(|lot| Some((lot, self.open.get(&lot.id)?)))
+            .map(|(lot, row)| i128::from(Lot::new(lot.id, row, lot.mark).worth.0));
+        let cost = self.open.values().map(|row| i128::from(row.cost.0));
+        (usd(cost.sum()), usd(worth.sum()))
     }
 }
 

@@ -199,7 +199,6 @@ impl Engine {
                 proceeds: Usd::ZERO,
                 exit_weight: 0,
                 exited_cost: Usd::ZERO,
-                mark: None,
             },
         );
         let posted = reservation.posted(&mut self.ledger, fill.value, fill.fee);

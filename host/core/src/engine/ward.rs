@@ -137,5 +137,5 @@ impl Engine {
 
 /// How a violation is reported.
 pub(super) fn violated(seq: crate::ids::Seq, kind: &str, what: &str) -> String {
-    format!("record {seq} ({kind}): {what}; keep the journal and report it")
+    format!("record {seq} ({kind}): {what}")
 }
