@@ -140,6 +140,13 @@ impl OracleState {
         self.candles.iter().find(|c| c.spans(opens_at, secs))
     }
 
+    /// The final candles of that length which start at or after `from`, as far as they are kept.
+    pub fn candles_since(&self, from: Timestamp, secs: u32) -> impl Iterator<Item = &Candle> {
+        self.candles
+            .iter()
+            .filter(move |c| c.open_time >= from && c.spans(c.open_time, secs))
+    }
+
     /// Its stream was interrupted: the last value is stale at once.
     pub fn interrupt(&mut self) {
         self.interrupted = true;

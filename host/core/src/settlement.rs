@@ -149,6 +149,12 @@ impl Settlement {
         self.booked.insert(market, outcome);
     }
 
+    /// What a market was booked as, until it is retired.
+    #[must_use]
+    pub fn booked(&self, market: MarketId) -> Option<&Outcome> {
+        self.booked.get(&market)
+    }
+
     /// The market is retired.
     pub fn forget(&mut self, market: MarketId) {
         self.stop_waiting(market);

@@ -26,7 +26,7 @@ use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
 use crate::event::{Command, Event, Record, StrategyChange, StrategyChangeKind};
-use crate::ids::{IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
+use crate::ids::{IntentId, MarketId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
 use crate::opportunity::Opportunity;
@@ -37,7 +37,7 @@ use crate::reason::Reason;
 use crate::report::{Summary, Tally};
 use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
-use crate::settlement::Settlement;
+use crate::settlement::{Outcome, Settlement};
 use crate::strategy::{Output, Strategy};
 use crate::units::{Price, Usd};
 use dispatch::{Notice, Slot};
@@ -198,7 +198,13 @@ impl Engine {
         &self.data
     }
 
-    /// The scanner, for its counts.
+    /// What a market came to, from the moment it is booked until it is retired.
+    #[must_use]
+    pub fn outcome(&self, market: MarketId) -> Option<&Outcome> {
+        self.settlement.booked(market)
+    }
+
+    /// The scanner, for its counts and estimates.
     #[must_use]
     pub fn scanner(&self) -> &Scanner {
         &self.scanner

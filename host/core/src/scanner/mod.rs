@@ -7,6 +7,7 @@
 
 mod cross_platform;
 mod episodes;
+mod learning;
 mod mispricing;
 mod oracle_lag;
 
@@ -17,7 +18,10 @@ use crate::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
 use crate::reason::Reason;
 use crate::units::{Price, Qty, Usd};
 use episodes::{Episodes, Sight};
+use learning::Learning;
 use oracle_lag::FairValues;
+
+pub use oracle_lag::Estimate;
 
 /// Most opportunities of one record, and so the first `n` of an [`OpportunityId`] that is free for
 /// ideas of strategies. More edges at once than that are no market; they are counted as implausible.
@@ -116,6 +120,7 @@ struct View<'a> {
 pub struct Scanner {
     config: ScannerConfig,
     fair: FairValues,
+    learning: Learning,
     episodes: Episodes,
     counts: ScanCounts,
     /// Markets to look at, reused.
@@ -134,6 +139,7 @@ impl Scanner {
         Self {
             config,
             fair: FairValues::default(),
+            learning: Learning::default(),
             episodes: Episodes::default(),
             counts: ScanCounts::default(),
             due: Vec::new(),
@@ -148,6 +154,11 @@ impl Scanner {
         self.config = config;
         // The prior volatility may be another one.
         self.fair.forget_all();
+    }
+
+    /// A market was settled so: what was forecast for it is compared, and remembered for the next.
+    pub fn settled(&mut self, market: MarketId, payouts: &[Price]) {
+        self.learning.settled(market, payouts);
     }
 
     /// What it saw so far.

@@ -64,7 +64,9 @@ fn a_market_that_lags_its_oracle() {
     assert_eq!(b.see(1_001_000, more(book(0, 1, (49, 9), (52, 20)))), []);
     assert_eq!(b.see(1_001_000, book(1, 1, (48, 20), (51, 9))), []);
     // The oracle jumps by 40 dollars, x = ln(97040/97000), with 280 s to go. σ² is the prior's for 280
-    // of 300 s and x² for the 20 s just seen: 7.96556e-9 a second; Φ(x/√(280σ²)) = Φ(.27606) = .60875.
+    // of 300 s and x² for the 20 s just seen: 7.96556e-9 a second; z = x/√(280σ²) = .27606. Under the
+    // tails that are believed before any outcome that is .605011 (.60875 under the normal law), and
+    // half and half in log-odds with a middle of 50.5 c it is .555568.
     let seen = b.see(1_020_600, tick(0, 1_020_000, 97_040));
     // The books are 19.6 s old by now.
     assert_eq!((seen.len(), b.count(Reason::StaleBook)), (0, 1));
@@ -84,8 +86,9 @@ fn a_market_that_lags_its_oracle() {
     assert_eq!(leg.instrument, InstrumentId(0));
     assert_eq!((leg.price, leg.qty), (cents(52), shares(21)));
     assert_eq!(leg.fee, Usd(17_472));
-    assert_eq!(leg.fair, Some(Price(608_751)));
-    assert_eq!(seen.edge, Usd(608_751 - 520_000 - 17_472));
+    assert_eq!(leg.fair, Some(Price(555_568)));
+    // Net of the fee and of the smallest haircut.
+    assert_eq!(seen.edge, Usd(555_568 - 520_000 - 17_472 - 5_000));
     assert_eq!(seen.qty, shares(21));
 }
 
@@ -114,8 +117,9 @@ fn a_market_on_a_candle_is_worth_what_one_on_two_ticks_is() {
 
 #[test]
 fn a_fee_that_eats_the_edge_leaves_none() {
-    // Fair .6088: at 58 c gross is 2.9 c, the fee 1.7 c, net 1.17 c; at 59 c net is .19 c.
-    for (ask, reported) in [(58, 1), (59, 0)] {
+    // Half way to the middle, fair is .5580 at 53 c: gross 2.80 c, fee 1.74 c, haircut .5 c, net .56 c.
+    // At 54 c it is .5605, and net less than nothing.
+    for (ask, reported) in [(53, 1), (54, 0)] {
         let mut b = lagging();
         b.see(1_020_600, tick(0, 1_020_000, 97_040));
         let seen = b.see(1_020_800, book(0, 3, (49, 9), (ask, 21)));
@@ -196,14 +200,15 @@ fn a_stand_in_speaks_when_the_source_is_silent() {
     let mut b = lagging();
     b.see(1_020_000, book(0, 1, (40, 9), (52, 20)));
     // The source's last tick is 20 s old; the stand-in is fresh. No basis was measured: 5 bp.
-    // ln(97040/97000) = .00041229; σ²τ = .25·280/31536000 = 2.21969e-6, b² = 2.5e-7: Φ(.26237).
+    // ln(97040/97000) = .00041229; σ²τ = .25·280/31536000 = 2.21969e-6, b² = 2.5e-7: z = .26235.
+    // The book is 12 c wide: it has no middle to blend with.
     let seen = b.see(1_020_500, tick(1, 1_020_000, 97_040));
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price(603_473)));
+    assert_eq!(fair, Some(Price(599_944)));
     // The source speaks at the same instant: it needs no basis, and 20 s of volatility were seen.
     let seen = b.see(1_020_600, tick(0, 1_020_000, 97_040));
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price(608_751)));
+    assert_eq!(fair, Some(Price(605_011)));
 }
 
 #[test]
@@ -215,9 +220,9 @@ fn a_stand_in_answers_alone_where_the_strike_was_never_seen() {
     b.see(1_020_000, book(0, 1, (40, 9), (52, 20)));
     assert_eq!(b.count(Reason::NoStrike), 0);
     let seen = b.see(1_020_500, tick(1, 1_020_000, 97_040));
-    // r = ln(97040/97000), σ² = (r² + 280 s of the prior) / 300 s, b = 0.7 bp: Φ(r / √(σ²·280 s + b²)).
+    // r = ln(97040/97000), σ² = (r² + 280 s of the prior) / 300 s, b = 0.7 bp: r / √(σ²·280 s + b²) = .27575.
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price(608_635)));
+    assert_eq!(fair, Some(Price(604_900)));
     // The source's value is never put against the stand-in's opening: a silent stand-in is silence.
     let stale = b.count(Reason::StaleOracle);
     assert_eq!(b.see(1_030_000, tick(0, 1_030_000, 96_900)), []);
@@ -240,10 +245,11 @@ fn a_mean_is_taken_from_the_stand_in_alone_as_well() {
     for s in 1_296..=1_298 {
         b.see(s * 1_000, tick(1, s * 1_000, 97_100));
     }
-    // Half of the closing mean is 97,100, the rest is near: only the basis could still turn it.
+    // Half of the closing mean is 97,100, the rest is near: only the basis could still turn it, and
+    // nobody who knows tails calls that impossible.
     let seen = b.see(1_298_500, book(0, 2, (40, 9), (91, 20)));
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price::DOLLAR));
+    assert_eq!(fair, Some(Price(999_733)));
 }
 
 #[test]
@@ -270,9 +276,10 @@ fn a_known_basis_makes_the_newer_value_the_better_one() {
         panic!("{seen:?}")
     };
     assert_eq!(seen.oracle_age, Nanos(0));
-    // σ² = ln(97050/97000)²/10 a second, τ = 1608 s: Φ(.07886) = .53143; uncorrected it were .59.
+    // σ² = ln(97050/97000)²/10 a second, τ = 1608 s: z = .07886, .530432; uncorrected it were .59. Half
+    // and half with a middle of 42.5 c: .477465.
     let fair = seen.legs[0].fair.unwrap();
-    assert!((fair.0 - 531_429).abs() < 50, "{fair}");
+    assert!((fair.0 - 477_465).abs() < 50, "{fair}");
 }
 
 #[test]
