@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bus;
+mod calibrate;
 mod docs;
 mod import;
 mod journal;

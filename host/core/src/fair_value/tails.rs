@@ -3,20 +3,26 @@
 //! A small committee of laws, normal and Student-t with three degrees of freedom, each at several widths.
 //! Its word is the mean of theirs, weighted by how likely each one made the outcomes so far (Bayes, with
 //! a fixed prior) and forgetting slowly. The plain digital is a member, so that on a day without fat
-//! tails the committee comes to speak like it.
+//! tails the committee comes to speak nearly like it.
 //!
 //! Owns the weights. It never looks at a price: outcomes and distances are all it is told.
 
 use super::{Distance, phi};
 
-/// Widths of the laws, in standard deviations as measured: half as wide again as the textbook thinks is
-/// nothing unusual on a wild day.
-const WIDTHS: [f64; 4] = [0.8, 1.0, 1.25, 1.6];
+/// Widths of the laws, in standard deviations as measured: 1 is the textbook's.
+const WIDTHS: [f64; 6] = [0.85, 1.0, 1.1, 1.25, 1.45, 1.7];
 /// Laws in the committee: both shapes at every width.
 const MEMBERS: usize = 2 * WIDTHS.len();
-/// Before any outcome, widths are believed to lie about one, with this standard deviation of their
-/// logarithm.
-const PRIOR_SPREAD: f64 = 0.15;
+/// Before any outcome, widths are believed to lie about this: prices trend a little over minutes, so
+/// ten-second returns understate what a few minutes may bring.
+const PRIOR_WIDTH: f64 = 1.1;
+/// The standard deviation of that belief, in the logarithm.
+const PRIOR_SPREAD: f64 = 0.1;
+/// Before any outcome, Student's laws have this share together.
+const PRIOR_FAT: f64 = 0.4;
+/// Student's laws are drawn in by this much, so that at one width both shapes agree on the half of all
+/// moves that are small: the quartile of the normal law over that of Student's, 0.6745 / 0.7649.
+const STUDENT_SCALE: f64 = 0.882;
 /// What a member said is not taken for less likely than this: one outcome alone silences nobody.
 const LIKELIHOOD_MIN: f64 = 1e-6;
 
@@ -66,11 +72,13 @@ impl Tails {
     }
 
     fn renew(&mut self) {
-        let prior = WIDTHS.map(|width| {
-            let x = libm::log(width) / PRIOR_SPREAD;
-            -0.5 * x * x
-        });
-        let logs = prior.iter().chain(&prior).zip(&self.evidence);
+        let prior = |width: f64, share: f64| {
+            let x = libm::log(width / PRIOR_WIDTH) / PRIOR_SPREAD;
+            -0.5 * x * x + libm::log(share)
+        };
+        let normal = WIDTHS.iter().map(|width| prior(*width, 1.0 - PRIOR_FAT));
+        let fat = WIDTHS.iter().map(|width| prior(*width, PRIOR_FAT));
+        let logs = normal.chain(fat).zip(&self.evidence);
         for (weight, (prior, evidence)) in self.weights.iter_mut().zip(logs) {
             *weight = prior + evidence;
         }
@@ -86,7 +94,7 @@ fn opinions(distance: Distance) -> [f64; MEMBERS] {
         *said = distance.probability(|z| phi(z / width));
     }
     for (said, width) in fat.iter_mut().zip(WIDTHS) {
-        *said = distance.probability(|z| student3(z / width));
+        *said = distance.probability(|z| student3(z / (width * STUDENT_SCALE)));
     }
     said
 }
