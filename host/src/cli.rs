@@ -29,6 +29,7 @@ Examples:
   pm-arb report --days 7                                     what came of it
   pm-arb import --from polymarket-book --out run recording.jsonl.gz
   pm-arb replay run --strategies ./strategies/oracle-sniper.wasm --json
+  pm-arb calibrate run                                       Brier, log loss, reliability
 
 Exit codes: 0 done · 1 checked, and the answer is no · 2 wrong usage · 65 damaged data ·
 69 something needed is not reachable · 70 internal failure · 75 try again later · 78 wrong configuration";
@@ -55,6 +56,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Say which of two strategies earns more on the same recorded markets.
     Compare(CompareArgs),
+    /// Say how good the fair values of runs were, against their outcomes.
+    Calibrate(CalibrateArgs),
     /// Ask the running pilot how it is.
     Health(HealthArgs),
     /// Stop all trading until `resume`. Survives a restart.
@@ -186,6 +189,17 @@ pub struct CompareArgs {
     /// Settings instead of the runs' own.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// `pm-arb calibrate`
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// Folders of runs.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `pm-arb health`

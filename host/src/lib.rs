@@ -15,6 +15,8 @@ pub mod agent;
 pub mod backoff;
 /// Messages out, commands in.
 pub mod bus;
+/// How good fair values were.
+pub mod calibrate;
 /// Numbers of markets, instruments and oracles.
 pub mod catalog;
 /// An error and its causes on one line.

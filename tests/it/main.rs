@@ -4,6 +4,7 @@
 
 mod baskets;
 mod bus;
+mod calibrate;
 mod compare;
 mod docs;
 mod flood;

@@ -58,7 +58,8 @@ pub struct Opportunity {
     pub at: Timestamp,
     /// Bought together, in equal shares.
     pub legs: Vec<OpportunityLeg>,
-    /// Expected gain per share of every leg together, after fees, before any haircut.
+    /// Expected gain per share of every leg together, after fees; of an oracle lag, after the
+    /// haircut for the model's own calibration error as well.
     pub edge: Usd,
     /// Shares available on every leg at its price.
     pub qty: Qty,

@@ -33,7 +33,7 @@ use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
 use crate::event::{Command, Event, Record, StrategyChange, StrategyChangeKind};
-use crate::ids::{IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
+use crate::ids::{IntentId, MarketId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
 use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
@@ -45,7 +45,7 @@ use crate::reason::Reason;
 use crate::report::{Summary, Tally};
 use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
-use crate::settlement::Settlement;
+use crate::settlement::{Outcome, Settlement};
 use crate::strategy::{Output, Strategy};
 use crate::tape::TapeReader;
 use deny::Denials;
@@ -221,7 +221,13 @@ impl Engine {
         &self.data
     }
 
-    /// The scanner, for its counts.
+    /// What a market came to, from the moment it is booked until it is retired.
+    #[must_use]
+    pub fn outcome(&self, market: MarketId) -> Option<&Outcome> {
+        self.settlement.booked(market)
+    }
+
+    /// The scanner, for its counts and estimates.
     #[must_use]
     pub fn scanner(&self) -> &Scanner {
         &self.scanner

@@ -158,6 +158,7 @@ impl Engine {
             self.counts.settled = self.counts.settled.saturating_add(1);
         }
         self.data.set_status(market, outcome.status());
+        self.scanner.settled(market, &outcome.payouts);
         self.settlement.book(market, outcome);
         self.book_exits(exits, turn);
         for ((to, instrument), pnl) in pnl {

@@ -8,6 +8,7 @@
 mod cross_platform;
 mod episodes;
 mod implication;
+mod learning;
 mod mispricing;
 mod oracle_lag;
 
@@ -19,7 +20,10 @@ use crate::reason::Reason;
 use crate::relation::Relation;
 use crate::units::{Price, Qty, Usd};
 use episodes::{Episodes, Sight};
+use learning::Learning;
 use oracle_lag::FairValues;
+
+pub use oracle_lag::Estimate;
 
 /// Most opportunities of one record, and so the first `n` of an [`OpportunityId`] that is free for
 /// ideas of strategies. More edges at once than that are no market; they are counted as implausible.
@@ -153,6 +157,7 @@ impl View<'_> {
 pub struct Scanner {
     config: ScannerConfig,
     fair: FairValues,
+    learning: Learning,
     episodes: Episodes,
     counts: ScanCounts,
     /// Markets to look at, reused.
@@ -171,6 +176,7 @@ impl Scanner {
         Self {
             config,
             fair: FairValues::default(),
+            learning: Learning::default(),
             episodes: Episodes::default(),
             counts: ScanCounts::default(),
             due: Vec::new(),
@@ -185,6 +191,11 @@ impl Scanner {
         self.config = config;
         // The prior volatility may be another one.
         self.fair.forget_all();
+    }
+
+    /// A market was settled so: what was forecast for it is compared, and remembered for the next.
+    pub fn settled(&mut self, market: MarketId, payouts: &[Price]) {
+        self.learning.settled(market, payouts);
     }
 
     /// What it saw so far.

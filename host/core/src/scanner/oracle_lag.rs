@@ -8,17 +8,28 @@
 //! came later), the stand-in answers alone: both its spot and its own value of the opening. A constant
 //! basis cancels in their ratio, and what is left is its change within the window, whose variance is
 //! added. The source's spot is never put against the stand-in's strike, and settlement never sees it.
+//!
+//! What is reported is the model and the middle of the outcome's own book, blended in log-odds: the book
+//! knows things an oracle does not. That makes edges smaller, honestly. The edge is what is left after
+//! the fee and the haircut for the model's own calibration error (see [`crate::fair_value`]).
 
-use super::{Edge, Found, Scanner, Seen, View, leg};
-use crate::fair_value::{self, Accrued, Rate, TwapTerms, Variance};
+use super::{Edge, Found, ScanLimits, Scanner, Seen, View, leg};
+use crate::book::OrderBook;
+use crate::config::ScannerConfig;
+use crate::fair_value::{
+    self, Accrued, Calibration, Distance, Forecast, Rate, TimeLeft, TwapTerms, Variance,
+};
 use crate::ids::{MarketId, Nanos, OracleId, Timestamp};
 use crate::market::SettlementRule;
-use crate::market_data::MarketState;
+use crate::market_data::{MarketData, MarketState};
 use crate::opportunity::Opportunity;
 use crate::oracle::{OracleState, Reading};
 use crate::reason::Reason;
-use crate::units::{Bps, Price, SpotPrice, Usd};
+use crate::units::{Price, SpotPrice, Usd};
 use std::collections::BTreeMap;
+
+/// A book whose sides are further apart has no middle worth knowing: ten cents.
+const BOOK_WIDTH_MAX: i64 = 100_000;
 
 /// Fair values of the trading markets.
 #[derive(Debug, Default)]
@@ -30,8 +41,32 @@ pub(super) struct FairValues {
 #[derive(Debug, Clone, Copy)]
 struct Cached {
     from: Inputs,
-    /// The probability of outcome 0, and the instant of the value it rests on.
-    fair: Result<(Price, Timestamp), Reason>,
+    fair: Result<Fair, Reason>,
+}
+
+/// What the oracle says of outcome 0.
+#[derive(Debug, Clone, Copy)]
+struct Fair {
+    distance: Distance,
+    /// The probability the model gives it.
+    model: Price,
+    /// The instant of the value it rests on.
+    source_time: Timestamp,
+}
+
+/// What could be said of outcome 0 of a market at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// By the plain digital: normal returns, nothing learnt.
+    pub digital: Price,
+    /// By the model, with the tails that earlier outcomes taught.
+    pub model: Price,
+    /// By the middle of its book, when that had two sides.
+    pub book: Option<Price>,
+    /// By model and book together: what an opportunity would have named.
+    pub fair: Price,
+    /// Age of the oracle's value.
+    pub oracle_age: Nanos,
 }
 
 /// A fair value stays as it is while all of these do.
@@ -44,6 +79,8 @@ struct Inputs {
     proxy_ticks: u64,
     source_fresh: bool,
     proxy_fresh: bool,
+    /// How many outcomes had taught something.
+    lessons: u64,
 }
 
 /// The price to beat, and whose it is.
@@ -57,8 +94,13 @@ enum Strike {
 
 impl Strike {
     fn of(market: &MarketState) -> Result<Self, Reason> {
-        let own = market.strike.map(Self::Source);
-        own.or(market.proxy_strike.map(Self::Proxy))
+        let own = match market.spec.settlement {
+            SettlementRule::Touch { barrier, .. } => Some(barrier),
+            SettlementRule::MeanAbove { strike, .. } => strike.or(market.strike),
+            _ => market.strike,
+        };
+        own.map(Self::Source)
+            .or(market.proxy_strike.map(Self::Proxy))
             .ok_or(Reason::NoStrike)
     }
 }
@@ -100,19 +142,35 @@ impl Scanner {
             return;
         };
         let fair = self.fair(view, market, source);
+        let left = TimeLeft::of(market.spec.closes_at.since(view.now));
         for (i, outcome) in [yes, no].into_iter().enumerate() {
-            let found = fair.and_then(|(first, age)| {
-                let fair = if i == 0 { first } else { first.complement() };
+            let found = fair.and_then(|fair| {
+                let model = if i == 0 {
+                    fair.model
+                } else {
+                    fair.model.complement()
+                };
                 let book = view.data.book(outcome.instrument).ok_or(Reason::NoBook)?;
-                // Nearly every look ends here: no fee is worth computing without a difference.
+                // Nearly every look ends here: a blend lies between the model and the middle, which is
+                // below the ask, and no fee is worth computing without a difference.
                 if let Some((ask, _)) = book.best_ask()
-                    && fair.0.saturating_sub(ask.0) < self.config.edge_min.0
+                    && model.0.saturating_sub(ask.0) < self.config.edge_min.0
                 {
                     return Ok(Found::Nothing);
                 }
-                let leg = leg(view, market, outcome.instrument, Some(fair))?;
-                let gross = Usd(fair.0).checked_sub(Usd(leg.price.0));
-                let edge = gross.and_then(|g| g.checked_sub(leg.fee));
+                let calibration = self.learning.of(source);
+                let fair_price = middle(book, view.now, view.limits)
+                    .map_or(model, |book| calibration.blend(model, book));
+                let leg = leg(view, market, outcome.instrument, Some(fair_price))?;
+                // A quote too good to be true is not made believable by blending it in.
+                let unblended = model.0.saturating_sub(leg.price.0);
+                if unblended.saturating_sub(leg.fee.0) > view.limits.edge_max.0 {
+                    return Err(Reason::EdgeImplausible);
+                }
+                let gross = Usd(fair_price.0).checked_sub(Usd(leg.price.0));
+                let edge = gross
+                    .and_then(|g| g.checked_sub(leg.fee))
+                    .and_then(|g| g.checked_sub(calibration.haircut(left)));
                 self.legs.clear();
                 self.legs.push(leg);
                 Ok(Found::Edge(Seen {
@@ -120,31 +178,96 @@ impl Scanner {
                     edge: edge.ok_or(Reason::RiskError)?,
                     qty: leg.qty,
                     closes_at: market.spec.closes_at,
-                    oracle_age: age,
+                    oracle_age: view.now.since(fair.source_time),
                 }))
             });
             self.conclude(view, Edge::Lag(outcome.instrument), found, out);
         }
     }
 
-    /// The probability of outcome 0, and the age of the value it rests on.
+    /// What the oracle says of outcome 0. Computed anew, it is a forecast to be remembered.
     fn fair(
         &mut self,
         view: View<'_>,
         market: &MarketState,
         source: OracleId,
-    ) -> Result<(Price, Nanos), Reason> {
+    ) -> Result<Fair, Reason> {
+        let from = self.inputs(view.data, view.now, view.limits, market, source)?;
+        let known = self.fair.by_market.get(&market.spec.id);
+        if let Some(cached) = known.filter(|c| c.from == from) {
+            return cached.fair;
+        }
+        let calibration = self.learning.of(source);
+        let fair = compute(&from, market, view.data, calibration, &self.config);
+        let cached = Cached { from, fair };
+        self.fair.by_market.insert(market.spec.id, cached);
+        if let Ok(fair) = fair {
+            self.remember(view, market, source, fair);
+        }
+        fair
+    }
+
+    fn remember(&mut self, view: View<'_>, market: &MarketState, source: OracleId, fair: Fair) {
+        let time_left = market.spec.closes_at.since(view.now);
+        let left = TimeLeft::of(time_left);
+        if !left.fits(time_left) || !self.learning.wants(market.spec.id, left) {
+            return;
+        }
+        let book = first_middle(market, view.data, view.now, view.limits);
+        let calibration = self.learning.of(source);
+        let forecast = Forecast {
+            left,
+            distance: fair.distance,
+            model: fair.model,
+            book,
+            fair: book.map_or(fair.model, |book| calibration.blend(fair.model, book)),
+        };
+        self.learning.keep(market.spec.id, source, forecast);
+    }
+
+    /// What can be said of outcome 0 of a market now, from what was received by now; or why nothing.
+    pub fn estimate(
+        &self,
+        data: &MarketData,
+        market: MarketId,
+        now: Timestamp,
+        limits: ScanLimits,
+    ) -> Result<Estimate, Reason> {
+        let market = data.market(market).ok_or(Reason::UnknownInstrument)?;
+        let source = market.spec.settlement.oracle().ok_or(Reason::NoStrike)?;
+        let from = self.inputs(data, now, limits, market, source)?;
+        let calibration = self.learning.of(source);
+        let fair = compute(&from, market, data, calibration, &self.config)?;
+        let book = first_middle(market, data, now, limits);
+        Ok(Estimate {
+            digital: fair.distance.normal().ok_or(Reason::RiskError)?,
+            model: fair.model,
+            book,
+            fair: book.map_or(fair.model, |book| calibration.blend(fair.model, book)),
+            oracle_age: now.since(fair.source_time),
+        })
+    }
+
+    /// What a fair value of now rests on.
+    fn inputs(
+        &self,
+        data: &MarketData,
+        now: Timestamp,
+        limits: ScanLimits,
+        market: &MarketState,
+        source: OracleId,
+    ) -> Result<Inputs, Reason> {
         if !market.is_open() {
             return Err(Reason::MarketClosed);
         }
         let strike = Strike::of(market)?;
-        let source = view.data.oracle(source).ok_or(Reason::StaleOracle)?;
-        let proxy = source.spec().proxy.and_then(|p| view.data.oracle(p));
+        let source = data.oracle(source).ok_or(Reason::StaleOracle)?;
+        let proxy = source.spec().proxy.and_then(|p| data.oracle(p));
         let fresh = |oracle: &OracleState| {
-            let reading = oracle.reading(view.now, view.limits.oracle_age_max);
+            let reading = oracle.reading(now, limits.oracle_age_max);
             matches!(reading, Reading::Fresh { .. })
         };
-        let from = Inputs {
+        Ok(Inputs {
             strike,
             closes_at: market.spec.closes_at,
             source: source.id(),
@@ -152,32 +275,43 @@ impl Scanner {
             proxy_ticks: proxy.map_or(0, OracleState::ticks),
             source_fresh: fresh(source),
             proxy_fresh: proxy.is_some_and(fresh),
-        };
-        let known = self.fair.by_market.get(&market.spec.id);
-        let fair = match known.filter(|c| c.from == from) {
-            Some(cached) => cached.fair,
-            None => {
-                let fair = compute(&from, market, source, proxy, self.config.volatility_prior);
-                let cached = Cached { from, fair };
-                self.fair.by_market.insert(market.spec.id, cached);
-                fair
-            }
-        };
-        fair.map(|(p, source_time)| (p, view.now.since(source_time)))
+            lessons: self.learning.lessons(),
+        })
     }
+}
+
+/// The middle of outcome 0's book.
+fn first_middle(
+    market: &MarketState,
+    data: &MarketData,
+    now: Timestamp,
+    limits: ScanLimits,
+) -> Option<Price> {
+    let first = market.spec.outcomes.first()?;
+    middle(data.book(first.instrument)?, now, limits)
+}
+
+/// The middle of a book that has one; half of a unit is cut off.
+fn middle(book: &OrderBook, now: Timestamp, limits: ScanLimits) -> Option<Price> {
+    book.usable(true, now, limits.book_age_max).ok()?;
+    let ((bid, _), (ask, _)) = book.best_bid().zip(book.best_ask())?;
+    let width = ask.0.checked_sub(bid.0)?;
+    (width <= BOOK_WIDTH_MAX).then_some(Price(bid.0 + width / 2))
 }
 
 fn compute(
     from: &Inputs,
     market: &MarketState,
-    source: &OracleState,
-    proxy: Option<&OracleState>,
-    prior: Bps,
-) -> Result<(Price, Timestamp), Reason> {
+    data: &MarketData,
+    calibration: &Calibration,
+    config: &ScannerConfig,
+) -> Result<Fair, Reason> {
+    let source = data.oracle(from.source).ok_or(Reason::StaleOracle)?;
+    let proxy = source.spec().proxy.and_then(|p| data.oracle(p));
     let volatility = proxy.map_or(&source.volatility, |p| {
         source.volatility.or_longer(&p.volatility)
     });
-    let rate = volatility.rate(prior);
+    let rate = volatility.rate(config.volatility_prior);
     let own = source.last().filter(|_| from.source_fresh);
     let own = own.map(|tick| Live {
         from: source,
@@ -204,18 +338,46 @@ fn compute(
         Strike::Proxy(strike) => (other, strike, proxy),
     };
     let (live, means) = live.zip(means).ok_or(Reason::StaleOracle)?;
-    let tau = market.spec.closes_at.since(live.source_time);
-    let p = match market.spec.settlement {
-        SettlementRule::VenueOnly
-        | SettlementRule::Touch { .. }
-        | SettlementRule::MeanAbove { .. } => None,
+    // "The 12:00 candle" closes a minute after noon.
+    let closes_at = match market.spec.settlement {
+        SettlementRule::Above {
+            candle_secs: Some(secs),
+            ..
+        } => {
+            let length = Nanos::from_ms(u64::from(secs).saturating_mul(1_000));
+            market.spec.closes_at.plus(length)
+        }
+        _ => market.spec.closes_at,
+    };
+    let tau = closes_at.since(live.source_time);
+    let distance = match market.spec.settlement {
+        SettlementRule::VenueOnly => None,
+        SettlementRule::Touch {
+            barrier,
+            rises,
+            interval_secs,
+            ..
+        } => {
+            if !seen_whole(source, market, interval_secs, live.source_time) {
+                return Err(Reason::StaleOracle);
+            }
+            let spot = extreme(source, market, interval_secs, rises, live.spot);
+            let reached = if rises {
+                spot >= barrier
+            } else {
+                spot <= barrier
+            };
+            let from = if reached { barrier } else { live.spot };
+            fair_value::one_touch(from, barrier, rate.over(tau).plus(live.basis))
+        }
         SettlementRule::UpDown { .. }
         | SettlementRule::Above { .. }
         | SettlementRule::Candle { .. } => {
             let variance = rate.over(tau).plus(live.basis);
             fair_value::digital(live.spot, strike, variance)
         }
-        SettlementRule::UpDownTwap { lookback_secs, .. } => {
+        SettlementRule::UpDownTwap { lookback_secs, .. }
+        | SettlementRule::MeanAbove { lookback_secs, .. } => {
             let lookback = Nanos::from_ms(u64::from(lookback_secs).saturating_mul(1_000));
             let terms = TwapTerms {
                 tau,
@@ -227,7 +389,41 @@ fn compute(
             fair_value::twap(live.spot, strike, accrued, terms)
         }
     };
-    Ok((p.ok_or(Reason::RiskError)?, live.source_time))
+    let distance = distance.ok_or(Reason::RiskError)?;
+    Ok(Fair {
+        distance,
+        model: calibration.model(distance).ok_or(Reason::RiskError)?,
+        source_time: live.source_time,
+    })
+}
+
+/// Whether candles cover a touch market's window from its opening until now, but for the one that
+/// still runs: a barrier may have been touched unseen otherwise, and then the model knows nothing.
+fn seen_whole(source: &OracleState, market: &MarketState, secs: u32, until: Timestamp) -> bool {
+    let opens_at = market.spec.opens_at;
+    let begun = until.since(opens_at).0 / Nanos::from_ms(1_000).0 / u64::from(secs.max(1));
+    let final_ones = source.candles_since(opens_at, secs).count() as u64;
+    // The newest final candle may still be on its way.
+    opens_at > Timestamp(0) && final_ones.saturating_add(1) >= begun
+}
+
+/// The furthest a touch market's source went towards the barrier, as far as final candles and the live
+/// value tell.
+fn extreme(
+    source: &OracleState,
+    market: &MarketState,
+    secs: u32,
+    rises: bool,
+    live: SpotPrice,
+) -> SpotPrice {
+    let candles = source.candles_since(market.spec.opens_at, secs);
+    candles.fold(live, |furthest, candle| {
+        if rises {
+            furthest.max(candle.high)
+        } else {
+            furthest.min(candle.low)
+        }
+    })
 }
 
 /// The value that leaves less uncertainty: a newer one of a stand-in is worth its basis only if the

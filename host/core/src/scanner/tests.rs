@@ -64,7 +64,9 @@ fn a_market_that_lags_its_oracle() {
     assert_eq!(b.see(1_001_000, more(book(0, 1, (49, 9), (52, 20)))), []);
     assert_eq!(b.see(1_001_000, book(1, 1, (48, 20), (51, 9))), []);
     // The oracle jumps by 40 dollars, x = ln(97040/97000), with 280 s to go. σ² is the prior's for 280
-    // of 300 s and x² for the 20 s just seen: 7.96556e-9 a second; Φ(x/√(280σ²)) = Φ(.27606) = .60875.
+    // of 300 s and x² for the 20 s just seen: 7.96556e-9 a second; z = x/√(280σ²) = .27606. Under the
+    // tails that are believed before any outcome that is .601238 (.60875 under the normal law), and
+    // half and half in log-odds with a middle of 50.5 c it is .553621.
     let seen = b.see(1_020_600, tick(0, 1_020_000, 97_040));
     // The books are 19.6 s old by now.
     assert_eq!((seen.len(), b.count(Reason::StaleBook)), (0, 1));
@@ -84,8 +86,9 @@ fn a_market_that_lags_its_oracle() {
     assert_eq!(leg.instrument, InstrumentId(0));
     assert_eq!((leg.price, leg.qty), (cents(52), shares(21)));
     assert_eq!(leg.fee, Usd(17_472));
-    assert_eq!(leg.fair, Some(Price(608_751)));
-    assert_eq!(seen.edge, Usd(608_751 - 520_000 - 17_472));
+    assert_eq!(leg.fair, Some(Price(553_621)));
+    // Net of the fee and of the smallest haircut.
+    assert_eq!(seen.edge, Usd(553_621 - 520_000 - 17_472 - 5_000));
     assert_eq!(seen.qty, shares(21));
 }
 
@@ -114,8 +117,9 @@ fn a_market_on_a_candle_is_worth_what_one_on_two_ticks_is() {
 
 #[test]
 fn a_fee_that_eats_the_edge_leaves_none() {
-    // Fair .6088: at 58 c gross is 2.9 c, the fee 1.7 c, net 1.17 c; at 59 c net is .19 c.
-    for (ask, reported) in [(58, 1), (59, 0)] {
+    // Half way to the middle, fair is .5536 at 52 c: gross 3.36 c, fee 1.75 c, haircut .5 c, net 1.11 c.
+    // At 53 c it is .5561, and net .37 c.
+    for (ask, reported) in [(52, 1), (53, 0)] {
         let mut b = lagging();
         b.see(1_020_600, tick(0, 1_020_000, 97_040));
         let seen = b.see(1_020_800, book(0, 3, (49, 9), (ask, 21)));
@@ -196,14 +200,16 @@ fn a_stand_in_speaks_when_the_source_is_silent() {
     let mut b = lagging();
     b.see(1_020_000, book(0, 1, (40, 9), (52, 20)));
     // The source's last tick is 20 s old; the stand-in is fresh. No basis was measured: 5 bp.
-    // ln(97040/97000) = .00041229; σ²τ = .25·280/31536000 = 2.21969e-6, b² = 2.5e-7: Φ(.26237).
+    // ln(97040/97000) = .00041229; σ²τ = .25·280/31536000 = 2.21969e-6, b² = 2.5e-7: z = .26235.
+    // The book is 12 c wide: it has no middle to blend with.
     let seen = b.see(1_020_500, tick(1, 1_020_000, 97_040));
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price(603_473)));
-    // The source speaks at the same instant: it needs no basis, and 20 s of volatility were seen.
-    let seen = b.see(1_020_600, tick(0, 1_020_000, 97_040));
+    assert_eq!(fair, Some(Price(596_336)));
+    // The source speaks of the same instant, ten dollars higher: it needs no basis, and 20 s of its
+    // volatility were seen.
+    let seen = b.see(1_020_600, tick(0, 1_020_000, 97_050));
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price(608_751)));
+    assert_eq!(fair, Some(Price(623_232)));
 }
 
 #[test]
@@ -215,9 +221,9 @@ fn a_stand_in_answers_alone_where_the_strike_was_never_seen() {
     b.see(1_020_000, book(0, 1, (40, 9), (52, 20)));
     assert_eq!(b.count(Reason::NoStrike), 0);
     let seen = b.see(1_020_500, tick(1, 1_020_000, 97_040));
-    // r = ln(97040/97000), σ² = (r² + 280 s of the prior) / 300 s, b = 0.7 bp: Φ(r / √(σ²·280 s + b²)).
+    // r = ln(97040/97000), σ² = (r² + 280 s of the prior) / 300 s, b = 0.7 bp: r / √(σ²·280 s + b²) = .27575.
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price(608_635)));
+    assert_eq!(fair, Some(Price(601_130)));
     // The source's value is never put against the stand-in's opening: a silent stand-in is silence.
     let stale = b.count(Reason::StaleOracle);
     assert_eq!(b.see(1_030_000, tick(0, 1_030_000, 96_900)), []);
@@ -240,10 +246,105 @@ fn a_mean_is_taken_from_the_stand_in_alone_as_well() {
     for s in 1_296..=1_298 {
         b.see(s * 1_000, tick(1, s * 1_000, 97_100));
     }
-    // Half of the closing mean is 97,100, the rest is near: only the basis could still turn it.
+    // Half of the closing mean is 97,100, the rest is near: only the basis could still turn it, and
+    // nobody who knows tails calls that impossible.
     let seen = b.see(1_298_500, book(0, 2, (40, 9), (91, 20)));
     let fair = seen.first().and_then(|o| o.legs.first()?.fair);
-    assert_eq!(fair, Some(Price::DOLLAR));
+    assert_eq!(fair, Some(Price(999_818)));
+}
+
+#[test]
+fn a_barrier_is_worth_a_touch_only_where_the_window_was_watched() {
+    let touch = |rises, barrier| {
+        let mut spec = market(0);
+        spec.settlement = SettlementRule::Touch {
+            oracle: OracleId(0),
+            barrier: spot(barrier),
+            rises,
+            interval_secs: 60,
+        };
+        let mut b = Bench::new([oracle(0, None), listed(spec)]);
+        b.see(1_000_500, tick(0, 1_000_000, 97_000));
+        b
+    };
+    let fair = |seen: Vec<Opportunity>| seen.first().and_then(|o| o.legs.first()?.fair);
+    let quote = || book(0, 1, (40, 9), (52, 20));
+    // 40 dollars to go, z = ln(97040/97000) / √(prior · 180 s) = .3451: 2·(1 − F) = .7460 under the tails
+    // believed before any outcome. Two minutes of candles cover the window but for the one that runs.
+    let mut b = touch(true, 97_040);
+    for start in [1_000, 1_060] {
+        let low_candle = candle(0, start, 60, (97_000, 97_010));
+        b.see((start + 61) * 1_000, Event::Candle(Box::new(low_candle)));
+    }
+    b.see(1_121_500, quote());
+    let seen = b.see(1_121_600, tick(0, 1_120_000, 97_000));
+    let p = fair(seen).unwrap();
+    assert!((Price(740_000)..Price(750_000)).contains(&p), "{p}");
+    // A candle that touched it decides, wherever the price went since.
+    let mut b = touch(true, 97_400);
+    for (start, high) in [(1_000, 97_400), (1_060, 97_010)] {
+        let seen = candle(0, start, 60, (97_000, high));
+        b.see((start + 61) * 1_000, Event::Candle(Box::new(seen)));
+    }
+    b.see(1_121_500, book(0, 1, (70, 9), (82, 20)));
+    let seen = b.see(1_121_600, tick(0, 1_120_000, 97_000));
+    assert_eq!(fair(seen), Some(Price::DOLLAR));
+    // Falling towards one below is the same question.
+    let mut b = touch(false, 97_000);
+    for start in [1_000, 1_060] {
+        let above = candle(0, start, 60, (97_100, 97_200));
+        b.see((start + 61) * 1_000, Event::Candle(Box::new(above)));
+    }
+    b.see(1_121_500, book(0, 1, (70, 9), (82, 20)));
+    let seen = b.see(1_121_600, tick(0, 1_120_000, 97_000));
+    assert_eq!(fair(seen), Some(Price::DOLLAR));
+    // Without the candles nobody knows whether it was touched before.
+    let mut b = touch(true, 97_040);
+    b.see(1_121_500, quote());
+    let stale = b.count(Reason::StaleOracle);
+    assert_eq!(b.see(1_121_600, tick(0, 1_120_000, 97_000)), []);
+    assert_eq!(b.count(Reason::StaleOracle), stale + 2);
+}
+
+#[test]
+fn a_mean_above_a_threshold_is_a_twap() {
+    let mut spec = market(0);
+    spec.settlement = SettlementRule::MeanAbove {
+        oracle: OracleId(0),
+        lookback_secs: 60,
+        strike: Some(spot(97_000)),
+        strict: true,
+    };
+    let mut b = Bench::new([oracle(0, None), listed(spec)]);
+    b.see(1_239_500, book(0, 1, (20, 9), (52, 20)));
+    // 61 s before the close, a mean of 60 s is as uncertain as a value 21 s ahead: z = 1.0108.
+    let seen = b.see(1_239_600, tick(0, 1_239_000, 97_040));
+    let fair = seen.first().and_then(|o| o.legs.first()?.fair).unwrap();
+    assert!((Price(815_000)..Price(823_000)).contains(&fair), "{fair}");
+}
+
+#[test]
+fn outcomes_teach_the_scanner() {
+    let mut b = lagging();
+    b.see(1_020_000, book(0, 1, (40, 9), (52, 20)));
+    let before = b.see(1_100_500, tick(0, 1_100_000, 97_040));
+    assert_eq!(before.len(), 0, "the book is old");
+    let estimate = |b: &Bench| {
+        let data = &b.desk.data;
+        let now = b.desk.now;
+        b.scanner.estimate(data, MarketId(0), now, b.limits)
+    };
+    let fresh = estimate(&b).unwrap();
+    // What was forecast 200 s before the end comes true.
+    b.scanner
+        .settled(MarketId(0), &[Price::DOLLAR, Price::ZERO]);
+    let taught = estimate(&b).unwrap();
+    assert_eq!(fresh.digital, taught.digital, "the textbook learns nothing");
+    assert!(taught.model > fresh.model, "{fresh:?} {taught:?}");
+    // It was kept once, and so it teaches once.
+    b.scanner
+        .settled(MarketId(0), &[Price::DOLLAR, Price::ZERO]);
+    assert_eq!(estimate(&b).unwrap(), taught);
 }
 
 #[test]
@@ -271,9 +372,10 @@ fn a_known_basis_makes_the_newer_value_the_better_one() {
         panic!("{seen:?}")
     };
     assert_eq!(seen.oracle_age, Nanos(0));
-    // σ² = ln(97050/97000)²/10 a second, τ = 1608 s: Φ(.07886) = .53143; uncorrected it were .59.
+    // σ² = ln(97050/97000)²/10 a second, τ = 1608 s: z = .07886, .529291; uncorrected it were .59. Half
+    // and half with a middle of 42.5 c: .476893.
     let fair = seen.legs[0].fair.unwrap();
-    assert!((fair.0 - 531_429).abs() < 50, "{fair}");
+    assert!((fair.0 - 476_893).abs() < 50, "{fair}");
 }
 
 #[test]

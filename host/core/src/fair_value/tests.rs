@@ -1,7 +1,28 @@
 //! Golden values, hand-computed, and what must hold for any input.
 
+use super::measured::{BASIS_CHANGE_PRIOR, BASIS_FLOOR, BASIS_PRIOR};
 use super::*;
+use crate::ids::Timestamp;
 use proptest::prelude::*;
+
+// The formulas of the textbook are checked under the normal law.
+
+fn digital(spot: SpotPrice, strike: SpotPrice, variance: Variance) -> Option<Price> {
+    super::digital(spot, strike, variance)?.normal()
+}
+
+fn twap(
+    spot: SpotPrice,
+    strike: SpotPrice,
+    accrued: Option<Accrued>,
+    terms: TwapTerms,
+) -> Option<Price> {
+    super::twap(spot, strike, accrued, terms)?.normal()
+}
+
+fn one_touch(spot: SpotPrice, barrier: SpotPrice, variance: Variance) -> Option<Price> {
+    super::one_touch(spot, barrier, variance)?.normal()
+}
 
 fn usd(whole: i64) -> SpotPrice {
     SpotPrice(i128::from(whole) * 10_i128.pow(18))
