@@ -118,6 +118,10 @@ reasons! {
     IncompleteSet = "INCOMPLETE_SET",
     /// The price to beat is not known yet.
     NoStrike = "NO_STRIKE",
+    /// The venue's fields of a market contradict each other: it is not listed.
+    ContradictoryMarket = "CONTRADICTORY_MARKET",
+    /// A field without which a market can not be traded is missing: it is not listed.
+    MissingField = "MISSING_FIELD",
 }
 
 impl fmt::Display for Reason {

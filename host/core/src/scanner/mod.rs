@@ -313,7 +313,8 @@ fn leg(
     let book = view.data.book(instrument).ok_or(Reason::NoBook)?;
     book.usable(true, view.now, view.limits.book_age_max)?;
     let (price, qty) = book.best_ask().ok_or(Reason::OneSidedBook)?;
-    if qty < market.spec.min_qty {
+    // Of an unknown minimum the risk guardian speaks, by its name.
+    if market.spec.min_qty.is_some_and(|min| qty < min) {
         return Err(Reason::BelowMinimum);
     }
     Ok(OpportunityLeg {
