@@ -55,6 +55,8 @@ pub mod plugin;
 pub mod replay;
 /// What a report looks like.
 pub mod report;
+/// Rules of venues by date, as files.
+pub mod rulebook;
 /// Simulated venues.
 pub mod sim;
 /// One live line on a terminal.

@@ -460,8 +460,7 @@ impl fmt::Display for Day {
         // 719,468 days lie between 0000-03-01 and 1970-01-01; an era has 146,097.
         let z = days + 719_468;
         let (era, of_era) = (z / 146_097, z % 146_097);
-        let year_of_era =
-            (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let from_march = (5 * of_year + 2) / 153;
         let day = of_year - (153 * from_march + 2) / 5 + 1;

@@ -42,12 +42,36 @@ fn a_row_is_in_force_until_the_next_of_its_subject() {
     book.taker_fees
         .put(crypto, at(25), row(None, Some("mine.toml")));
     for (day, says, rule) in [
-        (9, None, "rulebook: no polymarket crypto taker fee for 1970-01-10"),
-        (10, Some(1), "rulebook: polymarket crypto taker fee from 1970-01-11"),
-        (19, Some(1), "rulebook: polymarket crypto taker fee from 1970-01-11"),
-        (20, Some(2), "rulebook mine.toml: polymarket crypto taker fee from 1970-01-21"),
-        (25, None, "rulebook mine.toml: polymarket crypto taker fee unknown from 1970-01-26"),
-        (99, Some(3), "rulebook: polymarket crypto taker fee from 1970-01-31"),
+        (
+            9,
+            None,
+            "rulebook: no polymarket crypto taker fee for 1970-01-10",
+        ),
+        (
+            10,
+            Some(1),
+            "rulebook: polymarket crypto taker fee from 1970-01-11",
+        ),
+        (
+            19,
+            Some(1),
+            "rulebook: polymarket crypto taker fee from 1970-01-11",
+        ),
+        (
+            20,
+            Some(2),
+            "rulebook mine.toml: polymarket crypto taker fee from 1970-01-21",
+        ),
+        (
+            25,
+            None,
+            "rulebook mine.toml: polymarket crypto taker fee unknown from 1970-01-26",
+        ),
+        (
+            99,
+            Some(3),
+            "rulebook: polymarket crypto taker fee from 1970-01-31",
+        ),
     ] {
         let told = book.taker_fee_on(Venue::Polymarket, Family::Crypto, at(day));
         assert_eq!(told.says, says.map(fee), "day {day}");
@@ -59,7 +83,11 @@ fn a_row_is_in_force_until_the_next_of_its_subject() {
     assert_eq!(told.says, Some(fee(1)));
     let other = book.taker_fee_on(Venue::Polymarket, Family::Other, at(99));
     assert_eq!(other.says, None);
-    assert_eq!(book.maker_fee_on(Venue::Kalshi, Family::Crypto, at(99)).says, None);
+    assert_eq!(
+        book.maker_fee_on(Venue::Kalshi, Family::Crypto, at(99))
+            .says,
+        None
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod output;
 mod pilot;
 mod replay;
 mod report;
+mod rules;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
 use clap::CommandFactory;
@@ -23,6 +24,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Pilot(args) => pilot::run(args),
         Command::Report(args) => report::run(args),
         Command::Import(args) => import::run(args),
+        Command::Rules(args) => rules::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),

@@ -162,7 +162,7 @@ fn levels(prices: &[&RawValue], sizes: &[&RawValue]) -> Result<(Vec<(Price, Qty)
 fn draft(window: &Window, intake: &mut Intake) -> usize {
     intake.market_or(&window.slug, |intake| {
         let oracle = intake.oracle("chainlink", &format!("{}usd", window.asset));
-        Draft::of_window(window, oracle)
+        Draft::of_window(window, oracle, &intake.rules)
     })
 }
 

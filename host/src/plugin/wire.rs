@@ -332,7 +332,7 @@ fn market(spec: &MarketSpec) -> WireMarket {
         tick: spec.book_grid().0,
         lot: spec.lot.0,
         // Where it is not known, orders are refused for that reason.
-        min_qty: spec.min_qty.unwrap_or(Qty::ZERO).0,
+        min_qty: spec.min_qty.map_or(0, |qty| qty.0),
         fee: match spec.fee {
             FeeSchedule::Free => WireFee::Free,
             FeeSchedule::Quadratic { rate_ppm, .. } => WireFee::Quadratic(rate_ppm),

@@ -296,7 +296,10 @@ fn interruptions_reach_the_books_they_name() {
     };
     d.all(903_000, [finer]);
     assert_eq!(live(&d), [false; 4]);
-    assert_eq!(d.data.market(MarketId(0)).unwrap().spec.tick, Some(Price(1_000)));
+    assert_eq!(
+        d.data.market(MarketId(0)).unwrap().spec.tick,
+        Some(Price(1_000))
+    );
 }
 
 #[test]

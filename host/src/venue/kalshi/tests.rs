@@ -3,17 +3,28 @@
 use super::decode::{Decoder, FrameCounts};
 use super::rest;
 use crate::catalog::Catalog;
+use crate::rulebook::{self, Rules};
 use crate::venue::recordings;
 use pm_arb_core::event::{BookSide, Event};
 use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, SettlementRule};
+use pm_arb_core::rulebook::Rulebook;
 use pm_arb_core::units::{Price, Qty, SpotPrice};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn oracle(source: &str, symbol: &str) -> OracleId {
     assert_eq!((source, symbol), ("chainlink", "btcusd"));
     OracleId(3)
+}
+
+fn rules() -> Arc<Rulebook> {
+    Arc::new(rulebook::built_in().unwrap())
+}
+
+fn listed(market: &Value, series: &Value) -> Result<MarketSpec, rest::RestError> {
+    rest::market(market, series, Rules::of_its_day(&rules()), oracle)
 }
 
 fn gold(ids: &mut Catalog, event: &str) -> Option<(MarketSpec, Value)> {
@@ -24,7 +35,7 @@ fn gold(ids: &mut Catalog, event: &str) -> Option<(MarketSpec, Value)> {
         "ticker": "KXGOLD15M", "fee_type": "quadratic", "fee_multiplier": 1,
         "settlement_sources": file["response"]["event"]["settlement_sources"],
     });
-    let spec = rest::market(&market, &series, oracle).unwrap();
+    let spec = listed(&market, &series).unwrap();
     Some((ids.list_market(spec).unwrap(), market))
 }
 
@@ -36,7 +47,7 @@ fn a_recorded_window_folds_into_two_mirrored_books_that_never_cross() {
     };
     let name = "kalshi/ws_gold15m_202608/KXGOLD15M-26AUG102130-30__2026-08-11.ndjson.gz";
     let lines = recordings::lines("a_recorded_window", name).unwrap();
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::new(rules());
     let mut total = FrameCounts::default();
     type Sides = [BTreeMap<Price, Qty>; 2];
     let mut books: BTreeMap<InstrumentId, Sides> = BTreeMap::new();
@@ -97,7 +108,7 @@ fn recorded_market_objects_become_specifications_and_outcomes() {
     let Some((spec, market)) = gold(&mut ids, "KXGOLD15M-26AUG050000") else {
         return;
     };
-    assert_eq!(spec.tick, Price(10_000));
+    assert_eq!(spec.tick, Some(Price(10_000)));
     assert_eq!(spec.fee, FeeSchedule::kalshi(70_000));
     assert_eq!(spec.settlement, SettlementRule::VenueOnly);
     assert_eq!((spec.pair_key.as_deref(), spec.lot), (None, Qty(1_000_000)));
@@ -110,8 +121,11 @@ fn recorded_market_objects_become_specifications_and_outcomes() {
     let others = recordings::json("kalshi", name).unwrap();
     let others = others.get("markets").unwrap_or(&others);
     for market in others.as_array().unwrap() {
-        let spec = rest::market(market, &Value::Null, oracle).unwrap();
-        assert_eq!((spec.tick, spec.fee), (Price(1_000), FeeSchedule::Unknown));
+        let spec = listed(market, &Value::Null).unwrap();
+        assert_eq!(
+            (spec.tick, spec.fee),
+            (Some(Price(1_000)), FeeSchedule::Unknown)
+        );
         assert_eq!(rest::resolution(market, MarketId(0)), Ok(None));
     }
 }
@@ -127,7 +141,7 @@ fn small_world() -> (Catalog, MarketSpec) {
         "settlement_sources": [{"url": "https://data.chain.link/streams/btc-usd"}],
     });
     let mut ids = Catalog::default();
-    let spec = rest::market(&market, &series, oracle).unwrap();
+    let spec = listed(&market, &series).unwrap();
     let spec = ids.list_market(spec).unwrap();
     (ids, spec)
 }
@@ -150,7 +164,7 @@ fn a_market_of_the_same_source_shares_its_key_with_polymarket() {
 fn losses_make_books_unknown_until_a_snapshot() {
     let (ids, spec) = small_world();
     let ticker = &spec.native_id;
-    let mut decoder = Decoder::sequenced();
+    let mut decoder = Decoder::sequenced(rules());
     let mut read = |kind: &str, seq: u64, msg: Value| {
         let mut events = Vec::new();
         let text = json!({"type": kind, "sid": 1, "seq": seq, "msg": msg}).to_string();

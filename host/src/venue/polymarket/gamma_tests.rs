@@ -1,6 +1,7 @@
 //! What decides an hourly market.
 
 use super::market;
+use crate::rulebook::Rules;
 use pm_arb_core::ids::{OracleId, Timestamp};
 use pm_arb_core::market::SettlementRule;
 
@@ -11,13 +12,14 @@ fn oracle(source: &str, symbol: &str) -> OracleId {
 
 #[test]
 fn hourly_markets_settle_on_the_candle_of_their_hour_where_that_is_certain() {
+    let book = crate::rulebook::built_in().unwrap();
     let spec = |slug: &str, start: Option<&str>, end: &str| {
         let object = serde_json::json!({
             "slug": slug, "conditionId": "0x1", "outcomes": "[\"Up\", \"Down\"]",
             "clobTokenIds": "[\"1\", \"2\"]", "orderPriceMinTickSize": 0.01, "orderMinSize": 5,
             "eventStartTime": start, "endDate": end, "feesEnabled": false
         });
-        market(&object, oracle).unwrap()
+        market(&object, Rules::of_its_day(&book), oracle).unwrap()
     };
     let (slug, end) = (
         "bitcoin-up-or-down-july-24-2026-3pm-et",

@@ -1,5 +1,6 @@
 //! Market objects, recorded and bent by hand, as specifications and outcomes.
 
+use crate::rulebook::{self, Rules};
 use crate::venue::polymarket::gamma;
 use crate::venue::recordings;
 use pm_arb_core::ids::{MarketId, Nanos, OracleId};
@@ -15,9 +16,15 @@ fn oracle(source: &str, symbol: &str) -> OracleId {
     }
 }
 
+fn listed(market: &Value) -> Result<MarketSpec, gamma::GammaError> {
+    let book = rulebook::built_in().unwrap();
+    gamma::market(market, Rules::of_its_day(&book), oracle)
+}
+
 fn event_specs(event: &Value) -> Vec<Result<MarketSpec, gamma::GammaError>> {
+    let book = rulebook::built_in().unwrap();
     gamma::markets_of(event)
-        .map(|market| gamma::market_in_event(market, event, oracle))
+        .map(|market| gamma::market_in_event(market, event, Rules::of_its_day(&book), oracle))
         .collect()
 }
 
@@ -31,7 +38,7 @@ fn recorded_market_objects_become_specifications_and_outcomes() {
     };
     for line in &lines {
         let row: Value = serde_json::from_str(line).unwrap();
-        let spec = gamma::market(&row["raw"], oracle).unwrap();
+        let spec = listed(&row["raw"]).unwrap();
         assert_eq!(spec.native_id, row["condition_id"].as_str().unwrap());
         assert_eq!(spec.outcomes[0].name, "Up");
         assert_eq!(
@@ -42,7 +49,10 @@ fn recorded_market_objects_become_specifications_and_outcomes() {
         assert_eq!(spec.closes_at.secs(), row["end_sec"].as_u64().unwrap());
         assert_eq!(spec.fee, FeeSchedule::polymarket(70_000));
         assert_eq!(spec.taker_delay, Some(Nanos::from_ms(250)));
-        assert_eq!((spec.min_qty, spec.lot), (Qty(5_000_000), Qty(10_000)));
+        assert_eq!(
+            (spec.min_qty, spec.lot),
+            (Some(Qty(5_000_000)), Qty(10_000))
+        );
         assert_eq!(spec.pair_key.as_deref(), row["slug"].as_str());
         let rule = SettlementRule::UpDown {
             oracle: OracleId(1),
@@ -71,7 +81,7 @@ fn market_objects_of_other_kinds() {
     let Some(twap) = fixture("gamma_market_crypto_twap") else {
         return;
     };
-    let spec = gamma::market(&twap, oracle).unwrap();
+    let spec = listed(&twap).unwrap();
     let rule = SettlementRule::UpDownTwap {
         oracle: OracleId(1),
         lookback_secs: 60,
@@ -138,7 +148,7 @@ fn market_objects_of_other_kinds() {
     ] {
         let list = recordings::json(name, &format!("polymarket/gamma/{file}")).unwrap();
         for market in list.as_array().unwrap() {
-            let spec = gamma::market(market, oracle).unwrap();
+            let spec = listed(market).unwrap();
             assert_eq!(
                 (spec.settlement, spec.fee),
                 (SettlementRule::VenueOnly, fee)
@@ -156,7 +166,7 @@ fn market_objects_say_which_field_is_wrong() {
             "endDate": "2026-12-01T00:00:00Z", "feesEnabled": true, "question": "Will it?"
         })
     };
-    let spec = gamma::market(&good(), oracle).unwrap();
+    let spec = listed(&good()).unwrap();
     assert_eq!(spec.fee, FeeSchedule::Unknown);
     let names: Vec<_> = spec
         .outcomes
@@ -174,14 +184,10 @@ fn market_objects_say_which_field_is_wrong() {
         ("orderMinSize", (-1).into()),
         ("endDate", "soon".into()),
         ("endDate", Value::Null),
-        (
-            "feeSchedule",
-            serde_json::json!({"exponent": 1, "rate": "many"}),
-        ),
     ] {
         let mut object = good();
         object[field] = value;
-        let error = gamma::market(&object, oracle).unwrap_err();
+        let error = listed(&object).unwrap_err();
         assert_eq!(error.field, field, "{object}");
     }
     let closed = |prices: &str| {
