@@ -24,7 +24,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// A snapshot of one second, for any market.
-const BOOK: &str = r#"{"ts":MS,"side":"UP","bid_px":[0.49],"bid_sz":[50.0],"ask_px":[0.5],"ask_sz":[50.0]}"#;
+const BOOK: &str =
+    r#"{"ts":MS,"side":"UP","bid_px":[0.49],"bid_sz":[50.0],"ask_px":[0.5],"ask_sz":[50.0]}"#;
 
 /// What an import of one book of that window lists, with these files of rules.
 fn listed(window: &str, start_secs: u64, rules: &[&Path]) -> MarketSpec {
@@ -32,7 +33,13 @@ fn listed(window: &str, start_secs: u64, rules: &[&Path]) -> MarketSpec {
     let file = dir.path().join(format!("{window}-{start_secs}.jsonl"));
     fs::write(&file, BOOK.replace("MS", &format!("{start_secs}500"))).unwrap();
     let out = dir.path().join("run");
-    let mut args = vec!["import", "--from", "l2-snapshots", "--out", out.to_str().unwrap()];
+    let mut args = vec![
+        "import",
+        "--from",
+        "l2-snapshots",
+        "--out",
+        out.to_str().unwrap(),
+    ];
     for path in rules {
         args.extend(["--rules", path.to_str().unwrap()]);
     }
@@ -57,24 +64,44 @@ fn recordings_get_the_rules_of_their_day() {
     let five = Some(Qty(5_000_000));
     for (window, start, fee, rule, delay_ms, mean) in [
         (
-            "btc-updown-15m", 1_766_707_200, FeeSchedule::Free, // 2025-12-26
-            "rulebook: polymarket crypto taker fee from 1970-01-01", 500, 0,
+            "btc-updown-15m",
+            1_766_707_200,
+            FeeSchedule::Free, // 2025-12-26
+            "rulebook: polymarket crypto taker fee from 1970-01-01",
+            500,
+            0,
         ),
         (
-            "btc-updown-5m", 1_776_808_200, FeeSchedule::polymarket(72_000), // 2026-04-21
-            "rulebook: polymarket crypto taker fee from 2026-04-01", 0, 0,
+            "btc-updown-5m",
+            1_776_808_200,
+            FeeSchedule::polymarket(72_000), // 2026-04-21
+            "rulebook: polymarket crypto taker fee from 2026-04-01",
+            0,
+            0,
         ),
         (
-            "btc-updown-5m", 1_784_851_200, FeeSchedule::polymarket(70_000), // 2026-07-24
-            "rulebook: polymarket crypto taker fee from 2026-05-11", 250, 0,
+            "btc-updown-5m",
+            1_784_851_200,
+            FeeSchedule::polymarket(70_000), // 2026-07-24
+            "rulebook: polymarket crypto taker fee from 2026-05-11",
+            250,
+            0,
         ),
         (
-            "btc-updown-15m", 1_790_586_000, FeeSchedule::polymarket(70_000), // 2026-09-28
-            "rulebook: polymarket crypto taker fee from 2026-05-11", 250, 60,
+            "btc-updown-15m",
+            1_790_586_000,
+            FeeSchedule::polymarket(70_000), // 2026-09-28
+            "rulebook: polymarket crypto taker fee from 2026-05-11",
+            250,
+            60,
         ),
         (
-            "btc-updown-5m", 1_777_291_200, FeeSchedule::Unknown, // 2026-04-27
-            "rulebook: polymarket crypto taker fee unknown from 2026-04-27", 0, 0,
+            "btc-updown-5m",
+            1_777_291_200,
+            FeeSchedule::Unknown, // 2026-04-27
+            "rulebook: polymarket crypto taker fee unknown from 2026-04-27",
+            0,
+            0,
         ),
     ] {
         let spec = listed(window, start, &[]);
@@ -120,7 +147,10 @@ fn a_file_of_ones_own_changes_an_import_and_the_later_one_wins() {
     };
     let (fee_1, rule) = fee(&[&first]);
     assert_eq!(fee_1, FeeSchedule::polymarket(71_000));
-    assert!(rule.contains("first.toml: polymarket crypto taker fee from 2026-04-27"), "{rule}");
+    assert!(
+        rule.contains("first.toml: polymarket crypto taker fee from 2026-04-27"),
+        "{rule}"
+    );
     assert_eq!(fee(&[&first, &second]).0, FeeSchedule::polymarket(71_500));
     assert_eq!(fee(&[&second, &first]).0, FeeSchedule::polymarket(71_000));
     assert_eq!(fee(&[]).0, FeeSchedule::Unknown);
@@ -136,9 +166,8 @@ fn a_file_of_ones_own_changes_an_import_and_the_later_one_wins() {
     let answer = json(&run(&args));
     let row = |answer: &serde_json::Value| {
         let rows = answer["rules"].as_array().unwrap().clone();
-        let fees = |r: &serde_json::Value| {
-            r["rule"] == "taker fee" && r["subject"] == "polymarket crypto"
-        };
+        let fees =
+            |r: &serde_json::Value| r["rule"] == "taker fee" && r["subject"] == "polymarket crypto";
         rows.into_iter().find(fees).unwrap()
     };
     assert_eq!(answer["at"], "2026-04-28");
@@ -148,9 +177,15 @@ fn a_file_of_ones_own_changes_an_import_and_the_later_one_wins() {
     let plain = json(&run(&[&at[..], &["--json"]].concat()));
     assert!(row(&plain)["says"].is_null() && row(&plain)["file"].is_null());
     let rows = plain["rules"].as_array().unwrap();
-    assert!(rows.iter().all(|r| r["subject"].as_str().unwrap().starts_with("polymarket")));
+    assert!(
+        rows.iter()
+            .all(|r| r["subject"].as_str().unwrap().starts_with("polymarket"))
+    );
     let table = stdout(&run(&at));
-    assert!(table.contains("rules in force on 2026-04-28") && table.contains("unknown"), "{table}");
+    assert!(
+        table.contains("rules in force on 2026-04-28") && table.contains("unknown"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -164,17 +199,37 @@ fn files_that_are_no_rules_are_refused_with_words() {
     let recording = written(dir.path(), "btc-updown-5m-1777291200.jsonl", BOOK);
     let out = dir.path().join("run");
     let (bad, out) = (bad.to_str().unwrap(), out.to_str().unwrap());
-    let config = written(dir.path(), "pm-arb.toml", &format!("[rules]\nfiles = [{bad:?}]\n"));
+    let config = written(
+        dir.path(),
+        "pm-arb.toml",
+        &format!("[rules]\nfiles = [{bad:?}]\n"),
+    );
     let config = config.to_str().unwrap();
     let data = dir.path().join("data");
     let wasm = strategies().join("oracle-sniper.wasm");
     for args in [
         vec!["rules", "--rules", bad],
         vec!["rules", "--config", config],
-        vec!["import", "--from", "l2-snapshots", "--out", out, "--rules", bad, recording.to_str().unwrap()],
         vec![
-            "pilot", "--strategies", wasm.to_str().unwrap(), "--for", "1s", "--rules", bad,
-            "--data-dir", data.to_str().unwrap(),
+            "import",
+            "--from",
+            "l2-snapshots",
+            "--out",
+            out,
+            "--rules",
+            bad,
+            recording.to_str().unwrap(),
+        ],
+        vec![
+            "pilot",
+            "--strategies",
+            wasm.to_str().unwrap(),
+            "--for",
+            "1s",
+            "--rules",
+            bad,
+            "--data-dir",
+            data.to_str().unwrap(),
         ],
     ] {
         let output = run(&args);
@@ -207,14 +262,26 @@ fn an_unknown_delay_refuses_every_order_of_a_recording() {
     };
     let traded = |name: &str, rules: Option<PathBuf>| {
         let out = dir.path().join(name);
-        let mut args = vec!["import", "--from", "aligned-ladder", "--out", out.to_str().unwrap()];
+        let mut args = vec![
+            "import",
+            "--from",
+            "aligned-ladder",
+            "--out",
+            out.to_str().unwrap(),
+        ];
         if let Some(rules) = &rules {
             args.extend(["--rules", rules.to_str().unwrap()]);
         }
         args.push(files.to_str().unwrap());
         stdout(&run(&args));
         let wasm = strategies();
-        let replay = ["replay", out.to_str().unwrap(), "--strategies", wasm.to_str().unwrap(), "--json"];
+        let replay = [
+            "replay",
+            out.to_str().unwrap(),
+            "--strategies",
+            wasm.to_str().unwrap(),
+            "--json",
+        ];
         let said = json(&run(&replay));
         ["intents", "denied", "fills"].map(|key| said[key].as_u64().unwrap())
     };
@@ -305,7 +372,10 @@ fn a_contradictory_market_of_a_recording_is_told_by_its_run() {
     let output = run(&["import", "--from", "polymarket-market", "--out", to, from]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("orderPriceMinTickSize = 0.03 does not divide a dollar"), "{said}");
+    assert!(
+        said.contains("orderPriceMinTickSize = 0.03 does not divide a dollar"),
+        "{said}"
+    );
     let mut journal = JournalReader::open(&out).unwrap();
     let mut refused = Vec::new();
     while let Some(record) = journal.next().unwrap() {

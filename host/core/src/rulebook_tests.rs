@@ -116,7 +116,7 @@ fn bands_of_a_grid_end_before_their_bounds() {
     ] {
         assert_eq!(grid.tick_at(Price(price)), Price(tick), "{price}");
     }
-    assert_eq!(grid.to_string(), "0.01, 0.001 below 0.1, 0.001 above 0.9");
+    assert_eq!(grid.to_string(), "0.01, 0.001 below 0.10, 0.001 above 0.90");
 }
 
 #[test]

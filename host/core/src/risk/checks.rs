@@ -137,7 +137,7 @@ pub(super) fn order_of(
         return deny(
             Reason::UnknownFee,
             "a known fee schedule".to_owned(),
-            spec.fee_rule.clone(),
+            format!("unknown ({})", spec.fee_rule),
         );
     }
     let value = leg.limit.times(qty, Rounding::Up).ok_or_else(overflow)?;

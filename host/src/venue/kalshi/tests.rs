@@ -220,7 +220,10 @@ fn market_objects_that_contradict_themselves_are_left_out_by_name() {
         "settlement_sources": [{"url": "https://data.chain.link/streams/btc-usd"}],
     });
     let spec = listed(&good, &series).unwrap();
-    assert_eq!((spec.tick, spec.min_qty), (Some(Price(1_000)), Some(Qty(1_000_000))));
+    assert_eq!(
+        (spec.tick, spec.min_qty),
+        (Some(Price(1_000)), Some(Qty(1_000_000)))
+    );
     assert_eq!(spec.fee, FeeSchedule::kalshi(70_000));
     assert_eq!(spec.maker_fee, FeeSchedule::kalshi(17_500));
     assert_eq!(
@@ -230,16 +233,31 @@ fn market_objects_that_contradict_themselves_are_left_out_by_name() {
     let step = |step: &str| json!([{"start": "0.0000", "end": "1.0000", "step": step}]);
     for (key, value, reason, field) in [
         ("ticker", Value::Null, MissingField, "ticker"),
-        ("ticker", "KXETH5M-26NOV221900-00".into(), Contradicts, "ticker"),
+        (
+            "ticker",
+            "KXETH5M-26NOV221900-00".into(),
+            Contradicts,
+            "ticker",
+        ),
         ("market_type", "scalar".into(), UnknownEnum, "market_type"),
         ("open_time", Value::Null, MissingField, "open_time"),
         ("close_time", "soon".into(), MalformedFrame, "close_time"),
-        ("close_time", "2026-11-22T23:55:00Z".into(), Contradicts, "close_time"),
+        (
+            "close_time",
+            "2026-11-22T23:55:00Z".into(),
+            Contradicts,
+            "close_time",
+        ),
         ("price_ranges", step("0.0300"), Contradicts, "price_ranges"),
         ("price_ranges", step("0.0100"), Contradicts, "price_ranges"),
         ("price_ranges", step("fine"), MalformedFrame, "price_ranges"),
         ("floor_strike", (-1).into(), Contradicts, "floor_strike"),
-        ("floor_strike", "high".into(), MalformedFrame, "floor_strike"),
+        (
+            "floor_strike",
+            "high".into(),
+            MalformedFrame,
+            "floor_strike",
+        ),
     ] {
         let mut market = good.clone();
         market[key] = value;
@@ -251,14 +269,30 @@ fn market_objects_that_contradict_themselves_are_left_out_by_name() {
     plain["price_ranges"] = Value::Null;
     plain["price_level_structure"] = "hexadecimal".into();
     for (series, word) in [
-        (json!({"fee_type": "flat", "fee_multiplier": 1}), "unknown from 2026-01-01"),
-        (json!({"fee_type": "cubic", "fee_multiplier": 1}), "no kalshi other \"cubic\""),
-        (json!({"fee_type": "quadratic"}), "without a usable fee_multiplier"),
-        (json!({"fee_type": "quadratic", "fee_multiplier": -1}), "without a usable"),
+        (
+            json!({"fee_type": "flat", "fee_multiplier": 1}),
+            "unknown from 2026-01-01",
+        ),
+        (
+            json!({"fee_type": "cubic", "fee_multiplier": 1}),
+            "no kalshi other \"cubic\"",
+        ),
+        (
+            json!({"fee_type": "quadratic"}),
+            "without a usable fee_multiplier",
+        ),
+        (
+            json!({"fee_type": "quadratic", "fee_multiplier": -1}),
+            "without a usable",
+        ),
         (json!({}), "no kalshi other taker fee"),
     ] {
         let spec = listed(&plain, &series).unwrap();
-        assert_eq!((spec.fee, spec.tick), (FeeSchedule::Unknown, None), "{series}");
+        assert_eq!(
+            (spec.fee, spec.tick),
+            (FeeSchedule::Unknown, None),
+            "{series}"
+        );
         assert!(spec.fee_rule.contains(word), "{}", spec.fee_rule);
     }
 }

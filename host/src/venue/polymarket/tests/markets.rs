@@ -237,35 +237,123 @@ fn fields_that_contradict_each_other_or_are_missing_leave_the_market_out_by_name
     };
     for ((key, value), reason, field) in [
         // The end before, or at, the start; not the slug's window.
-        (("endDate", "2026-08-22T16:00:00Z".into()), Contradicts, "endDate"),
-        (("endDate", "2026-08-22T15:00:00Z".into()), Contradicts, "endDate"),
-        (("endDate", "2026-08-22T16:15:00Z".into()), Contradicts, "endDate"),
-        (("startDate", "2026-08-23T00:00:00Z".into()), Contradicts, "endDate"),
-        (("eventStartTime", "2026-08-22T16:01:00Z".into()), Contradicts, "eventStartTime"),
-        (("slug", "btc-updown-15m-1787414400".into()), Contradicts, "endDate"),
-        (("slug", "eth-updown-5m-1787414400".into()), Contradicts, "cryptoMarketConfig"),
+        (
+            ("endDate", "2026-08-22T16:00:00Z".into()),
+            Contradicts,
+            "endDate",
+        ),
+        (
+            ("endDate", "2026-08-22T15:00:00Z".into()),
+            Contradicts,
+            "endDate",
+        ),
+        (
+            ("endDate", "2026-08-22T16:15:00Z".into()),
+            Contradicts,
+            "endDate",
+        ),
+        (
+            ("startDate", "2026-08-23T00:00:00Z".into()),
+            Contradicts,
+            "endDate",
+        ),
+        (
+            ("eventStartTime", "2026-08-22T16:01:00Z".into()),
+            Contradicts,
+            "eventStartTime",
+        ),
+        (
+            ("slug", "btc-updown-15m-1787414400".into()),
+            Contradicts,
+            "endDate",
+        ),
+        (
+            ("slug", "eth-updown-5m-1787414400".into()),
+            Contradicts,
+            "cryptoMarketConfig",
+        ),
         // Outcomes and tokens.
         (("outcomes", "[\"Up\"]".into()), Contradicts, "outcomes"),
-        (("outcomes", "[\"Up\", \"up\"]".into()), Contradicts, "outcomes"),
-        (("outcomes", "[\"A\", \"B\", \"C\"]".into()), Contradicts, "outcomes"),
-        (("clobTokenIds", "[\"11\", \"11\"]".into()), Contradicts, "clobTokenIds"),
-        (("clobTokenIds", "[\"\", \"\"]".into()), MissingField, "clobTokenIds"),
+        (
+            ("outcomes", "[\"Up\", \"up\"]".into()),
+            Contradicts,
+            "outcomes",
+        ),
+        (
+            ("outcomes", "[\"A\", \"B\", \"C\"]".into()),
+            Contradicts,
+            "outcomes",
+        ),
+        (
+            ("clobTokenIds", "[\"11\", \"11\"]".into()),
+            Contradicts,
+            "clobTokenIds",
+        ),
+        (
+            ("clobTokenIds", "[\"\", \"\"]".into()),
+            MissingField,
+            "clobTokenIds",
+        ),
         // Grid and sizes.
-        (("orderPriceMinTickSize", 0.03.into()), Contradicts, "orderPriceMinTickSize"),
-        (("orderPriceMinTickSize", 0.into()), Contradicts, "orderPriceMinTickSize"),
-        (("orderPriceMinTickSize", "a cent".into()), MalformedFrame, "orderPriceMinTickSize"),
+        (
+            ("orderPriceMinTickSize", 0.03.into()),
+            Contradicts,
+            "orderPriceMinTickSize",
+        ),
+        (
+            ("orderPriceMinTickSize", 0.into()),
+            Contradicts,
+            "orderPriceMinTickSize",
+        ),
+        (
+            ("orderPriceMinTickSize", "a cent".into()),
+            MalformedFrame,
+            "orderPriceMinTickSize",
+        ),
         (("orderMinSize", (-5).into()), Contradicts, "orderMinSize"),
         // Fees.
         (("feesEnabled", false.into()), Contradicts, "feesEnabled"),
         // What decides.
-        (config("duration", "15m".into()), Contradicts, "cryptoMarketConfig"),
-        (config("asset", "eth".into()), Contradicts, "cryptoMarketConfig"),
-        (config("twapLookbackSeconds", 30.into()), Contradicts, "cryptoMarketConfig"),
-        (config("twapLookbackSeconds", 0.into()), Contradicts, "cryptoMarketConfig"),
-        (config("twapLookbackSeconds", 301.into()), Contradicts, "cryptoMarketConfig"),
-        (config("twapLookbackSeconds", Value::Null), MissingField, "cryptoMarketConfig"),
-        (config("twapEnabled", false.into()), Contradicts, "cryptoMarketConfig"),
-        (("cryptoMarketConfig", "twap".into()), MalformedFrame, "cryptoMarketConfig"),
+        (
+            config("duration", "15m".into()),
+            Contradicts,
+            "cryptoMarketConfig",
+        ),
+        (
+            config("asset", "eth".into()),
+            Contradicts,
+            "cryptoMarketConfig",
+        ),
+        (
+            config("twapLookbackSeconds", 30.into()),
+            Contradicts,
+            "cryptoMarketConfig",
+        ),
+        (
+            config("twapLookbackSeconds", 0.into()),
+            Contradicts,
+            "cryptoMarketConfig",
+        ),
+        (
+            config("twapLookbackSeconds", 301.into()),
+            Contradicts,
+            "cryptoMarketConfig",
+        ),
+        (
+            config("twapLookbackSeconds", Value::Null),
+            MissingField,
+            "cryptoMarketConfig",
+        ),
+        (
+            config("twapEnabled", false.into()),
+            Contradicts,
+            "cryptoMarketConfig",
+        ),
+        (
+            ("cryptoMarketConfig", "twap".into()),
+            MalformedFrame,
+            "cryptoMarketConfig",
+        ),
         (metadata(0.into()), Contradicts, "priceToBeat"),
         (metadata((-65_000).into()), Contradicts, "priceToBeat"),
         (metadata("high".into()), MalformedFrame, "priceToBeat"),
@@ -295,11 +383,17 @@ fn what_a_market_leaves_open_is_the_rulebooks_or_unknown() {
         object
     };
     let spec = listed(&window()).unwrap();
-    assert_eq!(spec.fee_rule, "the market's feeSchedule: rate 0.07, exponent 1");
+    assert_eq!(
+        spec.fee_rule,
+        "the market's feeSchedule: rate 0.07, exponent 1"
+    );
     assert_eq!(spec.maker_fee, FeeSchedule::Free);
     let spec = listed(&without(&["feeSchedule"])).unwrap();
     assert_eq!(spec.fee, FeeSchedule::polymarket(70_000));
-    assert_eq!(spec.fee_rule, "rulebook: polymarket crypto taker fee from 2026-05-11");
+    assert_eq!(
+        spec.fee_rule,
+        "rulebook: polymarket crypto taker fee from 2026-05-11"
+    );
     let spec = listed(&without(&["orderMinSize", "orderPriceMinTickSize"])).unwrap();
     assert_eq!(spec.min_qty, Some(Qty(5_000_000)));
     assert_eq!(spec.tick, Some(Price(10_000)));
@@ -308,8 +402,14 @@ fn what_a_market_leaves_open_is_the_rulebooks_or_unknown() {
     other["slug"] = "will-it".into();
     let spec = listed(&other).unwrap();
     assert_eq!((spec.tick, spec.min_qty), (None, None));
-    assert_eq!((spec.fee, spec.maker_fee), (FeeSchedule::Unknown, FeeSchedule::Free));
-    assert_eq!(spec.fee_rule, "rulebook: polymarket other taker fee unknown from 2026-01-01");
+    assert_eq!(
+        (spec.fee, spec.maker_fee),
+        (FeeSchedule::Unknown, FeeSchedule::Free)
+    );
+    assert_eq!(
+        spec.fee_rule,
+        "rulebook: polymarket other taker fee unknown from 2026-01-01"
+    );
     // The market's own word beats the rule of the day, in both directions.
     let mut own = without(&["cryptoMarketConfig", "resolutionSource"]);
     let mean = |spec: &MarketSpec| match spec.settlement {
@@ -327,12 +427,24 @@ fn what_a_market_leaves_open_is_the_rulebooks_or_unknown() {
 #[test]
 fn a_schedule_of_unknown_shape_is_unknown_and_says_what_was_read() {
     for (schedule, word) in [
-        (serde_json::json!({"exponent": 3, "rate": 0.07}), "exponent 3"),
-        (serde_json::json!({"exponent": 1.5, "rate": 0.07}), "exponent 1.5"),
+        (
+            serde_json::json!({"exponent": 3, "rate": 0.07}),
+            "exponent 3",
+        ),
+        (
+            serde_json::json!({"exponent": 1.5, "rate": 0.07}),
+            "exponent 1.5",
+        ),
         (serde_json::json!({"rate": 0.07}), "no exponent"),
         (serde_json::json!({"exponent": 1}), "no rate"),
-        (serde_json::json!({"exponent": 1, "rate": "many"}), "rate \"many\""),
-        (serde_json::json!({"exponent": 1, "rate": -0.07}), "rate -0.07"),
+        (
+            serde_json::json!({"exponent": 1, "rate": "many"}),
+            "rate \"many\"",
+        ),
+        (
+            serde_json::json!({"exponent": 1, "rate": -0.07}),
+            "rate -0.07",
+        ),
         (serde_json::json!({"exponent": 1, "rate": 7}), "rate 7"),
         (serde_json::json!("seven percent"), "no object"),
     ] {
