@@ -59,6 +59,18 @@ fn specs(run: &Path) -> Vec<MarketSpec> {
     all
 }
 
+/// Inputs that a run says were refused.
+fn refusals(run: &Path) -> Vec<Reason> {
+    let mut journal = JournalReader::open(run).unwrap();
+    let mut all = Vec::new();
+    while let Some(record) = journal.next().unwrap() {
+        if let Event::Refused { reason, .. } = record.event {
+            all.push(reason);
+        }
+    }
+    all
+}
+
 #[test]
 fn recordings_get_the_rules_of_their_day() {
     let five = Some(Qty(5_000_000));
@@ -154,6 +166,29 @@ fn a_file_of_ones_own_changes_an_import_and_the_later_one_wins() {
     assert_eq!(fee(&[&first, &second]).0, FeeSchedule::polymarket(71_500));
     assert_eq!(fee(&[&second, &first]).0, FeeSchedule::polymarket(71_000));
     assert_eq!(fee(&[]).0, FeeSchedule::Unknown);
+
+    // With other rules it is another run; with the same ones the same.
+    let recording = written(
+        dir.path(),
+        "btc-updown-5m-1777291200.jsonl",
+        &BOOK.replace("MS", "1777291200500"),
+    );
+    let id = |name: &str, rules: &[&str]| {
+        let out = dir.path().join(name);
+        let import = [
+            "import",
+            "--from",
+            "l2-snapshots",
+            "--out",
+            out.to_str().unwrap(),
+        ];
+        let recording = [recording.to_str().unwrap()];
+        stdout(&run(&[&import[..], rules, &recording[..]].concat()));
+        fs::read_to_string(out.join("run.json")).unwrap()
+    };
+    let own = ["--rules", first.to_str().unwrap()];
+    assert_ne!(id("a", &[]), id("b", &own));
+    assert_eq!(id("c", &own), id("d", &own));
 
     // The same by the settings, and in the table of that day.
     let config = written(
@@ -376,17 +411,31 @@ fn a_contradictory_market_of_a_recording_is_told_by_its_run() {
         said.contains("orderPriceMinTickSize = 0.03 does not divide a dollar"),
         "{said}"
     );
-    let mut journal = JournalReader::open(&out).unwrap();
-    let mut refused = Vec::new();
-    while let Some(record) = journal.next().unwrap() {
-        if let Event::Refused { reason, .. } = record.event {
-            refused.push(reason);
-        }
-    }
-    assert_eq!(refused, [Reason::ContradictoryMarket]);
+    assert_eq!(refusals(&out), [Reason::ContradictoryMarket]);
     let told = stdout(&run(&["replay", to]));
     assert!(told.contains("CONTRADICTORY_MARKET"), "{told}");
     // Its end lies in December 2027; the rules are those of the day of its first frame.
     let spec = specs(&out).remove(0);
     assert_eq!(spec.taker_delay, Some(Nanos(0)));
+}
+
+#[test]
+fn a_recorder_that_contradicts_the_slug_is_told_by_its_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let book = BOOK.replace("MS", "1777291200500");
+    written(dir.path(), "btc-updown-5m-1777291200.jsonl", &book);
+    let market = r#"{"market_id":"0x1","slug":"btc-updown-5m-1777291200","start_ts":1777291200000,"end_ts":1777291260000}"#;
+    written(dir.path(), "markets.jsonl", market);
+    let out = dir.path().join("run");
+    let (to, from) = (out.to_str().unwrap(), dir.path().to_str().unwrap());
+    stdout(&run(&[
+        "import",
+        "--from",
+        "l2-snapshots",
+        "--out",
+        to,
+        from,
+    ]));
+    assert_eq!(refusals(&out), [Reason::ContradictoryMarket]);
+    assert_eq!(specs(&out).len(), 1);
 }

@@ -106,7 +106,7 @@ pub struct Settles {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettlesBy {
     /// The value in force at the closing second.
-    Instant,
+    Value,
     /// The mean of the last seconds.
     Mean {
         /// How many.
@@ -130,7 +130,7 @@ impl fmt::Display for Settles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let oracle = &self.oracle;
         match self.by {
-            SettlesBy::Instant => write!(f, "{oracle}, value of the closing second"),
+            SettlesBy::Value => write!(f, "{oracle}, value of the closing second"),
             SettlesBy::Mean { lookback_secs } => {
                 write!(f, "{oracle}, mean of the last {lookback_secs} s")
             }

@@ -121,13 +121,15 @@ fn market(text: &str, intake: &mut Intake) -> Result<(), String> {
     let mut spec = intake.gamma(&line.raw)?;
     let tokens: Vec<&str> = spec.outcomes.iter().map(|o| o.native_id.as_str()).collect();
     if spec.native_id != line.condition_id || spec.slug != line.slug || tokens != line.token_ids {
-        return Err("the recorder's ids differ from those of the market object".to_owned());
+        let why = "the recorder's ids differ from those of the market object";
+        return Err(intake.contradicts(why));
     }
     let (opens, closes) = (line.start_sec, line.end_sec);
     if spec.opens_at != Timestamp::from_secs(opens)
         || spec.closes_at != Timestamp::from_secs(closes)
     {
-        return Err("the recorder's window differs from that of the market object".to_owned());
+        let why = "the recorder's window differs from that of the market object";
+        return Err(intake.contradicts(why));
     }
     if let SettlementRule::UpDown { strike, .. } = &mut spec.settlement {
         // Filled in after the close (see above).

@@ -117,7 +117,7 @@ impl Draft {
                 lookback_secs,
                 strike: None,
             },
-            Some(SettlesBy::Instant) => SettlementRule::UpDown {
+            Some(SettlesBy::Value) => SettlementRule::UpDown {
                 oracle,
                 strike: None,
             },

@@ -248,7 +248,8 @@ fn described(text: &str, intake: &mut Intake) -> Result<(), String> {
         &market.down_token_id,
     ];
     if ids.iter().any(|id| id.is_empty()) || market.up_token_id == market.down_token_id {
-        return Err(format!("an id of {} is empty or named twice", market.slug));
+        let why = format!("an id of {} is empty or named twice", market.slug);
+        return Err(intake.contradicts(why));
     }
     let units = |raw: Option<&RawValue>, name: &str| match raw {
         None => Ok(None),
@@ -261,7 +262,8 @@ fn described(text: &str, intake: &mut Intake) -> Result<(), String> {
     };
     let tick = units(market.tick_size, "tickSize")?.map(Price);
     if let Some(tick) = tick.filter(|t| !t.is_tradable() || !Price::DOLLAR.is_on_tick(*t)) {
-        return Err(format!("tickSize {tick} of {} is no grid", market.slug));
+        let why = format!("tickSize {tick} of {} is no grid", market.slug);
+        return Err(intake.contradicts(why));
     }
     let min_qty = units(market.min_order_size, "minOrderSize")?;
     let oracle = intake.oracle("chainlink", &format!("{}usd", window.asset));

@@ -139,6 +139,13 @@ impl Intake {
         }
     }
 
+    /// Counts a market whose description the recording contradicts: the run tells of it.
+    pub fn contradicts(&mut self, why: impl Into<String>) -> String {
+        let reason = Reason::ContradictoryMarket;
+        *self.left_out.entry(reason).or_default() += 1;
+        why.into()
+    }
+
     /// The specification in a market object, by the rules of its day. One that can not be listed is
     /// counted: the run tells of it.
     pub fn gamma(&mut self, object: &Value) -> Result<MarketSpec, String> {

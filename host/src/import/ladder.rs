@@ -107,7 +107,7 @@ fn line(text: &str, intake: &mut Intake) -> Result<Messages, String> {
         .filter(|w| w.slug == line.slug)
         .ok_or_else(|| format!("{:?} is no up-or-down window", line.slug))?;
     if number::text(line.window_ts).and_then(number::seconds) != Some(window.opens_at) {
-        return Err("\"window_ts\" is not the window of the slug".to_owned());
+        return Err(intake.contradicts("\"window_ts\" is not the window of the slug"));
     }
     let published = match line.winner {
         None => None,

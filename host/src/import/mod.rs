@@ -12,7 +12,9 @@
 
 use crate::catalog::CatalogError;
 use crate::journal::JournalError;
+use crate::rulebook;
 use pm_arb_core::rulebook::Rulebook;
+use sha2::Digest as _;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -245,6 +247,10 @@ fn import_into(
     let format = request.from;
     let rules = Arc::clone(&request.rules);
     let mut intake = Intake::new(format, temp, listing.files.clone(), rules);
+    if rulebook::built_in().ok().as_ref() != Some(&*request.rules) {
+        // With other rules it is another run.
+        intake.digest.update(format!("{:?}", request.rules));
+    }
     for (index, path) in listing.files.iter().enumerate() {
         let mut lines = files::Lines::open(path)?;
         intake.begin_file(index, path);

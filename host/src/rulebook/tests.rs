@@ -67,7 +67,7 @@ fn the_built_in_rules_are_those_of_each_day() {
     };
     let mean = Some(SettlesBy::Mean { lookback_secs: 60 });
     for (question, date, by) in [
-        (Question::UpDown5m, "2026-08-06", Some(SettlesBy::Instant)),
+        (Question::UpDown5m, "2026-08-06", Some(SettlesBy::Value)),
         (Question::UpDown5m, "2026-08-07", None),
         (Question::UpDown5m, "2026-08-22", mean),
         (Question::UpDown15m, "2026-08-07", mean),

@@ -184,7 +184,7 @@ pub(super) fn settles(fields: toml::Table) -> Result<Settles, String> {
         }
     };
     let by = match read.rule.as_str() {
-        "instant" => SettlesBy::Instant,
+        "instant" => SettlesBy::Value,
         "mean" => SettlesBy::Mean {
             lookback_secs: secs("lookback_secs", read.lookback_secs)?,
         },

@@ -264,7 +264,7 @@ fn settlement(
                 })?;
                 Some(SettlesBy::Mean { lookback_secs })
             }
-            Some(false) => Some(SettlesBy::Instant),
+            Some(false) => Some(SettlesBy::Value),
             None => Question::window(window.secs)
                 .and_then(settles)
                 .map(|s| s.by),
@@ -275,7 +275,7 @@ fn settlement(
                 lookback_secs,
                 strike,
             },
-            Some(SettlesBy::Instant) => SettlementRule::UpDown {
+            Some(SettlesBy::Value) => SettlementRule::UpDown {
                 oracle: oracle("chainlink", &symbol),
                 strike,
             },
