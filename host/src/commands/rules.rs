@@ -118,7 +118,7 @@ fn fee(fee: &FeeSchedule) -> String {
 fn drawn(rules: &[Line]) -> Drawing {
     let mut table = Drawing::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(["rule", "of", "from", "says", "source"]);
     for line in rules {
