@@ -52,6 +52,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Make a run out of recorded market data.
     Import(ImportArgs),
+    /// Print the rules of venues in force on a day, with their sources.
+    Rules(RulesArgs),
     /// Step a run through the engine again and print the digest of its effects.
     Replay(ReplayArgs),
     /// Say which of two strategies earns more on the same recorded markets.
@@ -118,6 +120,9 @@ pub struct PilotArgs {
     /// Settings; see docs/configuration.md.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Rules of venues on top of the built-in ones; later files win. See docs/rules.md.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
     /// Begin a new run even if the last one has open trades.
     #[arg(long)]
     pub new_run: bool,
@@ -146,9 +151,32 @@ pub struct ImportArgs {
     /// Folder of the run to make.
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
+    /// Rules of venues on top of the built-in ones; later files win. See docs/rules.md.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
     /// Recordings, plain or gzip, or folders of them.
     #[arg(value_name = "FILES", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+/// `pm-arb rules`
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// In force then: a day (`2026-07-24`, UTC) or an instant (`2026-07-24T12:00:00Z`); default: now.
+    #[arg(long, value_name = "DATE", value_parser = parse_day)]
+    pub at: Option<pm_arb_core::ids::Timestamp>,
+    /// Of that venue only.
+    #[arg(long, value_name = "VENUE", value_parser = parse_venue)]
+    pub venue: Option<pm_arb_core::ids::Venue>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Rules of venues on top of the built-in ones; later files win. See docs/rules.md.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+    /// Settings; the files under [rules] count as well.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `pm-arb replay`
@@ -289,6 +317,18 @@ impl FromStr for Speed {
             _ => Err("give a number above 0 and up to 1000, or `max`".into()),
         }
     }
+}
+
+fn parse_day(text: &str) -> Result<pm_arb_core::ids::Timestamp, String> {
+    crate::rulebook::parse_time(text)
+        .ok_or_else(|| format!("{text:?} is no date; write 2026-07-24 or 2026-07-24T12:00:00Z"))
+}
+
+fn parse_venue(text: &str) -> Result<pm_arb_core::ids::Venue, String> {
+    let all = pm_arb_core::ids::Venue::ALL;
+    all.into_iter()
+        .find(|venue| venue.as_str() == text)
+        .ok_or_else(|| format!("known are {}", all.map(|venue| venue.as_str()).join(", ")))
 }
 
 /// `90s`, `10m`, `2h`, `7d`, `1500ms`.

@@ -62,6 +62,8 @@ pub struct Config {
     pub scanner: Scanner,
     /// The simulated venues.
     pub sim: Sim,
+    /// Rules of venues.
+    pub rules: Rules,
     /// Live market data.
     pub feeds: Feeds,
     /// Settings handed to strategies, by strategy name: `[strategies.oracle-sniper] haircut = "0.02"`.
@@ -155,6 +157,14 @@ pub struct Sim {
     pub speed: f64,
     /// How far its market makers lag the oracle.
     pub maker_lag_ms: u64,
+}
+
+/// `[rules]`: what markets do not say themselves.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Files of rules, on top of the built-in ones; later ones win (docs/rules.md).
+    pub files: Vec<PathBuf>,
 }
 
 /// `[feeds]`: where live data comes from.

@@ -59,6 +59,8 @@ pub mod plugin;
 pub mod replay;
 /// What a report looks like.
 pub mod report;
+/// Rules of venues by date, as files.
+pub mod rulebook;
 /// Simulated venues.
 pub mod sim;
 /// How sure a number is.

@@ -3,6 +3,7 @@
 
 mod bad_input;
 
+use crate::support::rules;
 use pm_arb::import::{self, Format, ImportReport, ImportRequest};
 use pm_arb::journal::JournalReader;
 use pm_arb_core::event::{Event, Record};
@@ -89,6 +90,7 @@ fn request(from: Format, out: &Path, files: &[PathBuf]) -> ImportRequest {
         from,
         out: out.to_owned(),
         files: files.to_vec(),
+        rules: rules(),
     }
 }
 
@@ -173,7 +175,7 @@ fn raw_market_channel_frames_become_a_journal() {
             .starts_with("45936375922793925919605092352922707796")
     );
     assert_eq!(markets[0].closes_at, Timestamp::from_secs(1_776_808_500));
-    assert_eq!(markets[0].min_qty, Qty(5_000_000));
+    assert_eq!(markets[0].min_qty, Some(Qty(5_000_000)));
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn a_recorded_day_settles_on_its_closing_ticks_and_on_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run");
     import::run(&ImportRequest {
+        rules: crate::support::rules(),
         from: Format::ChainlinkMarkets,
         out: run.clone(),
         files: vec![data.join("aligned/btc5m_20260724_chainlink")],

@@ -1,7 +1,9 @@
 //! What the integration tests share: where things are, and how to run the binary.
 
+use pm_arb_core::rulebook::Rulebook;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 /// The workspace.
 pub fn root() -> PathBuf {
@@ -35,6 +37,11 @@ pub fn strategies() -> PathBuf {
         dir.display()
     );
     dir
+}
+
+/// The rules that come with the program.
+pub fn rules() -> Arc<Rulebook> {
+    Arc::new(pm_arb::rulebook::built_in().unwrap())
 }
 
 /// The binary, with an environment of its own.

@@ -2,12 +2,14 @@
 //! venues say, and every fault is noticed, declared and mended.
 #![allow(clippy::unwrap_used)]
 
+use crate::support::rules;
 use pm_arb::agent::{AgentContext, AgentError};
 use pm_arb::catalog::SharedCatalog;
 use pm_arb::clock::Clock;
 use pm_arb::input::{self, Input, InputReceiver};
 use pm_arb::net::http::Http;
 use pm_arb::oracle::{self, binance, chainlink};
+use pm_arb::rulebook::Rules;
 use pm_arb::sim::{Fault, FaultKind, SimConfig, SimHandle, SimServer, SimVenue};
 use pm_arb::venue::{kalshi, polymarket};
 use pm_arb_core::event::{BookSide, Event, GapScope};
@@ -80,7 +82,7 @@ impl World {
 
     fn watch_polymarket(&mut self, cfg: polymarket::PolymarketConfig) {
         let (catalog, sender) = (self.catalog.clone(), self.sender.clone());
-        let agent = polymarket::run(self.ctx(), cfg, catalog, self.clock, sender);
+        let agent = polymarket::run(self.ctx(), cfg, catalog, self.clock, sender, rules());
         self.agents.push(tokio::spawn(agent));
     }
 
@@ -92,7 +94,7 @@ impl World {
             ..kalshi::KalshiConfig::default()
         };
         let (catalog, sender) = (self.catalog.clone(), self.sender.clone());
-        let agent = kalshi::run(self.ctx(), cfg, catalog, self.clock, sender);
+        let agent = kalshi::run(self.ctx(), cfg, catalog, self.clock, sender, rules());
         self.agents.push(tokio::spawn(agent));
     }
 
@@ -365,9 +367,11 @@ async fn venues_polymarket_outcome_of_before_a_restart_is_asked_for() {
         .unwrap();
     let id = {
         let mut catalog = world.catalog.lock();
-        let spec = polymarket::gamma::market(&answer[0], |source, symbol| {
+        let rules = rules();
+        let number = |source: &str, symbol: &str| {
             oracle::announce(&mut catalog, source, symbol, &mut Vec::new())
-        });
+        };
+        let spec = polymarket::gamma::market(&answer[0], Rules::of_its_day(&rules), number);
         catalog.list_market(spec.unwrap()).unwrap().id
     };
     let cfg = polymarket::PolymarketConfig {
@@ -627,6 +631,7 @@ async fn venues_live_kalshi_without_a_key_is_refused_with_words() {
         SharedCatalog::default(),
         Clock::utc(),
         sender,
+        rules(),
     )
     .await;
     assert!(matches!(ended, Err(AgentError::Fatal(why)) if why.contains("API key")));

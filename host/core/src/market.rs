@@ -21,12 +21,12 @@ pub struct MarketSpec {
     pub question: String,
     /// YES (or Up) first. Two for every market we trade.
     pub outcomes: Vec<Outcome>,
-    /// Price grid.
-    pub tick: Price,
+    /// Price grid; `None` when neither the market nor a rule says: then no order is sent.
+    pub tick: Option<Price>,
     /// Sizes are multiples of it.
     pub lot: Qty,
-    /// Smallest order.
-    pub min_qty: Qty,
+    /// Smallest order; `None` when neither the market nor a rule says: then no order is sent.
+    pub min_qty: Option<Qty>,
     /// What a taker pays.
     pub fee: FeeSchedule,
     /// What the maker of a resting order pays when it is hit.
@@ -58,6 +58,12 @@ impl MarketSpec {
             [a, b] if b.instrument == instrument => Some(a.instrument),
             _ => None,
         }
+    }
+
+    /// The grid on which its books are kept: every price, as long as the tick is not known.
+    #[must_use]
+    pub fn book_grid(&self) -> Price {
+        self.tick.unwrap_or(Price(1))
     }
 
     /// What kind of question it is, for breakdowns: how it is decided and how long its window is

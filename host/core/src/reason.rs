@@ -120,6 +120,10 @@ reasons! {
     NoStrike = "NO_STRIKE",
     /// The exclusive set has more members than one intent may have legs.
     SetTooLarge = "SET_TOO_LARGE",
+    /// The venue's fields of a market contradict each other: it is not listed.
+    ContradictoryMarket = "CONTRADICTORY_MARKET",
+    /// A field without which a market can not be traded is missing: it is not listed.
+    MissingField = "MISSING_FIELD",
 }
 
 impl fmt::Display for Reason {

@@ -4,13 +4,16 @@ use super::exit::{Code, Failure, OrExit};
 use super::output::out;
 use crate::cli::ImportArgs;
 use crate::import::{self, ImportRequest};
+use crate::rulebook;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub(super) fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     let request = ImportRequest {
         from: args.from,
         out: args.out.clone(),
         files: args.files,
+        rules: Arc::new(rulebook::load(&args.rules).or_exit(Code::Config)?),
     };
     let report = import::run(&request).or_exit(Code::Damaged)?;
     for refusal in &report.refused {

@@ -6,13 +6,19 @@ use crate::cli::PilotArgs;
 use crate::config::Config;
 use crate::pilot::{self, DataDirError, Options, PilotError};
 use crate::report;
+use crate::rulebook;
 use crate::store::StoreError;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub(super) fn run(args: PilotArgs) -> Result<ExitCode, Failure> {
+    let config = Config::load(args.config.as_deref()).or_exit(Code::Config)?;
+    let mut files = config.rules.files.clone();
+    files.extend(args.rules);
     let options = Options {
         database_url: super::database_url(&args.places),
-        config: Config::load(args.config.as_deref()).or_exit(Code::Config)?,
+        rules: Arc::new(rulebook::load(&files).or_exit(Code::Config)?),
+        config,
         strategies: args.strategies,
         feed: args.feed,
         duration: args.duration,

@@ -12,7 +12,6 @@ use super::draft::{Draft, Published};
 use super::files::Lines;
 use super::intake::Intake;
 use super::{ImportError, number};
-use crate::venue::polymarket::gamma;
 use pm_arb_core::event::{Event, OracleTick};
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::market::SettlementRule;
@@ -119,17 +118,18 @@ fn tick<'a>(
 
 fn market(text: &str, intake: &mut Intake) -> Result<(), String> {
     let line: Market = serde_json::from_str(text).map_err(|e| format!("is no market: {e}"))?;
-    let mut spec = gamma::market(&line.raw, |source, symbol| intake.oracle(source, symbol))
-        .map_err(|e| e.to_string())?;
+    let mut spec = intake.gamma(&line.raw)?;
     let tokens: Vec<&str> = spec.outcomes.iter().map(|o| o.native_id.as_str()).collect();
     if spec.native_id != line.condition_id || spec.slug != line.slug || tokens != line.token_ids {
-        return Err("the recorder's ids differ from those of the market object".to_owned());
+        let why = "the recorder's ids differ from those of the market object";
+        return Err(intake.contradicts(why));
     }
     let (opens, closes) = (line.start_sec, line.end_sec);
     if spec.opens_at != Timestamp::from_secs(opens)
         || spec.closes_at != Timestamp::from_secs(closes)
     {
-        return Err("the recorder's window differs from that of the market object".to_owned());
+        let why = "the recorder's window differs from that of the market object";
+        return Err(intake.contradicts(why));
     }
     if let SettlementRule::UpDown { strike, .. } = &mut spec.settlement {
         // Filled in after the close (see above).

@@ -5,17 +5,16 @@
 //! of that day, or left honest: an outcome whose token the recording does not name gets an id of the
 //! form `<market>:down` that no venue message carries.
 
-use pm_arb_core::ids::{InstrumentId, MarketId, Timestamp, Venue};
+use crate::rulebook::Rules;
+use crate::venue::polymarket::gamma;
+use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp, Venue};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
-use pm_arb_core::rulebook;
+use pm_arb_core::rulebook::{Family, Question, Rulebook, SettlesBy};
 use pm_arb_core::units::{ONE, Price, Qty};
+use serde_json::Value;
 
-/// The grid on which these markets open. Finer ones are told by the recording, or shown by its books.
-pub(super) const OPENING_TICK: Price = Price(10_000);
-/// Orders are made of hundredths of a share.
-const LOT: Qty = Qty(10_000);
-/// Smallest order of current markets.
-const MIN_QTY: Qty = Qty(5_000_000);
+/// The step of sizes while no rule says: every size.
+const ANY_SIZE: Qty = Qty(1);
 
 /// An up-or-down window, named by its slug: `btc-updown-5m-1784850900`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,70 +99,85 @@ pub(super) struct Draft {
     /// Listed even when no message is about it.
     pub keep: bool,
     pub published: Option<Published>,
+    /// The venue's own object, when the recording holds it.
+    pub object: Option<Box<Value>>,
 }
 
 impl Draft {
-    /// A market of which only the slug is known. `oracle` is the provisional number of its
-    /// settlement source.
-    pub fn of_window(window: &Window, oracle: pm_arb_core::ids::OracleId) -> Self {
-        let (venue, family) = (Venue::Polymarket, rulebook::Family::Crypto);
-        let settlement = match rulebook::up_down_mean_on(venue, window.closes_at) {
-            Some(lookback_secs) => SettlementRule::UpDownTwap {
+    /// A market of which only the slug is known: the rules of its day fill in the rest. `oracle` is
+    /// the provisional number of its settlement source.
+    pub fn of_window(window: &Window, oracle: OracleId, book: &Rulebook) -> Self {
+        let mut draft = Self::of_condition("");
+        let (venue, family, at) = (Venue::Polymarket, Family::Crypto, window.opens_at);
+        let secs = window.closes_at.secs() - window.opens_at.secs();
+        let settles = Question::window(secs).and_then(|q| book.settles_on(venue, q, at).says);
+        let settlement = match settles.map(|settles| settles.by) {
+            Some(SettlesBy::Mean { lookback_secs }) => SettlementRule::UpDownTwap {
                 oracle,
                 lookback_secs,
                 strike: None,
             },
-            None => SettlementRule::UpDown {
+            Some(SettlesBy::Value) => SettlementRule::UpDown {
                 oracle,
                 strike: None,
             },
+            _ => SettlementRule::VenueOnly,
         };
-        let outcome = |name: &str| Outcome {
-            instrument: InstrumentId(0),
-            name: name.to_owned(),
-            native_id: String::new(),
-        };
-        let spec = MarketSpec {
-            id: MarketId(0),
-            venue,
-            native_id: String::new(),
+        let fee = book.taker_fee_on(venue, family, at);
+        let maker_fee = book.maker_fee_on(venue, family, at).says;
+        draft.spec = MarketSpec {
             slug: window.slug.clone(),
             question: window.slug.clone(),
-            outcomes: vec![outcome("Up"), outcome("Down")],
-            tick: OPENING_TICK,
-            lot: LOT,
-            min_qty: MIN_QTY,
-            fee: rulebook::fee_on(venue, family, window.opens_at),
-            maker_fee: FeeSchedule::Free,
-            fee_rule: "rulebook".to_owned(),
-            taker_delay: rulebook::taker_delay_on(venue, family, window.opens_at),
+            // Finer ones are told by the recording, or shown by its books.
+            tick: book.tick_on(venue, family, at).says.map(|grid| grid.tick),
+            lot: book.lot_on(venue, family, at).says.unwrap_or(ANY_SIZE),
+            min_qty: book.min_qty_on(venue, family, at).says,
+            fee: fee.says.unwrap_or(FeeSchedule::Unknown),
+            maker_fee: maker_fee.unwrap_or(FeeSchedule::Unknown),
+            fee_rule: fee.rule,
+            taker_delay: book.taker_delay_on(venue, family, at).says,
             opens_at: window.opens_at,
             closes_at: window.closes_at,
             settlement,
-            exclusive_set: None,
             pair_key: Some(window.slug.clone()),
+            ..draft.spec
         };
-        Self::of_spec(spec)
+        draft
     }
 
     /// A market of which only the venue's id is known so far. It is listed only when something tells
     /// its window.
     pub fn of_condition(condition: &str) -> Self {
-        let unknown = Window {
+        let outcome = |name: &str| Outcome {
+            instrument: InstrumentId(0),
+            name: name.to_owned(),
+            native_id: String::new(),
+        };
+        Self::of_spec(MarketSpec {
+            id: MarketId(0),
+            venue: Venue::Polymarket,
+            native_id: condition.to_owned(),
             slug: String::new(),
-            asset: String::new(),
+            question: String::new(),
+            outcomes: vec![outcome("Up"), outcome("Down")],
+            tick: None,
+            lot: ANY_SIZE,
+            min_qty: None,
+            fee: FeeSchedule::Unknown,
+            maker_fee: FeeSchedule::Unknown,
+            fee_rule: "unknown: nothing tells the market's window".to_owned(),
+            taker_delay: None,
             opens_at: Timestamp(0),
             closes_at: Timestamp(0),
-        };
-        let mut draft = Self::of_window(&unknown, pm_arb_core::ids::OracleId(0));
-        condition.clone_into(&mut draft.spec.native_id);
-        draft.spec.settlement = SettlementRule::VenueOnly;
-        draft
+            settlement: SettlementRule::VenueOnly,
+            exclusive_set: None,
+            pair_key: None,
+        })
     }
 
     /// Tells the window of a market that was known by its id only.
-    pub fn tell_window(&mut self, window: &Window, oracle: pm_arb_core::ids::OracleId) {
-        let told = Self::of_window(window, oracle).spec;
+    pub fn tell_window(&mut self, window: &Window, oracle: OracleId, book: &Rulebook) {
+        let told = Self::of_window(window, oracle, book).spec;
         self.spec = MarketSpec {
             native_id: std::mem::take(&mut self.spec.native_id),
             outcomes: std::mem::take(&mut self.spec.outcomes),
@@ -192,6 +206,7 @@ impl Draft {
             span: None,
             keep: false,
             published: None,
+            object: None,
         }
     }
 
@@ -231,8 +246,26 @@ impl Draft {
             .max(self.listed_at())
     }
 
+    /// A market without a window gets the rules of the day on which the recording begins to tell of
+    /// it, which is known only now: its end may lie months behind.
+    fn rules_of_its_day(&mut self, book: &Rulebook) {
+        let (Some(object), Some((since, _))) = (&self.object, self.span) else {
+            return;
+        };
+        let any = |_: &str, _: &str| OracleId(0);
+        if self.spec.opens_at != Timestamp(0) {
+            return;
+        }
+        if let Ok(told) = gamma::market(object, Rules { book, since }, any) {
+            let spec = std::mem::replace(&mut self.spec, told);
+            // The sources keep the numbers they were given.
+            self.spec.settlement = spec.settlement;
+        }
+    }
+
     /// Fills in what the recording never told.
-    pub fn complete(&mut self) {
+    pub fn complete(&mut self, book: &Rulebook) {
+        self.rules_of_its_day(book);
         let spec = &mut self.spec;
         if spec.native_id.is_empty() {
             spec.native_id.clone_from(&spec.slug);

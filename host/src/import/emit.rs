@@ -14,7 +14,7 @@ use crate::causes::chain;
 use crate::journal::{JournalError, JournalWriter, RunMeta, codec};
 use crate::venue::polymarket::Decoder;
 use pm_arb_core::event::{BookSnapshot, Event, GapScope};
-use pm_arb_core::ids::{InstrumentId, OracleId, Timestamp};
+use pm_arb_core::ids::{InstrumentId, OracleId, Timestamp, Venue};
 use pm_arb_core::market::MarketSpec;
 use pm_arb_core::units::Price;
 use sha2::Digest as _;
@@ -81,6 +81,12 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
     let oracle_count = feeds.len();
     for feed in feeds {
         emitter.append(begin, &Event::OracleListed(Box::new(feed)))?;
+    }
+    for (reason, count) in std::mem::take(&mut intake.left_out) {
+        let venue = Some(Venue::Polymarket);
+        for _ in 0..count {
+            emitter.append(begin, &Event::Refused { venue, reason })?;
+        }
     }
     emitter.merge(milestones, &mut merge)?;
     emitter.writer.commit()?;
@@ -287,8 +293,9 @@ impl Emitter {
             return false;
         };
         let mut found = Vec::new();
-        for tick in GRIDS.into_iter().filter(|t| *t < grid.tick) {
-            spec.tick = tick;
+        let finer = |tick: &Price| grid.tick.is_some_and(|told| *tick < told);
+        for tick in GRIDS.into_iter().filter(finer) {
+            spec.tick = Some(tick);
             self.decoder.track(&spec, false);
             found.clear();
             found.extend([own, grid.twin].map(|instrument| Event::TickSize { instrument, tick }));
@@ -312,7 +319,8 @@ impl Emitter {
                     let Some(grid) = self.grids.get(book.instrument.index()).copied() else {
                         continue;
                     };
-                    let Some(tick) = proven_grid(book, grid.tick) else {
+                    // Where no grid was told, a book proves nothing.
+                    let Some(tick) = grid.tick.and_then(|told| proven_grid(book, told)) else {
                         continue;
                     };
                     for instrument in [book.instrument, grid.twin] {
@@ -328,7 +336,7 @@ impl Emitter {
 
     fn note_grid(&mut self, instrument: InstrumentId, tick: Price) {
         if let Some(grid) = self.grids.get_mut(instrument.index()) {
-            grid.tick = tick;
+            grid.tick = Some(tick);
         }
     }
 }

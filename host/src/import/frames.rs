@@ -9,17 +9,17 @@
 //! `downTokenId`, or Gamma's own), or by the name of the file: `<slug>.jsonl.gz` holds one market's
 //! frames, but does not say which token is Up; such a market is listed without that knowledge.
 
-use super::draft::{Draft, OPENING_TICK, Window};
+use super::draft::{Draft, Window};
 use super::files::Lines;
 use super::intake::Intake;
 use super::{ImportError, number};
-use crate::venue::polymarket::gamma;
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::units::{DECIMALS, Price, Qty};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Longest description of markets.
 const MAX_DOCUMENT: usize = 64 << 20;
@@ -165,9 +165,10 @@ fn note(
     let index = intake.market_or(condition, |_| Draft::of_condition(condition));
     if let Some(window) = window {
         let oracle = intake.oracle("chainlink", &format!("{}usd", window.asset));
+        let rules = Arc::clone(&intake.rules);
         if let Some(draft) = intake.draft(index) {
             if draft.spec.slug.is_empty() {
-                draft.tell_window(window, oracle);
+                draft.tell_window(window, oracle, &rules);
             } else if draft.spec.slug != window.slug {
                 let slug = &draft.spec.slug;
                 return Err(format!(
@@ -247,7 +248,8 @@ fn described(text: &str, intake: &mut Intake) -> Result<(), String> {
         &market.down_token_id,
     ];
     if ids.iter().any(|id| id.is_empty()) || market.up_token_id == market.down_token_id {
-        return Err(format!("an id of {} is empty or named twice", market.slug));
+        let why = format!("an id of {} is empty or named twice", market.slug);
+        return Err(intake.contradicts(why));
     }
     let units = |raw: Option<&RawValue>, name: &str| match raw {
         None => Ok(None),
@@ -258,20 +260,21 @@ fn described(text: &str, intake: &mut Intake) -> Result<(), String> {
             .map(Some)
             .ok_or_else(|| format!("{name} of {} is no size", market.slug)),
     };
-    let tick = units(market.tick_size, "tickSize")?.map_or(OPENING_TICK, Price);
-    if !tick.is_tradable() {
-        return Err(format!("tickSize {tick} of {} is no grid", market.slug));
+    let tick = units(market.tick_size, "tickSize")?.map(Price);
+    if let Some(tick) = tick.filter(|t| !t.is_tradable() || !Price::DOLLAR.is_on_tick(*t)) {
+        let why = format!("tickSize {tick} of {} is no grid", market.slug);
+        return Err(intake.contradicts(why));
     }
     let min_qty = units(market.min_order_size, "minOrderSize")?;
     let oracle = intake.oracle("chainlink", &format!("{}usd", window.asset));
     let condition = market.condition_id;
+    let rules = Arc::clone(&intake.rules);
     let index = intake.market_or(&condition, |_| Draft::of_condition(&condition));
     if let Some(draft) = intake.draft(index) {
-        draft.tell_window(&window, oracle);
-        draft.spec.tick = tick;
-        if let Some(min_qty) = min_qty {
-            draft.spec.min_qty = Qty(min_qty);
-        }
+        draft.tell_window(&window, oracle, &rules);
+        // The market's own numbers win.
+        draft.spec.tick = tick.or(draft.spec.tick);
+        draft.spec.min_qty = min_qty.map(Qty).or(draft.spec.min_qty);
         draft.name_tokens(&market.up_token_id, &market.down_token_id);
     }
     Ok(())
@@ -279,12 +282,12 @@ fn described(text: &str, intake: &mut Intake) -> Result<(), String> {
 
 fn gamma_object(text: &str, intake: &mut Intake) -> Result<(), String> {
     let value = serde_json::from_str(text).map_err(|e| format!("is no market: {e}"))?;
-    let spec = gamma::market(&value, |source, symbol| intake.oracle(source, symbol))
-        .map_err(|e| e.to_string())?;
+    let spec = intake.gamma(&value)?;
     let condition = spec.native_id.clone();
     let index = intake.market_or(&condition, |_| Draft::of_condition(&condition));
     if let Some(draft) = intake.draft(index) {
         draft.spec = spec;
+        draft.object = Some(Box::new(value));
     }
     Ok(())
 }

@@ -8,11 +8,18 @@ use super::files::Lines;
 use super::sort::Sorter;
 use super::{Format, ImportError, REFUSED_NAMED, Refusal};
 use crate::journal::codec;
+use crate::rulebook::Rules;
+use crate::venue::polymarket::gamma;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{InstrumentId, OracleId, Timestamp};
+use pm_arb_core::market::MarketSpec;
+use pm_arb_core::reason::Reason;
+use pm_arb_core::rulebook::Rulebook;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A payload that holds events.
 pub(super) const EVENTS: u8 = b'E';
@@ -50,11 +57,15 @@ pub(super) struct Intake {
     pub sizes_cut: u64,
     /// Polls that show neither a bid nor an ask.
     pub empty_polls: u64,
+    /// Rules for what the recording does not say.
+    pub rules: Arc<Rulebook>,
+    /// Markets that were not listed, by reason.
+    pub left_out: BTreeMap<Reason, u64>,
     scratch: Vec<u8>,
 }
 
 impl Intake {
-    pub fn new(format: Format, temp: &Path, files: Vec<PathBuf>) -> Self {
+    pub fn new(format: Format, temp: &Path, files: Vec<PathBuf>, rules: Arc<Rulebook>) -> Self {
         let mut digest = Sha256::new();
         digest.update(format.as_str());
         Self {
@@ -72,6 +83,8 @@ impl Intake {
             refused_count: 0,
             sizes_cut: 0,
             empty_polls: 0,
+            rules,
+            left_out: BTreeMap::new(),
             scratch: Vec::new(),
         }
     }
@@ -127,6 +140,25 @@ impl Intake {
                 why: why.into(),
             });
         }
+    }
+
+    /// Counts a market whose description the recording contradicts: the run tells of it.
+    pub fn contradicts(&mut self, why: impl Into<String>) -> String {
+        let reason = Reason::ContradictoryMarket;
+        *self.left_out.entry(reason).or_default() += 1;
+        why.into()
+    }
+
+    /// The specification in a market object, by the rules of its day. One that can not be listed is
+    /// counted: the run tells of it.
+    pub fn gamma(&mut self, object: &Value) -> Result<MarketSpec, String> {
+        let rules = Arc::clone(&self.rules);
+        let rules = Rules::of_its_day(&rules);
+        let read = gamma::market(object, rules, |source, symbol| self.oracle(source, symbol));
+        read.map_err(|error| {
+            *self.left_out.entry(error.reason).or_default() += 1;
+            error.to_string()
+        })
     }
 
     /// The draft with that key.

@@ -162,7 +162,7 @@ fn levels(prices: &[&RawValue], sizes: &[&RawValue]) -> Result<(Vec<(Price, Qty)
 fn draft(window: &Window, intake: &mut Intake) -> usize {
     intake.market_or(&window.slug, |intake| {
         let oracle = intake.oracle("chainlink", &format!("{}usd", window.asset));
-        Draft::of_window(window, oracle)
+        Draft::of_window(window, oracle, &intake.rules)
     })
 }
 
@@ -174,7 +174,8 @@ fn market(text: &str, intake: &mut Intake) -> Result<(), String> {
     let time = |raw| number::text(raw).and_then(number::millis);
     let (start, end) = (time(line.start_ts), time(line.end_ts));
     if start != Some(window.opens_at) || end != Some(window.closes_at) {
-        return Err("\"start_ts\" and \"end_ts\" are not the window of the slug".to_owned());
+        let why = "\"start_ts\" and \"end_ts\" are not the window of the slug";
+        return Err(intake.contradicts(why));
     }
     if line.market_id.is_empty() {
         return Err("\"market_id\" is empty".to_owned());

@@ -107,7 +107,7 @@ fn line(text: &str, intake: &mut Intake) -> Result<Messages, String> {
         .filter(|w| w.slug == line.slug)
         .ok_or_else(|| format!("{:?} is no up-or-down window", line.slug))?;
     if number::text(line.window_ts).and_then(number::seconds) != Some(window.opens_at) {
-        return Err("\"window_ts\" is not the window of the slug".to_owned());
+        return Err(intake.contradicts("\"window_ts\" is not the window of the slug"));
     }
     let published = match line.winner {
         None => None,
@@ -123,7 +123,9 @@ fn line(text: &str, intake: &mut Intake) -> Result<Messages, String> {
     };
     let spot = intake.oracle("binance", &format!("{}usdt", window.asset));
     let settled_by = intake.oracle("chainlink", &format!("{}usd", window.asset));
-    let index = intake.market_or(&window.slug, |_| Draft::of_window(&window, settled_by));
+    let index = intake.market_or(&window.slug, |intake| {
+        Draft::of_window(&window, settled_by, &intake.rules)
+    });
     let mut messages = Messages::new();
     if let Some(price) = spot_price(line.open_px.or(line.binance_open))? {
         messages.push((

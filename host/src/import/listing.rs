@@ -20,7 +20,8 @@ pub(super) struct Milestone {
 /// An instrument's grid, as told last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
-    pub tick: Price,
+    /// `None` while nobody told it.
+    pub tick: Option<Price>,
     pub twin: InstrumentId,
     pub market: MarketId,
 }
@@ -48,7 +49,7 @@ pub(super) fn list_feeds(
 ) -> (Vec<Option<OracleId>>, Vec<OracleSpec>) {
     let mut decides = vec![false; intake.feeds.len()];
     for draft in &mut intake.drafts {
-        draft.complete();
+        draft.complete(&intake.rules);
         if let Some(id) = draft.spec.settlement.oracle().filter(|_| draft.is_listed())
             && let Some(flag) = decides.get_mut(id.index())
         {

@@ -12,9 +12,13 @@
 
 use crate::catalog::CatalogError;
 use crate::journal::JournalError;
+use crate::rulebook;
+use pm_arb_core::rulebook::Rulebook;
+use sha2::Digest as _;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 mod binance;
 mod chainlink;
@@ -110,6 +114,8 @@ pub struct ImportRequest {
     pub out: PathBuf,
     /// Files and folders.
     pub files: Vec<PathBuf>,
+    /// Rules for what the recording does not say.
+    pub rules: Arc<Rulebook>,
 }
 
 /// A line that was not used.
@@ -231,7 +237,7 @@ pub fn run(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     temp_name.push(name);
     temp_name.push(format!(".importing-{}", std::process::id()));
     let temp = Scratch::create(parent.join(temp_name))?;
-    let report = import_into(request.from, listing, &temp.0)?;
+    let report = import_into(request, listing, &temp.0)?;
     // An empty directory that appeared meanwhile would be replaced, anything else is refused.
     std::fs::rename(temp.0.join("run"), out).map_err(|e| io_error("name", out, e))?;
     crate::journal::sync_dir(parent)?;
@@ -239,11 +245,17 @@ pub fn run(request: &ImportRequest) -> Result<ImportReport, ImportError> {
 }
 
 fn import_into(
-    format: Format,
+    request: &ImportRequest,
     listing: files::Listing,
     temp: &Path,
 ) -> Result<ImportReport, ImportError> {
-    let mut intake = Intake::new(format, temp, listing.files.clone());
+    let format = request.from;
+    let rules = Arc::clone(&request.rules);
+    let mut intake = Intake::new(format, temp, listing.files.clone(), rules);
+    if rulebook::built_in().ok().as_ref() != Some(&*request.rules) {
+        // With other rules it is another run.
+        intake.digest.update(format!("{:?}", request.rules));
+    }
     for (index, path) in listing.files.iter().enumerate() {
         let mut lines = files::Lines::open(path)?;
         intake.begin_file(index, path);

@@ -69,7 +69,7 @@ fn row(text: &str, intake: &mut Intake) -> Result<(Timestamp, [BookSnapshot; 2])
     let down = levels(down).map_err(|e| format!("Down: {e}"))?;
     let draft = intake.market_or(&window.slug, |intake| {
         let oracle = intake.oracle("chainlink", &format!("{}usd", window.asset));
-        Draft::of_window(&window, oracle)
+        Draft::of_window(&window, oracle, &intake.rules)
     });
     if let Some(draft) = intake.draft(draft) {
         draft.touch(at);

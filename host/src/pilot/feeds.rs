@@ -193,23 +193,34 @@ pub async fn start(context: Context<'_>, agents: &mut Orchestrator) -> Result<Fe
     });
     agents.start(chainlink_spec, READY_PATIENCE).await;
     let (cfg, p) = (config.polymarket, parts.clone());
+    let book = Arc::clone(&context.options.rules);
     let polymarket_spec = agent(
         "venue-watcher-polymarket",
         gap(Venue::Polymarket, &parts),
         move |ctx| {
             let (catalog, clock, input) = p.clone();
-            Box::pin(polymarket::run(ctx, cfg.clone(), catalog, clock, input))
+            let rules = Arc::clone(&book);
+            Box::pin(polymarket::run(
+                ctx,
+                cfg.clone(),
+                catalog,
+                clock,
+                input,
+                rules,
+            ))
         },
     );
     agents.start(polymarket_spec, READY_PATIENCE).await;
     if with_kalshi {
         let (cfg, p) = (config.kalshi, parts.clone());
+        let book = Arc::clone(&context.options.rules);
         let kalshi_spec = agent(
             "venue-watcher-kalshi",
             gap(Venue::Kalshi, &parts),
             move |ctx| {
                 let (catalog, clock, input) = p.clone();
-                Box::pin(kalshi::run(ctx, cfg.clone(), catalog, clock, input))
+                let rules = Arc::clone(&book);
+                Box::pin(kalshi::run(ctx, cfg.clone(), catalog, clock, input, rules))
             },
         );
         agents.start(kalshi_spec, READY_PATIENCE).await;

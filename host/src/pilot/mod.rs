@@ -41,8 +41,10 @@ use outlets::Outlets;
 use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::reason::Reason;
 use pm_arb_core::report::Summary;
+use pm_arb_core::rulebook::Rulebook;
 use runner::{Runner, TimeSource, Turns};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use stop::{Orders, Stopped, wait};
 use tokio::sync::watch;
@@ -73,6 +75,8 @@ pub struct Options {
     pub redis_url: Option<String>,
     /// Settings.
     pub config: Config,
+    /// Rules of venues, for what markets do not say themselves.
+    pub rules: Arc<Rulebook>,
     /// Begin a new run.
     pub new_run: bool,
 }

@@ -329,9 +329,10 @@ fn market(spec: &MarketSpec) -> WireMarket {
                 name: o.name.clone(),
             })
             .collect(),
-        tick: spec.tick.0,
+        tick: spec.book_grid().0,
         lot: spec.lot.0,
-        min_qty: spec.min_qty.0,
+        // Where it is not known, orders are refused for that reason.
+        min_qty: spec.min_qty.map_or(0, |qty| qty.0),
         fee: match spec.fee {
             FeeSchedule::Free => WireFee::Free,
             FeeSchedule::Quadratic { rate_ppm, .. } => WireFee::Quadratic(rate_ppm),

@@ -326,7 +326,9 @@ impl Engine {
             ..*leg
         };
         let spec = self.data.market(leg.holding.market).map(|m| &m.spec);
-        let (lot, min_qty) = spec.map_or((Qty::ZERO, Qty::ZERO), |s| (s.lot, s.min_qty));
+        let lot = spec.map_or(Qty::ZERO, |s| s.lot);
+        // Nothing is bought in a market whose minimum is unknown.
+        let min_qty = spec.and_then(|s| s.min_qty).unwrap_or(Qty::ZERO);
         let qty = whole_lots(surplus, lot);
         let fill = if qty < min_qty {
             Err(Rejection {

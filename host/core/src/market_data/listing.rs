@@ -6,6 +6,7 @@ use crate::ids::{OracleId, Timestamp};
 use crate::market::{MarketSpec, MarketStatus, OracleSpec, Outcome};
 use crate::oracle::OracleState;
 use crate::reason::Reason;
+use crate::units::{Price, Qty};
 
 impl MarketData {
     pub(super) fn list_oracle(&mut self, spec: &OracleSpec) -> Result<(), Reason> {
@@ -47,13 +48,13 @@ impl MarketData {
         for outcome in &spec.outcomes {
             let make = || InstrumentState {
                 market: spec.id,
-                book: OrderBook::new(spec.tick),
+                book: OrderBook::new(spec.book_grid()),
                 told_in: 0,
                 quoted_in: 0,
             };
             let state = self.instruments.entry(outcome.instrument.index(), make);
-            if let Some(state) = state.filter(|s| s.book.tick() != spec.tick) {
-                state.book.set_tick(spec.tick);
+            if let Some(state) = state.filter(|s| s.book.tick() != spec.book_grid()) {
+                state.book.set_tick(spec.book_grid());
                 touched.interrupted.push(outcome.instrument);
             }
         }
@@ -120,7 +121,9 @@ impl MarketData {
                 .any(|p| p.instrument == o.instrument);
             !elsewhere && !twice
         });
-        let sizes = spec.lot.0 > 0 && spec.min_qty.0 >= 0 && spec.tick.is_tradable();
+        let sizes = spec.lot.0 > 0
+            && spec.min_qty.is_none_or(|qty| qty >= Qty::ZERO)
+            && spec.tick.is_none_or(Price::is_tradable);
         let count = (1..=MAX_OUTCOMES).contains(&spec.outcomes.len());
         if numbers && own && sizes && count && spec.closes_at > spec.opens_at {
             Ok(())

@@ -407,7 +407,7 @@ impl MarketData {
         state.book.set_tick(tick);
         touched.interrupted.push(instrument);
         if let Some(market) = self.markets.get_mut(state.market.index()) {
-            market.spec.tick = tick;
+            market.spec.tick = Some(tick);
         }
         Ok(())
     }

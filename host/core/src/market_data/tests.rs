@@ -399,7 +399,10 @@ fn interruptions_reach_the_books_they_name() {
     };
     d.all(903_000, [finer]);
     assert_eq!(live(&d), [false; 4]);
-    assert_eq!(d.data.market(MarketId(0)).unwrap().spec.tick, Price(1_000));
+    assert_eq!(
+        d.data.market(MarketId(0)).unwrap().spec.tick,
+        Some(Price(1_000))
+    );
 }
 
 #[test]
@@ -423,7 +426,7 @@ fn what_can_not_be_is_refused() {
             |m| m.outcomes[1].instrument = InstrumentId(7),
             Reason::MalformedFrame,
         ),
-        ("tick", |m| m.tick = Price(0), Reason::MalformedFrame),
+        ("tick", |m| m.tick = Some(Price(0)), Reason::MalformedFrame),
         ("lot", |m| m.lot = Qty(0), Reason::MalformedFrame),
         (
             "times",

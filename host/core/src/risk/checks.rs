@@ -105,7 +105,10 @@ pub(super) fn order_of(
         );
     }
     // The book's grid is the newest: a venue changes it while the market trades.
-    let tick = facts.book.map_or(spec.tick, OrderBook::tick);
+    let Some(listed) = spec.tick else {
+        return unknown_rule("tick");
+    };
+    let tick = facts.book.map_or(listed, OrderBook::tick);
     if !leg.limit.is_on_tick(tick) {
         return deny(
             Reason::OffTick,
@@ -120,10 +123,13 @@ pub(super) fn order_of(
             format!("{qty} shares"),
         );
     }
-    if qty < spec.min_qty {
+    let Some(min_qty) = spec.min_qty else {
+        return unknown_rule("minimum");
+    };
+    if qty < min_qty {
         return deny(
             Reason::BelowMinimum,
-            format!("{} shares", spec.min_qty),
+            format!("{min_qty} shares"),
             format!("{qty} shares"),
         );
     }
@@ -131,7 +137,7 @@ pub(super) fn order_of(
         return deny(
             Reason::UnknownFee,
             "a known fee schedule".to_owned(),
-            "unknown".to_owned(),
+            format!("unknown ({})", spec.fee_rule),
         );
     }
     let value = leg.limit.times(qty, Rounding::Up).ok_or_else(overflow)?;
@@ -148,11 +154,9 @@ pub(super) fn order_of(
         // Others know no such delay.
         FillModel::DecisionBook | FillModel::Mid => Some(Nanos(0)),
     };
-    let delay = delay.ok_or_else(|| Rejection {
-        reason: Reason::UnknownRule,
-        limit: "a known taker delay".to_owned(),
-        observed: "no rule of the venue's for that day".to_owned(),
-    })?;
+    let Some(delay) = delay else {
+        return unknown_rule("taker delay");
+    };
     let reserve = if leg.buy {
         worst_cost(spec.fee, leg.limit, qty).ok_or_else(overflow)?
     } else {
@@ -358,6 +362,15 @@ pub(super) fn percent(share: Bps) -> String {
     let sign = if share.0 < 0 { "-" } else { "" };
     let bps = share.0.unsigned_abs();
     format!("{sign}{}.{:02} %", bps / 100, bps % 100)
+}
+
+/// What neither the market nor the rulebook says is not guessed.
+fn unknown_rule<T>(what: &str) -> Result<T, Rejection> {
+    deny(
+        Reason::UnknownRule,
+        format!("a known {what}"),
+        "stated neither by the market nor by a rule for that day".to_owned(),
+    )
 }
 
 pub(super) fn deny<T>(reason: Reason, limit: String, observed: String) -> Result<T, Rejection> {

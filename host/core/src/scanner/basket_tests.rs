@@ -458,7 +458,7 @@ fn a_basket_is_no_larger_than_every_market_takes() {
     // 12.345678 shares here; there whole ones, ten at least.
     let coarse = MarketSpec {
         lot: shares(1),
-        min_qty: shares(10),
+        min_qty: Some(shares(10)),
         ..above(1, 98_000)
     };
     for (qty, expected) in [(12_345_678, Some(shares(12))), (9_999_999, None)] {

@@ -365,7 +365,8 @@ fn leg(
     let book = view.data.book(instrument).ok_or(Reason::NoBook)?;
     book.usable(true, view.now, view.limits.book_age_max)?;
     let (price, qty) = book.best_ask().ok_or(Reason::OneSidedBook)?;
-    if qty < market.spec.min_qty {
+    // Of an unknown minimum the risk guardian speaks, by its name.
+    if market.spec.min_qty.is_some_and(|min| qty < min) {
         return Err(Reason::BelowMinimum);
     }
     Ok(OpportunityLeg {
@@ -402,7 +403,8 @@ fn basket_size(data: &MarketData, legs: &[OpportunityLeg]) -> Result<Qty, Reason
         // Lots are powers of ten: what lies on the coarsest lies on all.
         let beyond = qty.0.checked_rem(market.spec.lot.0);
         qty.0 -= beyond.ok_or(Reason::RiskError)?;
-        least = least.max(market.spec.min_qty);
+        // Of an unknown minimum the risk guardian speaks, by its name.
+        least = least.max(market.spec.min_qty.unwrap_or(Qty::ZERO));
     }
     if qty < least || qty <= Qty::ZERO {
         return Err(Reason::BelowMinimum);

@@ -8,9 +8,11 @@ use crate::catalog::Catalog;
 use pm_arb_core::event::{BookSide, BookSnapshot, Event, GapScope, LevelChange, Print, Resolution};
 use pm_arb_core::ids::{InstrumentId, MarketId, Timestamp, Venue};
 use pm_arb_core::reason::Reason;
+use pm_arb_core::rulebook::{Family, Rulebook, Subject};
 use pm_arb_core::units::{Price, Qty};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most markets whose books are kept; one more forgets the one that moved least recently.
 const MARKETS_MAX: usize = 1_024;
@@ -64,12 +66,14 @@ struct Book {
 }
 
 /// Reads frames of the WebSocket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     books: BTreeMap<String, Book>,
     /// The last number of each subscription; `None` when the sequence is not whole by nature.
     sequences: Option<BTreeMap<u64, u64>>,
     untrusted: Vec<String>,
+    /// What the names of grids mean.
+    rules: Arc<Rulebook>,
 }
 
 #[derive(Deserialize)]
@@ -144,13 +148,10 @@ fn parse<T: serde::de::DeserializeOwned>(msg: serde_json::Value) -> Result<T, Re
     serde_json::from_value(msg).map_err(|_| Reason::MalformedFrame)
 }
 
-/// The grid of a named structure. The finest one where it changes along the price.
-pub(super) fn tick_of(structure: &str) -> Option<Price> {
-    match structure {
-        "linear_cent" => Some(Price(10_000)),
-        "deci_cent" | "tapered_deci_cent" => Some(Price(1_000)),
-        _ => None,
-    }
+/// The grid of a named structure on a day: the finest step where it changes along the price.
+pub(super) fn tick_of(book: &Rulebook, structure: &str, at: Timestamp) -> Option<Price> {
+    let subject = Subject::kind(Venue::Kalshi, Family::Other, structure);
+    book.ticks.on(&subject, at).says.map(|grid| grid.finest())
 }
 
 impl Book {
@@ -189,16 +190,21 @@ impl Book {
 impl Decoder {
     /// For recordings of single markets, where the numbers of a subscription have holes by nature.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(rules: Arc<Rulebook>) -> Self {
+        Self {
+            books: BTreeMap::new(),
+            sequences: None,
+            untrusted: Vec::new(),
+            rules,
+        }
     }
 
     /// For a whole connection: a hole in a subscription's numbers is a loss.
     #[must_use]
-    pub fn sequenced() -> Self {
+    pub fn sequenced(rules: Arc<Rulebook>) -> Self {
         Self {
             sequences: Some(BTreeMap::new()),
-            ..Self::default()
+            ..Self::new(rules)
         }
     }
 
@@ -420,7 +426,13 @@ impl Decoder {
                 ))));
             }
             "price_level_structure_updated" => {
-                let tick = life.price_level_structure.as_deref().and_then(tick_of);
+                // Frames of this kind carry no time: the market's last one is the nearest.
+                let at = self.books.get(ticker).map(|book| book.venue_time);
+                let at = at
+                    .filter(|at| *at > Timestamp(0))
+                    .unwrap_or(Timestamp(u64::MAX));
+                let structure = life.price_level_structure.as_deref();
+                let tick = structure.and_then(|name| tick_of(&self.rules, name, at));
                 let tick = tick.ok_or(Reason::UnknownEnum)?;
                 for instrument in instruments {
                     out.push(Event::TickSize { instrument, tick });

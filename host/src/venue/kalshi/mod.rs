@@ -5,6 +5,8 @@
 
 /// Frames of the WebSocket.
 mod decode;
+/// What takers and makers pay.
+mod fees;
 /// Market objects of the REST API.
 pub mod rest;
 /// Proof of identity for the handshake.

@@ -5,16 +5,18 @@
 //! (Kalshi's own crypto series are decided by another index and another mean.)
 
 use super::decode::{resolution as paid, tick_of};
+use super::fees;
+use crate::rulebook::Rules;
 use pm_arb_core::event::Resolution;
-use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OracleId, Timestamp, Venue};
-use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
-use pm_arb_core::units::{DECIMALS, ONE, Price, Qty, Rounding, SpotPrice, div_round, parse_fixed};
+use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp, Venue};
+use pm_arb_core::market::{MarketSpec, Outcome, SettlementRule};
+use pm_arb_core::reason::Reason;
+use pm_arb_core::rulebook::{Family, Rulebook, Subject};
+use pm_arb_core::units::{Price, SpotPrice};
 use serde_json::Value;
 
-/// The taker rate of the quadratic schedule, in millionths, before the series' multiplier.
-const TAKER_RATE_PPM: i64 = 70_000;
-/// One hundredth of a contract, where fractions are traded.
-const FRACTION: Qty = Qty(10_000);
+/// Where fractions of a contract are traded, rows of this kind hold.
+const FRACTIONAL: &str = "fractional";
 /// Length of the texts we keep.
 const TEXT_MAX: usize = 300;
 /// Where Chainlink publishes its streams.
@@ -33,10 +35,12 @@ pub struct RestError {
     /// Which field.
     pub field: &'static str,
     /// What is wrong with it.
-    pub why: &'static str,
+    pub why: String,
+    /// As what it is counted.
+    pub reason: Reason,
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field)?.as_str().filter(|text| !text.is_empty())
 }
 
@@ -49,58 +53,97 @@ fn cut(text: &str) -> String {
 pub fn market(
     value: &Value,
     series: &Value,
+    rules: Rules<'_>,
     oracle: impl FnMut(&str, &str) -> OracleId,
 ) -> Result<MarketSpec, RestError> {
     let ticker = text(value, "ticker").unwrap_or_default();
-    let error = |field, why| RestError {
+    let error = |reason: Reason, field, why: &str| RestError {
         ticker: cut(ticker),
         field,
-        why,
+        why: why.to_owned(),
+        reason,
     };
     if ticker.is_empty() {
-        return Err(error("ticker", "is missing"));
+        return Err(error(Reason::MissingField, "ticker", "is missing"));
     }
     if text(value, "market_type").is_some_and(|kind| kind != "binary") {
-        return Err(error("market_type", "is not binary"));
+        return Err(error(Reason::UnknownEnum, "market_type", "is not binary"));
+    }
+    if let Some(series) = text(series, "ticker")
+        && !ticker.starts_with(&format!("{series}-"))
+    {
+        let why = "is not of the series it was listed under";
+        return Err(error(Reason::ContradictoryMarket, "ticker", why));
     }
     let time = |field: &'static str| {
-        let instant = text(value, field).and_then(|t| t.parse::<jiff::Timestamp>().ok());
+        let stated =
+            text(value, field).ok_or_else(|| error(Reason::MissingField, field, "is missing"))?;
+        let instant = stated.parse::<jiff::Timestamp>().ok();
         instant
             .and_then(|t| u64::try_from(t.as_nanosecond()).ok())
             .map(Timestamp)
-            .ok_or_else(|| error(field, "is missing or no time"))
+            .ok_or_else(|| error(Reason::MalformedFrame, field, "is no time"))
     };
     let (opens_at, closes_at) = (time("open_time")?, time("close_time")?);
-    let tick = tick(value).ok_or_else(|| error("price_ranges", "is no grid"))?;
+    if opens_at >= closes_at {
+        let why = "is not after open_time";
+        return Err(error(Reason::ContradictoryMarket, "close_time", why));
+    }
+    let (venue, book) = (Venue::Kalshi, rules.book);
+    let at = rules.day_of(opens_at, closes_at);
+    let tick = tick(value, book, at).map_err(|(reason, why)| error(reason, "price_ranges", why))?;
+    let symbol = chainlink_symbol(series);
+    // Which markets are crypto, only the settlement source tells; no row differs by it.
+    let family = match symbol {
+        Some(_) => Family::Crypto,
+        None => Family::Other,
+    };
     let is_fractional = value
         .get("fractional_trading_enabled")
         .and_then(Value::as_bool)
         == Some(true);
-    let lot = if is_fractional { FRACTION } else { Qty(ONE) };
+    let subject = Subject {
+        kind: is_fractional.then(|| FRACTIONAL.to_owned()),
+        ..Subject::of(venue, family)
+    };
+    let lot = book.lots.on(&subject, at).says;
+    let why = "is known to no rule of that day";
+    let lot = lot.ok_or_else(|| error(Reason::MissingField, "lot", why))?;
     let outcome = |side: &str, name: &str| Outcome {
         instrument: InstrumentId(0),
         name: name.to_owned(),
         native_id: format!("{ticker}:{side}"),
     };
-    let symbol = chainlink_symbol(series);
+    let fees = fees::read(series, book, family, at);
     let title = text(value, "title").unwrap_or(ticker);
+    let strike = match value.get("floor_strike").filter(|strike| !strike.is_null()) {
+        None => None,
+        Some(strike) => Some(
+            SpotPrice::parse(&strike.to_string())
+                .map_err(|_| error(Reason::MalformedFrame, "floor_strike", "is no number"))?,
+        ),
+    };
+    if symbol.is_some() && strike.is_some_and(|strike| strike <= SpotPrice::ZERO) {
+        let why = "is no price";
+        return Err(error(Reason::ContradictoryMarket, "floor_strike", why));
+    }
     Ok(MarketSpec {
         id: MarketId(0),
-        venue: Venue::Kalshi,
+        venue,
         native_id: ticker.to_owned(),
         slug: ticker.to_owned(),
         question: cut(title),
         outcomes: vec![outcome("yes", "Yes"), outcome("no", "No")],
         tick,
         lot,
-        min_qty: lot,
-        fee: fee(series),
-        maker_fee: FeeSchedule::Free,
-        fee_rule: "the series' fee_type and fee_multiplier".to_owned(),
-        taker_delay: Some(Nanos(0)),
+        min_qty: book.minimums.on(&subject, at).says,
+        fee: fees.taker,
+        maker_fee: fees.maker,
+        fee_rule: fees.rule,
+        taker_delay: book.taker_delay_on(venue, family, at).says,
         opens_at,
         closes_at,
-        settlement: settlement(value, series, symbol.as_deref(), oracle),
+        settlement: settlement(value, series, strike, symbol.as_deref(), oracle),
         exclusive_set: None,
         pair_key: symbol.and_then(|symbol| pair_key(series, &symbol, closes_at)),
     })
@@ -115,44 +158,46 @@ pub fn resolution(value: &Value, market: MarketId) -> Result<Option<Resolution>,
         Some("scalar") if determined => Err(RestError {
             ticker: cut(text(value, "ticker").unwrap_or_default()),
             field: "result",
-            why: "is scalar, which pays neither side in full",
+            why: "is scalar, which pays neither side in full".to_owned(),
+            reason: Reason::UnknownEnum,
         }),
         _ => Ok(None),
     }
 }
 
-/// The grid: the finest step where it changes along the price.
-fn tick(value: &Value) -> Option<Price> {
+/// The grid: the finest step where it changes along the price; `None` where nothing is said of it.
+/// Ranges of the market's own win over the name of a structure, but may not be coarser or finer.
+fn tick(
+    value: &Value,
+    book: &Rulebook,
+    at: Timestamp,
+) -> Result<Option<Price>, (Reason, &'static str)> {
     let ranges = value.get("price_ranges").and_then(Value::as_array);
-    let steps = ranges.into_iter().flatten();
-    let steps: Option<Vec<Price>> = steps
-        .map(|range| Price::parse(text(range, "step")?).ok())
-        .collect();
-    match steps?.into_iter().min() {
-        Some(step) => Some(step).filter(|step| step.is_tradable()),
-        None => tick_of(text(value, "price_level_structure")?),
+    let mut finest: Option<Price> = None;
+    for range in ranges.into_iter().flatten() {
+        let price = |field| Price::parse(text(range, field)?).ok();
+        let step = price("step").ok_or((Reason::MalformedFrame, "have a step that is no price"))?;
+        if !step.is_tradable() || !Price::DOLLAR.is_on_tick(step) {
+            let why = "have a step that does not divide a dollar";
+            return Err((Reason::ContradictoryMarket, why));
+        }
+        if let (Some(start), Some(end)) = (price("start"), price("end"))
+            && start >= end
+        {
+            return Err((
+                Reason::ContradictoryMarket,
+                "have one that ends before it starts",
+            ));
+        }
+        finest = Some(finest.map_or(step, |known| known.min(step)));
     }
-}
-
-fn fee(series: &Value) -> FeeSchedule {
-    let quadratic = matches!(
-        text(series, "fee_type"),
-        Some("quadratic" | "quadratic_with_maker_fees" | "quadratic_with_combo_maker_fees")
-    );
-    let multiplier = series.get("fee_multiplier").map(|m| match m {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    });
-    let rate = multiplier.and_then(|m| {
-        let scaled = parse_fixed(&m, DECIMALS)
-            .ok()?
-            .checked_mul(TAKER_RATE_PPM.into())?;
-        u32::try_from(div_round(scaled, ONE.into(), Rounding::Up)?).ok()
-    });
-    match rate {
-        Some(0) if quadratic => FeeSchedule::Free,
-        Some(rate) if quadratic => FeeSchedule::kalshi(rate),
-        _ => FeeSchedule::Unknown,
+    let named = text(value, "price_level_structure").and_then(|name| tick_of(book, name, at));
+    match (finest, named) {
+        (Some(step), Some(named)) if step != named => {
+            let why = "and price_level_structure name different grids";
+            Err((Reason::ContradictoryMarket, why))
+        }
+        (step, named) => Ok(step.or(named)),
     }
 }
 
@@ -188,6 +233,7 @@ fn cf_symbol(series: &Value) -> Option<String> {
 fn settlement(
     value: &Value,
     series: &Value,
+    strike: Option<SpotPrice>,
     symbol: Option<&str>,
     mut oracle: impl FnMut(&str, &str) -> OracleId,
 ) -> SettlementRule {
@@ -196,8 +242,6 @@ fn settlement(
         Some("greater") => true,
         _ => return SettlementRule::VenueOnly,
     };
-    let strike = value.get("floor_strike").filter(|strike| !strike.is_null());
-    let strike = strike.and_then(|strike| SpotPrice::parse(&strike.to_string()).ok());
     if let Some(symbol) = cf_symbol(series) {
         return SettlementRule::MeanAbove {
             oracle: oracle(CF_BENCHMARKS, &symbol),

@@ -3,17 +3,29 @@
 use super::decode::{Decoder, FrameCounts};
 use super::rest;
 use crate::catalog::Catalog;
+use crate::rulebook::{self, Rules};
 use crate::venue::recordings;
 use pm_arb_core::event::{BookSide, Event};
 use pm_arb_core::ids::{InstrumentId, MarketId, OracleId, Timestamp};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, SettlementRule};
+use pm_arb_core::reason::Reason;
+use pm_arb_core::rulebook::Rulebook;
 use pm_arb_core::units::{Price, Qty, SpotPrice};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn oracle(source: &str, symbol: &str) -> OracleId {
     assert_eq!((source, symbol), ("chainlink", "btcusd"));
     OracleId(3)
+}
+
+fn rules() -> Arc<Rulebook> {
+    Arc::new(rulebook::built_in().unwrap())
+}
+
+fn listed(market: &Value, series: &Value) -> Result<MarketSpec, rest::RestError> {
+    rest::market(market, series, Rules::of_its_day(&rules()), oracle)
 }
 
 fn gold(ids: &mut Catalog, event: &str) -> Option<(MarketSpec, Value)> {
@@ -24,7 +36,7 @@ fn gold(ids: &mut Catalog, event: &str) -> Option<(MarketSpec, Value)> {
         "ticker": "KXGOLD15M", "fee_type": "quadratic", "fee_multiplier": 1,
         "settlement_sources": file["response"]["event"]["settlement_sources"],
     });
-    let spec = rest::market(&market, &series, oracle).unwrap();
+    let spec = listed(&market, &series).unwrap();
     Some((ids.list_market(spec).unwrap(), market))
 }
 
@@ -36,7 +48,7 @@ fn a_recorded_window_folds_into_two_mirrored_books_that_never_cross() {
     };
     let name = "kalshi/ws_gold15m_202608/KXGOLD15M-26AUG102130-30__2026-08-11.ndjson.gz";
     let lines = recordings::lines("a_recorded_window", name).unwrap();
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::new(rules());
     let mut total = FrameCounts::default();
     type Sides = [BTreeMap<Price, Qty>; 2];
     let mut books: BTreeMap<InstrumentId, Sides> = BTreeMap::new();
@@ -97,7 +109,7 @@ fn recorded_market_objects_become_specifications_and_outcomes() {
     let Some((spec, market)) = gold(&mut ids, "KXGOLD15M-26AUG050000") else {
         return;
     };
-    assert_eq!(spec.tick, Price(10_000));
+    assert_eq!(spec.tick, Some(Price(10_000)));
     assert_eq!(spec.fee, FeeSchedule::kalshi(70_000));
     assert_eq!(spec.settlement, SettlementRule::VenueOnly);
     assert_eq!((spec.pair_key.as_deref(), spec.lot), (None, Qty(1_000_000)));
@@ -110,8 +122,11 @@ fn recorded_market_objects_become_specifications_and_outcomes() {
     let others = recordings::json("kalshi", name).unwrap();
     let others = others.get("markets").unwrap_or(&others);
     for market in others.as_array().unwrap() {
-        let spec = rest::market(market, &Value::Null, oracle).unwrap();
-        assert_eq!((spec.tick, spec.fee), (Price(1_000), FeeSchedule::Unknown));
+        let spec = listed(market, &Value::Null).unwrap();
+        assert_eq!(
+            (spec.tick, spec.fee),
+            (Some(Price(1_000)), FeeSchedule::Unknown)
+        );
         assert_eq!(rest::resolution(market, MarketId(0)), Ok(None));
     }
 }
@@ -127,7 +142,7 @@ fn small_world() -> (Catalog, MarketSpec) {
         "settlement_sources": [{"url": "https://data.chain.link/streams/btc-usd"}],
     });
     let mut ids = Catalog::default();
-    let spec = rest::market(&market, &series, oracle).unwrap();
+    let spec = listed(&market, &series).unwrap();
     let spec = ids.list_market(spec).unwrap();
     (ids, spec)
 }
@@ -161,7 +176,9 @@ fn the_crypto_quarter_hours_settle_on_the_mean_of_their_last_minute() {
             assert_eq!((source, symbol), ("cfbenchmarks", "btcusd"));
             OracleId(5)
         };
-        rest::market(market, series, index).unwrap().settlement
+        rest::market(market, series, Rules::of_its_day(&rules()), index)
+            .unwrap()
+            .settlement
     };
     let mean = |strict| SettlementRule::MeanAbove {
         oracle: OracleId(5),
@@ -186,7 +203,7 @@ fn the_crypto_quarter_hours_settle_on_the_mean_of_their_last_minute() {
 fn losses_make_books_unknown_until_a_snapshot() {
     let (ids, spec) = small_world();
     let ticker = &spec.native_id;
-    let mut decoder = Decoder::sequenced();
+    let mut decoder = Decoder::sequenced(rules());
     let mut read = |kind: &str, seq: u64, msg: Value| {
         let mut events = Vec::new();
         let text = json!({"type": kind, "sid": 1, "seq": seq, "msg": msg}).to_string();
@@ -221,4 +238,99 @@ fn losses_make_books_unknown_until_a_snapshot() {
     let over = json!({"market_ticker": ticker, "event_type": "determined", "result": "yes"});
     let (events, _, _) = read("market_lifecycle_v2", 9, over);
     assert!(matches!(&events[..], [Event::Resolved(r)] if r.payouts[0] == Price::DOLLAR));
+}
+
+#[test]
+fn market_objects_that_contradict_themselves_are_left_out_by_name() {
+    use Reason::{ContradictoryMarket as Contradicts, MalformedFrame, MissingField, UnknownEnum};
+    let good = json!({
+        "ticker": "KXBTC5M-26NOV221900-00", "open_time": "2026-11-22T23:55:00Z",
+        "close_time": "2026-11-23T00:00:00Z", "price_level_structure": "tapered_deci_cent",
+        "price_ranges": [
+            {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
+            {"start": "0.1000", "end": "0.9000", "step": "0.0100"},
+            {"start": "0.9000", "end": "1.0000", "step": "0.0010"},
+        ],
+        "strike_type": "greater_or_equal", "floor_strike": 65026.45,
+    });
+    let series = json!({
+        "ticker": "KXBTC5M", "fee_type": "quadratic_with_maker_fees", "fee_multiplier": 1,
+        "settlement_sources": [{"url": "https://data.chain.link/streams/btc-usd"}],
+    });
+    let spec = listed(&good, &series).unwrap();
+    assert_eq!(
+        (spec.tick, spec.min_qty),
+        (Some(Price(1_000)), Some(Qty(1_000_000)))
+    );
+    assert_eq!(spec.fee, FeeSchedule::kalshi(70_000));
+    assert_eq!(spec.maker_fee, FeeSchedule::kalshi(17_500));
+    assert_eq!(
+        spec.fee_rule,
+        "the series' fee_multiplier 1.00, rulebook: kalshi crypto \"quadratic_with_maker_fees\" taker fee from 2026-01-01"
+    );
+    let step = |step: &str| json!([{"start": "0.0000", "end": "1.0000", "step": step}]);
+    for (key, value, reason, field) in [
+        ("ticker", Value::Null, MissingField, "ticker"),
+        (
+            "ticker",
+            "KXETH5M-26NOV221900-00".into(),
+            Contradicts,
+            "ticker",
+        ),
+        ("market_type", "scalar".into(), UnknownEnum, "market_type"),
+        ("open_time", Value::Null, MissingField, "open_time"),
+        ("close_time", "soon".into(), MalformedFrame, "close_time"),
+        (
+            "close_time",
+            "2026-11-22T23:55:00Z".into(),
+            Contradicts,
+            "close_time",
+        ),
+        ("price_ranges", step("0.0300"), Contradicts, "price_ranges"),
+        ("price_ranges", step("0.0100"), Contradicts, "price_ranges"),
+        ("price_ranges", step("fine"), MalformedFrame, "price_ranges"),
+        ("floor_strike", (-1).into(), Contradicts, "floor_strike"),
+        (
+            "floor_strike",
+            "high".into(),
+            MalformedFrame,
+            "floor_strike",
+        ),
+    ] {
+        let mut market = good.clone();
+        market[key] = value;
+        let error = listed(&market, &series).unwrap_err();
+        assert_eq!((error.reason, error.field), (reason, field), "{market}");
+    }
+    // What nobody says is unknown, not a reason to leave the market out.
+    let mut plain = good;
+    plain["price_ranges"] = Value::Null;
+    plain["price_level_structure"] = "hexadecimal".into();
+    for (series, word) in [
+        (
+            json!({"fee_type": "flat", "fee_multiplier": 1}),
+            "unknown from 2026-01-01",
+        ),
+        (
+            json!({"fee_type": "cubic", "fee_multiplier": 1}),
+            "no kalshi other \"cubic\"",
+        ),
+        (
+            json!({"fee_type": "quadratic"}),
+            "without a usable fee_multiplier",
+        ),
+        (
+            json!({"fee_type": "quadratic", "fee_multiplier": -1}),
+            "without a usable",
+        ),
+        (json!({}), "no kalshi other taker fee"),
+    ] {
+        let spec = listed(&plain, &series).unwrap();
+        assert_eq!(
+            (spec.fee, spec.tick),
+            (FeeSchedule::Unknown, None),
+            "{series}"
+        );
+        assert!(spec.fee_rule.contains(word), "{}", spec.fee_rule);
+    }
 }

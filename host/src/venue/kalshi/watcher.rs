@@ -4,7 +4,7 @@
 //! the live venue needs an API key; a host that asks for none (the simulator) gets none.
 
 use super::decode::Decoder;
-use super::rest;
+use super::rest::{self, RestError};
 use super::sign::Signer;
 use crate::agent::{AgentContext, AgentError};
 use crate::backoff::Backoff;
@@ -17,13 +17,16 @@ use crate::net::http::{Http, HttpError};
 use crate::net::round_trip::{ASK_EVERY, ASK_FIRST, RoundTrips};
 use crate::net::socket::{Socket, SocketError};
 use crate::oracle;
+use crate::rulebook::Rules;
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{MarketId, Nanos, Timestamp, Venue};
 use pm_arb_core::market::MarketSpec;
 use pm_arb_core::reason::Reason;
+use pm_arb_core::rulebook::Rulebook;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -32,6 +35,8 @@ use tokio::time::MissedTickBehavior;
 const MESSAGE_MAX: usize = 1 << 20;
 /// Most markets followed at a time.
 const MARKETS_MAX: usize = 200;
+/// Most markets remembered as left out; one more forgets the first by name, which is then told again.
+const LEFT_OUT_MAX: usize = 1_000;
 /// Tickers waiting for the line.
 const ORDERS_MAX: usize = 256;
 /// The server pings every 10 s: without any sign of life for so long the connection is dead.
@@ -105,6 +110,7 @@ pub async fn run(
     catalog: SharedCatalog,
     clock: Clock,
     input: InputSender,
+    rules: Arc<Rulebook>,
 ) -> Result<(), AgentError> {
     let signer = signer(&cfg)?;
     let http = Http::new().map_err(|e| AgentError::Fatal(chain(&e)))?;
@@ -123,6 +129,8 @@ pub async fn run(
         orders,
         series: BTreeMap::new(),
         followed: BTreeMap::new(),
+        rules: Arc::clone(&rules),
+        left_out: BTreeMap::new(),
     };
     let line = Line {
         feed,
@@ -132,7 +140,8 @@ pub async fn run(
         orders: inbox,
         tickers: BTreeSet::new(),
         round_trips: RoundTrips::new(Venue::Kalshi),
-        decoder: Decoder::sequenced(),
+        decoder: Decoder::sequenced(Arc::clone(&rules)),
+        rules,
     };
     tokio::try_join!(scout.run(), line.run()).map(|_| ())
 }
@@ -172,6 +181,9 @@ struct Scout {
     series: BTreeMap<String, Value>,
     /// By ticker; without a specification those of before a restart.
     followed: BTreeMap<String, (MarketId, Option<MarketSpec>)>,
+    rules: Arc<Rulebook>,
+    /// Why markets were left out, by ticker: told once, and again when it changes.
+    left_out: BTreeMap<String, RestError>,
 }
 
 impl Scout {
@@ -256,16 +268,18 @@ impl Scout {
             let number = |source: &str, symbol: &str| {
                 oracle::announce(&mut catalog, source, symbol, &mut events)
             };
-            rest::market(market, series, number).map(|spec| catalog.list_market(spec))
+            let rules = Rules {
+                book: &self.rules,
+                since: self.feed.clock.now(),
+            };
+            rest::market(market, series, rules, number).map(|spec| catalog.list_market(spec))
         };
         let spec = match listed {
             Ok(Ok(spec)) => spec,
             Ok(Err(error)) => return Err(AgentError::Fatal(chain(&error))),
-            Err(error) => {
-                tracing::warn!(venue = "kalshi", error = %chain(&error), "market left out");
-                return Ok(());
-            }
+            Err(error) => return self.leave_out(error).await,
         };
+        self.left_out.remove(&spec.native_id);
         let now = self.feed.clock.now();
         let known = self.followed.get(&spec.native_id);
         let is_new = known.is_none_or(|(_, spec)| spec.is_none());
@@ -290,6 +304,24 @@ impl Scout {
         let ticker = spec.native_id.clone();
         self.followed.insert(ticker, (spec.id, Some(spec)));
         Ok(())
+    }
+
+    /// Tells of a market that is not usable: to people, and to the journal. The next look at the list
+    /// may find it right.
+    async fn leave_out(&mut self, error: RestError) -> Result<(), AgentError> {
+        if self.left_out.get(&error.ticker) == Some(&error) {
+            return Ok(());
+        }
+        tracing::warn!(venue = "kalshi", reason = %error.reason, error = %chain(&error), "market left out");
+        let refused = Event::Refused {
+            venue: Some(Venue::Kalshi),
+            reason: error.reason,
+        };
+        if self.left_out.len() >= LEFT_OUT_MAX {
+            self.left_out.pop_first();
+        }
+        self.left_out.insert(error.ticker.clone(), error);
+        self.feed.send(vec![refused]).await
     }
 
     /// Asks for the outcomes of markets that have closed.
@@ -346,6 +378,7 @@ struct Line {
     tickers: BTreeSet<String>,
     round_trips: RoundTrips,
     decoder: Decoder,
+    rules: Arc<Rulebook>,
 }
 
 /// Why a connection ended.
@@ -376,7 +409,7 @@ impl Line {
             };
             let wait = backoff.after(started.elapsed());
             tracing::warn!(venue = "kalshi", %cause, ?wait, "connection interrupted");
-            self.decoder = Decoder::sequenced();
+            self.decoder = Decoder::sequenced(Arc::clone(&self.rules));
             let gap = Event::Gap {
                 scope: GapScope::Venue(Venue::Kalshi),
                 cause,

@@ -1,125 +1,52 @@
 //! Market objects of the Gamma API, turned into specifications and outcomes.
 //!
-//! Pure. Reads the market's own fields and nothing else: what a field does not say is `Unknown`,
-//! `None` or an error that names the field, never a default. Lists come as JSON inside a string;
-//! numbers as JSON numbers, read by their text.
+//! Pure. The market's own fields win; what they leave open the rulebook of its day says, or it is
+//! `Unknown`, `None`, or an error that names the field: never a default. Lists come as JSON inside a
+//! string; numbers as JSON numbers, read by their text.
 
 use super::gamma_rules::{self, Asked};
+use crate::rulebook::Rules;
 use pm_arb_core::event::Resolution;
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OracleId, Timestamp, Venue};
-use pm_arb_core::market::{ExclusiveSet, FeeSchedule, MarketSpec, Outcome, SettlementRule};
-use pm_arb_core::rulebook::{Family, day, fee_on, taker_delay_on};
-use pm_arb_core::units::{DECIMALS, ONE, Price, Qty, SpotPrice, parse_fixed};
+use pm_arb_core::market::{ExclusiveSet, MarketSpec, Outcome, SettlementRule};
+use pm_arb_core::rulebook::{Family, Question, SettlesBy};
+use pm_arb_core::units::{ONE, Price, Qty, SpotPrice};
 use serde_json::Value;
 use std::ops::Range;
 
-/// Orders are made of hundredths of a share.
-const LOT: Qty = Qty(10_000);
+mod check;
+mod fees;
+mod fields;
+
+pub use fields::GammaError;
+use fields::{Object, number_text};
+
 /// Length of the texts we keep: a question may not fill the journal.
 const TEXT_MAX: usize = 300;
-/// From here on the Chainlink windows settle on a mean, whose length the market states.
-const TWAP_SINCE: Timestamp = day(2026, 8, 7);
-/// Length of the candle that decides an hourly market.
-const HOUR_SECS: u32 = 3_600;
 /// Length of the candles that markets on Bitcoin's price name.
 const MINUTE_SECS: u32 = 60;
 /// Half a dollar: what a share of a split market pays.
 const HALF: Price = Price(ONE / 2);
 
-/// Why a market object is not usable.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Gamma market {slug:?}: {field} {why}; the market is left out")]
-pub struct GammaError {
-    /// Which market.
-    pub slug: String,
-    /// Which field.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub why: &'static str,
-}
-
-/// A market object, read field by field.
-struct Object<'a>(&'a Value);
-
-impl<'a> Object<'a> {
-    fn slug(&self) -> &'a str {
-        self.text("slug").unwrap_or_default()
-    }
-
-    fn error(&self, field: &'static str, why: &'static str) -> GammaError {
-        GammaError {
-            slug: self.slug().chars().take(TEXT_MAX).collect(),
-            field,
-            why,
-        }
-    }
-
-    fn text(&self, field: &str) -> Option<&'a str> {
-        self.0.get(field).and_then(Value::as_str)
-    }
-
-    fn flag(&self, field: &str) -> Option<bool> {
-        self.0.get(field).and_then(Value::as_bool)
-    }
-
-    fn required(&self, field: &'static str) -> Result<&'a str, GammaError> {
-        self.text(field)
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| self.error(field, "is missing"))
-    }
-
-    /// A number in millionths.
-    fn micros(&self, field: &'static str) -> Result<i64, GammaError> {
-        let value = self.0.get(field).and_then(number_text);
-        let value = value.ok_or_else(|| self.error(field, "is missing"))?;
-        parse_fixed(&value, DECIMALS)
-            .ok()
-            .and_then(|units| i64::try_from(units).ok())
-            .ok_or_else(|| self.error(field, "is no number of at most six decimals"))
-    }
-
-    /// Two texts: an array, or one inside a string.
-    fn pair(&self, field: &'static str) -> Result<[String; 2], GammaError> {
-        let list: Option<Vec<String>> = match self.0.get(field) {
-            Some(Value::String(text)) => serde_json::from_str(text).ok(),
-            Some(value) => serde_json::from_value(value.clone()).ok(),
-            None => return Err(self.error(field, "is missing")),
-        };
-        list.and_then(|list| list.try_into().ok())
-            .ok_or_else(|| self.error(field, "is no list of two"))
-    }
-
-    fn time(&self, field: &'static str) -> Result<Option<Timestamp>, GammaError> {
-        match self.text(field) {
-            None | Some("") => Ok(None),
-            Some(text) => timestamp(text)
-                .map(Some)
-                .ok_or_else(|| self.error(field, "is no time")),
-        }
-    }
-
-    fn event(&self) -> Option<&'a Value> {
-        self.0.get("events")?.as_array()?.first()
-    }
-}
-
 /// The specification of a market object; its numbers are zero until the catalog fills them.
 /// `oracle` gives the number of a price feed.
 pub fn market(
     value: &Value,
+    rules: Rules<'_>,
     oracle: impl FnMut(&str, &str) -> OracleId,
 ) -> Result<MarketSpec, GammaError> {
     let object = Object(value);
-    read(&object, object.event(), oracle)
+    read(&object, object.event(), rules, oracle)
 }
 
 /// As [`market`], of a market object within an event object: the event tells the set it belongs to.
 pub fn market_in_event(
     value: &Value,
     event: &Value,
+    rules: Rules<'_>,
     oracle: impl FnMut(&str, &str) -> OracleId,
 ) -> Result<MarketSpec, GammaError> {
-    read(&Object(value), Some(event), oracle)
+    read(&Object(value), Some(event), rules, oracle)
 }
 
 /// The market objects of an event object.
@@ -128,38 +55,24 @@ pub fn markets_of(event: &Value) -> impl Iterator<Item = &Value> {
     markets.into_iter().flatten()
 }
 
+/// The market's slug, where it has one.
+#[must_use]
+pub fn slug(value: &Value) -> &str {
+    Object(value).slug()
+}
+
 fn read(
     object: &Object<'_>,
     event: Option<&Value>,
+    rules: Rules<'_>,
     mut oracle: impl FnMut(&str, &str) -> OracleId,
 ) -> Result<MarketSpec, GammaError> {
     let slug = object.required("slug")?;
-    let mut names = object.pair("outcomes")?;
-    let mut tokens = object.pair("clobTokenIds")?;
-    if tokens.iter().any(String::is_empty) {
-        return Err(object.error(
-            "clobTokenIds",
-            "has an empty token; the market is not served yet",
-        ));
-    }
-    if tokens[0] == tokens[1] {
-        return Err(object.error("clobTokenIds", "names one token twice"));
-    }
-    if is_reversed(&names) {
-        names.reverse();
-        tokens.reverse();
-    }
-    let tick = Price(object.micros("orderPriceMinTickSize")?);
-    if !tick.is_tradable() {
-        return Err(object.error("orderPriceMinTickSize", "is not between 0 and 1"));
-    }
-    let min_qty = Qty(object.micros("orderMinSize")?);
-    if min_qty < Qty::ZERO {
-        return Err(object.error("orderMinSize", "is negative"));
-    }
+    let outcomes = outcomes(object)?;
     let closes_at = object.time("endDate")?;
-    let closes_at = closes_at.ok_or_else(|| object.error("endDate", "is missing"))?;
+    let closes_at = closes_at.ok_or_else(|| object.missing("endDate"))?;
     let window = Window::of(slug);
+    check::check(object, event, window.as_ref(), closes_at)?;
     let family = match is_crypto(object, slug) {
         true => Family::Crypto,
         false => Family::Other,
@@ -169,43 +82,82 @@ fn read(
         .or(window.as_ref().map(|window| window.start))
         .unwrap_or(Timestamp(0));
     let words = |field: &str| object.text(field).unwrap_or_default();
+    let affirmative = outcomes.first().map_or("", |outcome| outcome.name.as_str());
     let asked = gamma_rules::asked(words("question"), words("description"), closes_at)
-        .filter(|_| names[0].eq_ignore_ascii_case("yes"));
+        .filter(|_| affirmative.eq_ignore_ascii_case("yes"));
     let opens_at = match asked {
         Some(Asked::Touch { opens_at, .. }) => opens_at,
         _ => opens_at,
     };
+    let (venue, book) = (Venue::Polymarket, rules.book);
+    let at = rules.day_of(opens_at, closes_at);
+    let tick = match object.optional("orderPriceMinTickSize")? {
+        Some(tick) => Some(Price(tick)),
+        None => book.tick_on(venue, family, at).says.map(|grid| grid.tick),
+    };
+    if let Some(tick) = tick {
+        check::grid(object, tick)?;
+    }
+    let min_qty = match object.optional("orderMinSize")? {
+        Some(size) => Some(Qty(size)),
+        None => book.min_qty_on(venue, family, at).says,
+    };
+    if min_qty.is_some_and(|size| size < Qty::ZERO) {
+        return Err(object.contradicts("orderMinSize", "is negative"));
+    }
+    let lot = book.lot_on(venue, family, at).says;
+    let lot = lot.ok_or_else(|| object.not_served("lot", "is known to no rule of that day"))?;
+    let fees = fees::read(object, book, family, at)?;
     let rule = match asked {
         Some(asked) => worded(&asked, &mut oracle),
-        None => settlement(object, event, opens_at..closes_at, &mut oracle)?,
-    };
-    let [name_0, name_1] = names;
-    let [token_0, token_1] = tokens;
-    let outcome = |name: String, native_id: String| Outcome {
-        instrument: InstrumentId(0),
-        name: cut(&name),
-        native_id,
+        None => settlement(object, event, opens_at..closes_at, rules, &mut oracle)?,
     };
     Ok(MarketSpec {
         id: MarketId(0),
-        venue: Venue::Polymarket,
+        venue,
         native_id: object.required("conditionId")?.to_owned(),
         slug: cut(slug),
         question: cut(object.text("question").unwrap_or(slug)),
-        outcomes: vec![outcome(name_0, token_0), outcome(name_1, token_1)],
+        outcomes,
         tick,
-        lot: LOT,
+        lot,
         min_qty,
-        fee: fee(object, family, closes_at)?,
-        maker_fee: FeeSchedule::Free,
-        fee_rule: "the market's feeSchedule".to_owned(),
-        taker_delay: taker_delay_on(Venue::Polymarket, family, closes_at),
+        fee: fees.taker,
+        maker_fee: fees.maker,
+        fee_rule: fees.rule,
+        taker_delay: book.taker_delay_on(venue, family, at).says,
         opens_at,
         closes_at,
         settlement: rule,
         exclusive_set: exclusive_set(object, event),
         pair_key: window.map(|window| window.pair_key()),
     })
+}
+
+/// Names and tokens, the affirmative one first.
+fn outcomes(object: &Object<'_>) -> Result<Vec<Outcome>, GammaError> {
+    let mut names = object.pair("outcomes")?;
+    let mut tokens = object.pair("clobTokenIds")?;
+    if tokens.iter().any(String::is_empty) {
+        let why = "has an empty token: the market is not served yet";
+        return Err(object.not_served("clobTokenIds", why));
+    }
+    if tokens[0] == tokens[1] {
+        return Err(object.contradicts("clobTokenIds", "names one token twice"));
+    }
+    if names[0].eq_ignore_ascii_case(&names[1]) {
+        return Err(object.contradicts("outcomes", "names one outcome twice"));
+    }
+    if is_reversed(&names) {
+        names.reverse();
+        tokens.reverse();
+    }
+    let outcome = |(name, native_id): (String, String)| Outcome {
+        instrument: InstrumentId(0),
+        name: cut(&name),
+        native_id,
+    };
+    Ok(names.into_iter().zip(tokens).map(outcome).collect())
 }
 
 /// The outcome of a closed market object, if the venue has published it.
@@ -236,7 +188,7 @@ pub fn resolution(value: &Value, market: MarketId) -> Result<Option<Resolution>,
         [HALF, HALF],
     ];
     if !known.iter().any(|known| known == payouts.as_slice()) {
-        return Err(object.error("outcomePrices", "is neither 1/0, 0/1 nor 0.5/0.5"));
+        return Err(object.contradicts("outcomePrices", "is neither 1/0, 0/1 nor 0.5/0.5"));
     }
     Ok(Some(Resolution {
         market,
@@ -267,6 +219,7 @@ pub fn condition_id(value: &Value) -> Option<&str> {
 struct Window<'a> {
     asset: &'a str,
     span: &'a str,
+    secs: u64,
     start: Timestamp,
 }
 
@@ -274,14 +227,25 @@ impl<'a> Window<'a> {
     fn of(slug: &'a str) -> Option<Self> {
         let (asset, rest) = slug.split_once("-updown-")?;
         let (span, start) = rest.split_once('-')?;
-        let known = matches!(span, "5m" | "15m" | "4h");
+        let secs = match span {
+            "5m" => 300,
+            "15m" => 900,
+            "4h" => 14_400,
+            _ => return None,
+        };
         let digits = start.len() <= 11 && start.bytes().all(|b| b.is_ascii_digit());
         let start = Timestamp::from_secs(start.parse().ok().filter(|_| digits)?);
-        (known && asset.bytes().all(|b| b.is_ascii_lowercase())).then_some(Self {
+        let letters = asset.bytes().all(|b| b.is_ascii_lowercase());
+        letters.then_some(Self {
             asset,
             span,
+            secs,
             start,
         })
+    }
+
+    fn end(&self) -> Timestamp {
+        Timestamp::from_secs(self.start.secs().saturating_add(self.secs))
     }
 
     fn pair_key(&self) -> String {
@@ -293,39 +257,59 @@ fn settlement(
     object: &Object<'_>,
     event: Option<&Value>,
     open: Range<Timestamp>,
+    rules: Rules<'_>,
     oracle: &mut impl FnMut(&str, &str) -> OracleId,
 ) -> Result<SettlementRule, GammaError> {
     let (slug, strike) = (object.slug(), price_to_beat(event));
+    // What decides a window is settled when it opens.
+    let day = match open.start {
+        Timestamp(0) => open.end,
+        start => start,
+    };
+    let settles = |question| rules.book.settles_on(Venue::Polymarket, question, day).says;
     if let Some(window) = Window::of(slug) {
         let symbol = format!("{}usd", window.asset);
         let config = object.0.get("cryptoMarketConfig").filter(|c| !c.is_null());
         let twap = config.and_then(|c| c.get("twapEnabled")?.as_bool());
-        return match twap {
+        let by = match twap {
             Some(true) => {
                 let secs = config.and_then(|c| c.get("twapLookbackSeconds")?.as_u64());
                 let lookback_secs = secs.and_then(|s| u32::try_from(s).ok()).ok_or_else(|| {
-                    object.error("cryptoMarketConfig", "names a mean without its length")
+                    object.not_served("cryptoMarketConfig", "names a mean without its length")
                 })?;
-                Ok(SettlementRule::UpDownTwap {
-                    oracle: oracle("chainlink", &symbol),
-                    lookback_secs,
-                    strike,
-                })
+                Some(SettlesBy::Mean { lookback_secs })
             }
-            None if open.start >= TWAP_SINCE => Ok(SettlementRule::VenueOnly),
-            Some(false) | None => Ok(SettlementRule::UpDown {
+            Some(false) => Some(SettlesBy::Value),
+            None => Question::window(window.secs)
+                .and_then(settles)
+                .map(|s| s.by),
+        };
+        return Ok(match by {
+            Some(SettlesBy::Mean { lookback_secs }) => SettlementRule::UpDownTwap {
+                oracle: oracle("chainlink", &symbol),
+                lookback_secs,
+                strike,
+            },
+            Some(SettlesBy::Value) => SettlementRule::UpDown {
                 oracle: oracle("chainlink", &symbol),
                 strike,
-            }),
-        };
+            },
+            _ => SettlementRule::VenueOnly,
+        });
     }
     // Which candle it is must be certain: otherwise only the venue can tell.
-    let hour = Nanos::from_ms(u64::from(HOUR_SECS) * 1_000);
-    let is_one = open.start.plus(hour) == open.end && open.start.0.is_multiple_of(hour.0);
-    if is_hourly(slug) && is_one {
+    let is_one = |secs: u32| {
+        let length = Nanos::from_ms(u64::from(secs) * 1_000);
+        open.start.plus(length) == open.end && open.start.0.is_multiple_of(length.0)
+    };
+    let told = settles(Question::UpDown1h).map(|s| (s.oracle, s.by));
+    if let Some((source, SettlesBy::Candle { interval_secs, .. })) = told
+        && is_hourly(slug)
+        && is_one(interval_secs)
+    {
         return Ok(SettlementRule::Candle {
-            oracle: oracle("binance", "btcusdt"),
-            interval_secs: HOUR_SECS,
+            oracle: oracle(&source, "btcusdt"),
+            interval_secs,
         });
     }
     Ok(SettlementRule::VenueOnly)
@@ -367,30 +351,6 @@ fn price_to_beat(event: Option<&Value>) -> Option<SpotPrice> {
         .filter(|price| *price > SpotPrice::ZERO)
 }
 
-/// The market's own schedule. Fees without a schedule are those of the rulebook, for crypto, whose
-/// formula is known by date; silence about fees is not.
-fn fee(object: &Object<'_>, family: Family, at: Timestamp) -> Result<FeeSchedule, GammaError> {
-    if object.flag("feesEnabled") == Some(false) {
-        return Ok(FeeSchedule::Free);
-    }
-    let schedule = match object.0.get("feeSchedule") {
-        Some(schedule) if schedule.is_object() => Object(schedule),
-        _ if object.flag("feesEnabled") == Some(true) => {
-            return Ok(fee_on(Venue::Polymarket, family, at));
-        }
-        _ => return Ok(FeeSchedule::Unknown),
-    };
-    let bad = |_| object.error("feeSchedule", "has no usable rate");
-    if schedule.micros("exponent").map_err(bad)? != ONE {
-        return Ok(FeeSchedule::Unknown);
-    }
-    match u32::try_from(schedule.micros("rate").map_err(bad)?) {
-        Ok(0) => Ok(FeeSchedule::Free),
-        Ok(rate_ppm) => Ok(FeeSchedule::polymarket(rate_ppm)),
-        Err(_) => Err(object.error("feeSchedule", "has no usable rate")),
-    }
-}
-
 fn is_crypto(object: &Object<'_>, slug: &str) -> bool {
     let fee_type = object.text("feeType").unwrap_or_default();
     fee_type.starts_with("crypto") || Window::of(slug).is_some() || is_hourly(slug)
@@ -419,20 +379,6 @@ fn is_reversed(names: &[String; 2]) -> bool {
     let affirmative = |name: &str| ["up", "yes"].contains(&name.to_ascii_lowercase().as_str());
     let [first, second] = names;
     affirmative(second) && !affirmative(first)
-}
-
-/// The text of a number, whether it comes bare or as a string.
-fn number_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn timestamp(text: &str) -> Option<Timestamp> {
-    let instant: jiff::Timestamp = text.parse().ok()?;
-    u64::try_from(instant.as_nanosecond()).ok().map(Timestamp)
 }
 
 fn cut(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! What decides a market.
 
 use super::market;
+use crate::rulebook::Rules;
 use crate::venue::recordings;
 use pm_arb_core::ids::{OracleId, Timestamp};
 use pm_arb_core::market::SettlementRule;
@@ -13,13 +14,14 @@ fn oracle(source: &str, symbol: &str) -> OracleId {
 
 #[test]
 fn hourly_markets_settle_on_the_candle_of_their_hour_where_that_is_certain() {
+    let book = crate::rulebook::built_in().unwrap();
     let spec = |slug: &str, start: Option<&str>, end: &str| {
         let object = serde_json::json!({
             "slug": slug, "conditionId": "0x1", "outcomes": "[\"Up\", \"Down\"]",
             "clobTokenIds": "[\"1\", \"2\"]", "orderPriceMinTickSize": 0.01, "orderMinSize": 5,
             "eventStartTime": start, "endDate": end, "feesEnabled": false
         });
-        market(&object, oracle).unwrap()
+        market(&object, Rules::of_its_day(&book), oracle).unwrap()
     };
     let (slug, end) = (
         "bitcoin-up-or-down-july-24-2026-3pm-et",
@@ -67,9 +69,10 @@ fn a_recorded_above_market_settles_on_the_minute_that_begins_at_noon() {
     };
     let events = answer["events"].as_array().unwrap();
     let mut markets = events.iter().flat_map(super::markets_of);
+    let book = crate::rulebook::built_in().unwrap();
     let slug = "bitcoin-above-64k-on-march-11";
     let object = markets.find(|m| m["slug"] == slug).unwrap();
-    let found = market(object, oracle).unwrap();
+    let found = market(object, Rules::of_its_day(&book), oracle).unwrap();
     let rule = SettlementRule::Above {
         oracle: OracleId(2),
         strike: SpotPrice(64_000 * 10_i128.pow(18)),
@@ -81,12 +84,13 @@ fn a_recorded_above_market_settles_on_the_minute_that_begins_at_noon() {
     // Its outcomes must be what the words speak of.
     let mut other = object.clone();
     other["outcomes"] = "[\"Over\", \"Under\"]".into();
-    let found = market(&other, oracle).unwrap();
+    let found = market(&other, Rules::of_its_day(&book), oracle).unwrap();
     assert_eq!(found.settlement, SettlementRule::VenueOnly);
 }
 
 #[test]
 fn a_touch_market_opens_with_the_window_of_its_question() {
+    let book = crate::rulebook::built_in().unwrap();
     let object = serde_json::json!({
         "slug": "will-bitcoin-dip-to-67k-on-june-2", "question": "Will Bitcoin dip to $67,000 on June 2?",
         "description": "This market will immediately resolve to \"Yes\" if any Binance 1-minute candle for \
@@ -96,7 +100,7 @@ fn a_touch_market_opens_with_the_window_of_its_question() {
         "conditionId": "0x1", "outcomes": "[\"Yes\", \"No\"]", "clobTokenIds": "[\"1\", \"2\"]",
         "orderPriceMinTickSize": 0.001, "orderMinSize": 5, "endDate": "2026-06-03T04:00:00Z",
     });
-    let found = market(&object, oracle).unwrap();
+    let found = market(&object, Rules::of_its_day(&book), oracle).unwrap();
     let rule = SettlementRule::Touch {
         oracle: OracleId(2),
         barrier: SpotPrice(67_000 * 10_i128.pow(18)),

@@ -48,8 +48,9 @@ pub struct BookText<'a> {
 
 #[derive(Debug)]
 struct Facts {
-    min_order_size: String,
-    tick_size: String,
+    /// `None` while they are not known: no hash of such a market can be checked.
+    min_order_size: Option<String>,
+    tick_size: Option<String>,
     neg_risk: bool,
     last_trade_price: String,
 }
@@ -67,8 +68,8 @@ impl Verifier {
             return;
         }
         let facts = Facts {
-            min_order_size: spec.min_qty.to_string(),
-            tick_size: tick_text(spec.tick),
+            min_order_size: spec.min_qty.map(|qty| qty.to_string()),
+            tick_size: spec.tick.map(tick_text),
             neg_risk,
             last_trade_price: String::new(),
         };
@@ -90,7 +91,7 @@ impl Verifier {
     /// Notes a new grid.
     pub fn tick_changed(&mut self, condition_id: &str, tick: Price) {
         if let Some(facts) = self.markets.get_mut(condition_id) {
-            facts.tick_size = tick_text(tick);
+            facts.tick_size = Some(tick_text(tick));
         }
     }
 
@@ -103,10 +104,11 @@ impl Verifier {
             return Verdict::Wrong;
         };
         if let Some(tick) = book.tick_size {
-            facts.tick_size.clear();
-            facts.tick_size.push_str(tick);
+            facts.tick_size = Some(tick.to_owned());
         }
-        let prefix = hash_prefix(book, facts);
+        let Some(prefix) = hash_prefix(book, facts) else {
+            return Verdict::Unknown;
+        };
         let is = |price: &str| {
             let mut sha = prefix.clone();
             sha.update(price);
@@ -134,8 +136,8 @@ impl Verifier {
     }
 }
 
-/// The state of the hash just before the last trade's price.
-fn hash_prefix(book: &BookText<'_>, facts: &Facts) -> Sha1 {
+/// The state of the hash just before the last trade's price, when all that it covers is known.
+fn hash_prefix(book: &BookText<'_>, facts: &Facts) -> Option<Sha1> {
     let mut sha = Sha1::new();
     for part in [
         r#"{"market":""#,
@@ -149,16 +151,16 @@ fn hash_prefix(book: &BookText<'_>, facts: &Facts) -> Sha1 {
         r#","asks":"#,
         book.asks,
         r#","min_order_size":""#,
-        &facts.min_order_size,
+        facts.min_order_size.as_deref()?,
         r#"","tick_size":""#,
-        &facts.tick_size,
+        facts.tick_size.as_deref()?,
         r#"","neg_risk":"#,
         if facts.neg_risk { "true" } else { "false" },
         r#","last_trade_price":""#,
     ] {
         sha.update(part);
     }
-    sha
+    Some(sha)
 }
 
 /// A grid as the venue writes it: "0.1", "0.01", "0.001", "0.0001".

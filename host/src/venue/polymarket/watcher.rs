@@ -4,7 +4,7 @@
 //! run's clock (which may run faster than the wall); retries and timeouts by the wall. An outcome
 //! that the market channel never brings is asked for until it is there.
 
-use super::gamma;
+use super::gamma::{self, GammaError};
 use super::shard::{Order, Resolved, Shard};
 use crate::agent::{AgentContext, AgentError};
 use crate::backoff::jitter;
@@ -16,9 +16,11 @@ use crate::input::InputSender;
 use crate::net::http::{Http, HttpError};
 use crate::net::round_trip::RoundTrips;
 use crate::oracle;
+use crate::rulebook::Rules;
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{MarketId, Timestamp, Venue};
 use pm_arb_core::market::MarketSpec;
+use pm_arb_core::rulebook::Rulebook;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -33,6 +35,9 @@ const SHARDS_MAX: usize = 16;
 const ORDERS_MAX: usize = 256;
 /// Most markets followed at a time.
 const MARKETS_MAX: usize = 1_600;
+/// Most markets remembered as left out; one more forgets the first by name, which is then told again,
+/// and is not asked for again by itself.
+const LEFT_OUT_MAX: usize = 1_600;
 /// Questions answered in one turn, so that none starves the rest.
 const QUESTIONS_A_TURN: usize = 8;
 /// A turn is never longer nor shorter, whatever the clock's speed.
@@ -149,6 +154,9 @@ struct Watcher {
     shards: JoinSet<Result<(), AgentError>>,
     /// The last window of each series that was asked for.
     reached: BTreeMap<String, u64>,
+    rules: Arc<Rulebook>,
+    /// Why markets were left out, by slug: told once, and again when it changes.
+    left_out: BTreeMap<String, GammaError>,
 }
 
 /// Watches the venue until told to stop.
@@ -158,6 +166,7 @@ pub async fn run(
     catalog: SharedCatalog,
     clock: Clock,
     input: InputSender,
+    rules: Arc<Rulebook>,
 ) -> Result<(), AgentError> {
     for series in &cfg.series {
         if window_secs(series).is_none() {
@@ -191,6 +200,8 @@ pub async fn run(
         carriers: Vec::new(),
         shards: JoinSet::new(),
         reached: BTreeMap::new(),
+        rules,
+        left_out: BTreeMap::new(),
     };
     watcher.begin();
     let ended = watcher.turns().await;
@@ -350,7 +361,7 @@ impl Watcher {
         question: &Question,
         answers: &[(Value, Option<Value>)],
     ) -> Result<bool, AgentError> {
-        let mut found = false;
+        let (mut found, mut unusable) = (false, Vec::new());
         for (market, event) in answers {
             if gamma::is_closed(market) {
                 found |= self.follow_closed(question, market);
@@ -362,9 +373,13 @@ impl Watcher {
                 let number = |source: &str, symbol: &str| {
                     oracle::announce(&mut catalog, source, symbol, &mut events)
                 };
+                let rules = Rules {
+                    book: &self.rules,
+                    since: self.feed.clock.now(),
+                };
                 let spec = match event {
-                    Some(event) => gamma::market_in_event(market, event, number),
-                    None => gamma::market(market, number),
+                    Some(event) => gamma::market_in_event(market, event, rules, number),
+                    None => gamma::market(market, rules, number),
                 };
                 spec.map(|spec| catalog.list_market(spec))
             };
@@ -372,11 +387,13 @@ impl Watcher {
                 Ok(Ok(spec)) => Arc::new(spec),
                 Ok(Err(error)) => return Err(AgentError::Fatal(chain(&error))),
                 Err(error) => {
-                    tracing::warn!(venue = "polymarket", error = %chain(&error), "market left out");
+                    unusable.push(error.slug.clone());
+                    self.leave_out(error).await?;
                     continue;
                 }
             };
             found = true;
+            self.left_out.remove(&spec.slug);
             if self.followed.contains_key(&spec.id) {
                 continue;
             }
@@ -400,7 +417,33 @@ impl Watcher {
             };
             self.followed.insert(spec.id, followed);
         }
+        // A later answer may be right. Without any of use, the same question is asked again.
+        for slug in unusable
+            .into_iter()
+            .filter(|slug| found && !slug.is_empty())
+        {
+            if self.wanted.len() < LEFT_OUT_MAX {
+                self.want(Question::Market(slug));
+            }
+        }
         Ok(found)
+    }
+
+    /// Tells of a market that is not usable: to people, and to the journal.
+    async fn leave_out(&mut self, error: GammaError) -> Result<(), AgentError> {
+        if self.left_out.get(&error.slug) == Some(&error) {
+            return Ok(());
+        }
+        tracing::warn!(venue = "polymarket", reason = %error.reason, error = %chain(&error), "market left out");
+        let refused = Event::Refused {
+            venue: Some(Venue::Polymarket),
+            reason: error.reason,
+        };
+        if self.left_out.len() >= LEFT_OUT_MAX {
+            self.left_out.pop_first();
+        }
+        self.left_out.insert(error.slug.clone(), error);
+        self.feed.send(vec![refused]).await
     }
 
     /// Follows a market that is already closed, if it is one of ours.

@@ -118,7 +118,7 @@ fn fees_are_the_markets_own_level_by_level() {
     w.market(0, |m| {
         m.fee = FeeSchedule::polymarket(70_000);
         m.lot = Qty(1);
-        m.min_qty = Qty(1_000_000);
+        m.min_qty = Some(Qty(1_000_000));
     });
     w.book(0, &[(80, 100)], &[(82, 100)]);
     let mut golden = buy(0, 82, 1);

@@ -129,6 +129,33 @@ fn the_market_must_be_open_and_not_about_to_close() {
 }
 
 #[test]
+fn a_rule_that_nobody_knows_is_not_replaced_by_a_guess() {
+    let under = |change: fn(&mut crate::market::MarketSpec)| {
+        let prepare = move |w: &mut World| {
+            w.market(0, change);
+            w.at(250).book(0, &[(48, 100)], &[(52, 100)]);
+        };
+        verdict(EngineConfig::default(), prepare, buy(0, 52, 10))
+    };
+    assert_eq!(under(|_| {}), "approved");
+    assert_eq!(under(|m| m.taker_delay = None), "UNKNOWN_RULE");
+    assert_eq!(under(|m| m.min_qty = None), "UNKNOWN_RULE");
+    assert_eq!(under(|m| m.tick = None), "UNKNOWN_RULE");
+    // The venue may tell the grid later; the snapshot after that trades.
+    let told = |w: &mut World| {
+        w.market(0, |m| m.tick = None);
+        let tick = Price(10_000);
+        let instrument = InstrumentId(0);
+        w.step(Event::TickSize { instrument, tick });
+        w.at(250).book(0, &[(48, 100)], &[(52, 100)]);
+    };
+    assert_eq!(
+        verdict(EngineConfig::default(), told, buy(0, 52, 10)),
+        "approved"
+    );
+}
+
+#[test]
 fn an_unknown_fee_is_not_traded() {
     let prepare = |w: &mut World| w.market(0, |m| m.fee = FeeSchedule::Unknown);
     assert_eq!(

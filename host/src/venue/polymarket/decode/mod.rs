@@ -106,9 +106,12 @@ impl Decoder {
     /// Announces a market, so that its books are verified by their hash and its grid is known.
     pub fn track(&mut self, spec: &MarketSpec, neg_risk: bool) {
         self.verifier.track(spec, neg_risk);
+        let Some(tick) = spec.tick else {
+            return;
+        };
         for outcome in &spec.outcomes {
             self.tokens
-                .note_tick(&outcome.native_id, outcome.instrument, spec.tick);
+                .note_tick(&outcome.native_id, outcome.instrument, tick);
         }
     }
 
