@@ -57,6 +57,8 @@ pub mod replay;
 pub mod report;
 /// Simulated venues.
 pub mod sim;
+/// How sure a number is.
+pub mod stats;
 /// One live line on a terminal.
 pub mod status_line;
 /// Every trade, kept.
