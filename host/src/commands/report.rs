@@ -12,7 +12,12 @@ pub(super) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
     let period = report::Period::last_days(args.days, crate::clock::Clock::utc().now());
     let summary = super::runtime()?.block_on(async {
         let store = Store::open_read_only(&url).await?;
-        store.summary_of_days(period.since).await
+        store
+            .summary_by(&crate::store::analysis::Filter {
+                since: period.since,
+                ..Default::default()
+            })
+            .await
     });
     let summary = summary.or_exit(Code::Unavailable)?;
     if args.json {

@@ -299,6 +299,7 @@ pub(super) async fn tally(
     pool: &PgPool,
     [made, stored]: [i64; 2],
     run_id: Option<Uuid>,
+    strategy: Option<&str>,
 ) -> Result<Vec<super::summary::Line>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT status = 'rejected' AS rejected,
@@ -310,11 +311,13 @@ pub(super) async fn tally(
                 coalesce(sum(realized_pnl) FILTER (WHERE status IN ('closed', 'resolved')), 0) AS pnl
          FROM paper_trades
          WHERE (created_ns >= $1 OR stored_ns >= $3) AND ($2::uuid IS NULL OR run_id = $2)
+           AND ($4::text IS NULL OR strategy_id = $4)
          GROUP BY 1, 2 ORDER BY 1, 2",
     )
     .bind(made)
     .bind(run_id)
     .bind(stored)
+    .bind(strategy)
     .fetch_all(pool)
     .await?;
     rows.iter()
