@@ -9,6 +9,8 @@ mod output;
 mod pilot;
 mod replay;
 mod report;
+mod trades;
+mod which;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
 use clap::CommandFactory;
@@ -22,6 +24,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Pilot(args) => pilot::run(args),
         Command::Report(args) => report::run(args),
+        Command::Trades(args) => trades::list(args),
+        Command::Trade(args) => trades::one(args),
         Command::Import(args) => import::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Health(args) => ask::health(args),

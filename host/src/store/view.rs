@@ -11,7 +11,7 @@ use pm_arb_core::units::{Price, Qty, Usd};
 use uuid::Uuid;
 
 /// A row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the names are the columns of paper_trades")]
 pub struct TradeView {
     pub id: Uuid,
