@@ -247,16 +247,14 @@ impl Store {
             bounded(locked.len(), WHAT)
         })
         .await?;
-        let template = format!(
-            "SELECT @m.run_id, m.market_number, m.venue, m.market_id, m.market_slug, m.market_family,
+        let template = "SELECT @m.run_id, m.market_number, m.venue, m.market_id, m.market_slug, m.market_family,
                     m.closes_ns, m.status, m.evidence, m.since_ns
              FROM paper_markets m WHERE EXISTS (
                  SELECT 1 FROM paper_trades t WHERE t.market_id = m.market_id AND t.run_id = m.run_id
                    AND t.status <> 'rejected' AND (t.status = 'open' OR t.created_ns >= $1 OR t.stored_ns >= $1)
                    AND (CAST($2 AS TEXT) IS NULL OR @t.run_id = $2)
                    AND (CAST($3 AS TEXT) IS NULL OR t.strategy_id = $3))
-             ORDER BY m.closes_ns, m.run_id, m.market_number"
-        );
+             ORDER BY m.closes_ns, m.run_id, m.market_number";
         let mut found = Vec::new();
         let read = |c: &mut dyn Columns| {
             let key = (c.text()?, c.int()?);
@@ -272,7 +270,7 @@ impl Store {
                 locked: locked.get(&key).copied().unwrap_or_default(),
             })
         };
-        ask::each(&self.readers, WHAT, &template, &binds, read, |market| {
+        ask::each(&self.readers, WHAT, template, &binds, read, |market| {
             found.push(market);
             bounded(found.len(), WHAT)
         })
