@@ -10,6 +10,7 @@ mod pilot;
 mod plugin;
 mod recordings;
 mod report;
+mod report_fold;
 mod report_rows;
 mod services;
 mod sim;

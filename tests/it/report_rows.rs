@@ -263,29 +263,30 @@ async fn forecast_verdict_markets_and_counts(place: &Place, store: Store) {
 
 async fn breakdowns_put_every_trade_in_its_place(place: &Place, store: Store) {
     world(place, &store).await;
-    let gain = Usd(2_512_640);
-    let half = Usd(12_640);
-    let both = Usd(2_525_280);
-    let cases: [(By, &[(&str, u64, u64, Usd)]); 7] = [
-        (By::Strategy, &[("oracle-sniper", 2, 2, both)]),
-        (By::Type, &[("oracle_lag", 2, 2, both)]),
+    type Expected = &'static [(&'static str, u64, u64, Usd)];
+    const GAIN: Usd = Usd(2_512_640);
+    const HALF: Usd = Usd(12_640);
+    const BOTH: Usd = Usd(2_525_280);
+    let cases: [(By, Expected); 7] = [
+        (By::Strategy, &[("oracle-sniper", 2, 2, BOTH)]),
+        (By::Type, &[("oracle_lag", 2, 2, BOTH)]),
         (
             By::Family,
-            &[("up-down 15m", 1, 1, gain), ("unknown", 1, 1, half)],
+            &[("up-down 15m", 1, 1, GAIN), ("unknown", 1, 1, HALF)],
         ),
-        (By::Hour, &[("14:00", 2, 2, both)]),
+        (By::Hour, &[("14:00", 2, 2, BOTH)]),
         (
             By::TimeLeft,
-            &[("30 to 60 s", 1, 1, gain), ("unknown", 1, 1, half)],
+            &[("30 to 60 s", 1, 1, GAIN), ("unknown", 1, 1, HALF)],
         ),
         (
             By::Market,
             &[
-                ("btc-7 polymarket 0xmarket7", 1, 1, gain),
-                ("btc-9 polymarket 0xmarket9", 1, 1, half),
+                ("btc-7 polymarket 0xmarket7", 1, 1, GAIN),
+                ("btc-9 polymarket 0xmarket9", 1, 1, HALF),
             ],
         ),
-        (By::Day, &[("2026-09-21", 2, 2, both)]),
+        (By::Day, &[("2026-09-21", 2, 2, BOTH)]),
     ];
     for (by, expected) in cases {
         let (_, lines) = report(&store, Some(by)).await.figures.breakdown.unwrap();
@@ -513,6 +514,11 @@ async fn wrong_words_are_answered_with_help(place: &Place, store: Store) {
         (&["report", "--days", "0"], 2, "days"),
         (&["report", "--by", "mood"], 2, "time-left"),
         (&["report", "--format", "xml"], 2, "parquet"),
+        (
+            &["report", "--format", "csv", "--by", "hour"],
+            2,
+            "--by needs",
+        ),
         (&["report", "--json", "--format", "csv"], 2, "--format"),
         (
             &["report", "--out", "/nonexistent/x", "--format", "csv"],
@@ -535,6 +541,12 @@ async fn wrong_words_are_answered_with_help(place: &Place, store: Store) {
         assert!(said.contains(word), "{args:?} should name {word}:\n{said}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
+    // A database of an older version is told from a broken one.
+    sql(place, "DROP TABLE paper_counts").await;
+    let output = run(&["report", "--database-url", &place.url]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{said}");
+    assert!(said.contains("brings it up to date"), "{said}");
     // An ambiguous beginning lists what it could be.
     let ids = ["1", "2", "4", "5", "6"].map(|seq| {
         let seq: u64 = seq.parse().unwrap();

@@ -22,6 +22,11 @@ pub(super) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
         let text = "Parquet is no text for a terminal; add --out trades.parquet";
         return Err(Failure::new(Code::Usage, text));
     }
+    let rows_only = matches!(format, ReportFormat::Csv | ReportFormat::Parquet);
+    if rows_only && args.by.is_some() {
+        let text = "csv and parquet hold the rows; --by needs --format table or json";
+        return Err(Failure::new(Code::Usage, text));
+    }
     let url = super::database_url(&args.places);
     let period = period(&args, crate::clock::Clock::utc().now());
     super::runtime()?.block_on(async {

@@ -4,7 +4,7 @@ use super::exit::{Code, Failure, OrExit};
 use super::output::{self, out};
 use super::which;
 use crate::cli::{TradeArgs, TradesArgs, TradesFormat};
-use crate::report::{Style, export, page};
+use crate::report::{Style, export, list, page};
 use crate::store::Store;
 use crate::store::view::TradeView;
 use pm_arb_core::ids::Timestamp;
@@ -29,7 +29,7 @@ pub(super) fn list(args: TradesArgs) -> Result<ExitCode, Failure> {
         trades.or_exit(Code::Unavailable)
     })?;
     match args.format {
-        TradesFormat::Table => output::text(&page::list(&trades, Style::of_stdout())),
+        TradesFormat::Table => output::text(&list::render(&trades, Style::of_stdout())),
         TradesFormat::Json => {
             let rows: Vec<_> = trades.iter().map(export::json).collect();
             let all = json!({"schema": "pm-arb.trades/1", "trades": rows});

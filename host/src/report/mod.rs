@@ -9,11 +9,14 @@
 //! Owns the questions a report answers, their figures, their wording and layout. Profit and loss holds
 //! settled and closed trades only. Nothing here writes to a database.
 
-/// One trade, one line each.
+mod by;
+/// Rows for other programs.
 pub mod export;
 /// Rows become figures.
 pub mod fold;
 mod json;
+/// Trades in a list.
+pub mod list;
 /// One trade whole.
 pub mod page;
 mod sections;
@@ -21,7 +24,7 @@ mod text;
 /// Whether there is an edge.
 pub mod verdict;
 
-pub use fold::By;
+pub use by::By;
 pub use json::json;
 pub use text::Style;
 

@@ -1,10 +1,10 @@
-//! One trade whole, and trades in a list.
+//! One trade whole.
 //!
 //! The page answers, from top to bottom: what was seen, who wished what, what risk said, how the order
 //! travelled, what the book gave level by level, for which fee, what less honest executors would have
 //! booked, and what it came to on which evidence. What a row of an older version lacks is left out.
 
-use super::text::{Cell, Style, Table, cut, instant, minute, per_share, signed, tame, wrapped};
+use super::text::{Style, cut, instant, per_share, signed, tame, wrapped};
 use crate::store::view::{GradeView, IntentView, TradePage, TradeView};
 use pm_arb_core::ids::{Nanos, Timestamp};
 use pm_arb_core::opportunity::Opportunity;
@@ -14,58 +14,6 @@ use std::fmt::Write as _;
 
 /// Where running text ends.
 const WIDTH: usize = 78;
-/// Letters of an id in a list: enough to name a trade, and `pm-arb trade` says when they are not.
-const SHORT_ID: usize = 8;
-
-/// The first letters of a row's id.
-#[must_use]
-pub fn short_id(trade: &TradeView) -> String {
-    let mut id = trade.id.to_string();
-    id.truncate(SHORT_ID);
-    id
-}
-
-/// Trades, a line each.
-#[must_use]
-pub fn list(trades: &[TradeView], style: Style) -> String {
-    if trades.is_empty() {
-        return "No trades match. `pm-arb trades --since 30d` looks further back.\n".to_owned();
-    }
-    let mut table = Table::new(&[
-        "Id",
-        "<Decided (UTC)",
-        "<Strategy",
-        "<Market",
-        "<Order",
-        "<State",
-        "P&L",
-    ]);
-    for t in trades {
-        let (qty, state) = match &t.reason {
-            Some(reason) => (t.requested_quantity, reason.as_str()),
-            None => (t.quantity, t.status.as_str()),
-        };
-        table.row(vec![
-            Cell::from(short_id(t)),
-            Cell::from(minute(t.decided).trim_end_matches(" UTC")),
-            Cell::from(cut(&tame(&t.strategy_id), 16)),
-            Cell::from(cut(&tame(&t.market_slug), 28)),
-            Cell::from(format!(
-                "{} {qty} {} @ {}",
-                t.side,
-                cut(&tame(&t.outcome), 8),
-                t.price
-            )),
-            Cell::from(cut(state, 22)),
-            t.realized_pnl
-                .filter(|_| t.status != "open")
-                .map_or(Cell::from(""), Cell::money),
-        ]);
-    }
-    let mut text = table.lines(style).join("\n");
-    text.push_str("\n\npm-arb trade ID shows one whole.\n");
-    text
-}
 
 /// Title and lines of a part of the page.
 struct Part(&'static str, Vec<(String, String)>);
@@ -124,7 +72,7 @@ pub fn render(page: &TradePage, style: Style) -> String {
     }
     if !page.siblings.is_empty() {
         let _ = writeln!(text, "\nOTHER ROWS OF THE SAME INTENT");
-        for line in siblings(&page.siblings, style) {
+        for line in super::list::siblings(&page.siblings, style) {
             let _ = writeln!(text, "{line}");
         }
     }
@@ -435,31 +383,6 @@ fn outcome(page: &TradePage, style: Style) -> Part {
         _ => part.line("P&L", "not known yet"),
     }
     part
-}
-
-fn siblings(rows: &[TradeView], style: Style) -> Vec<String> {
-    let mut table = Table::new(&["Id", "Leg", "Fill", "<Market", "<Order", "<State", "P&L"]);
-    for t in rows {
-        let state = t.reason.as_deref().unwrap_or(&t.status);
-        table.row(vec![
-            Cell::from(short_id(t)),
-            Cell::from(t.leg),
-            Cell::from(t.fill),
-            Cell::from(cut(&tame(&t.market_slug), 28)),
-            Cell::from(format!(
-                "{} {} {} @ {}",
-                t.side,
-                t.quantity,
-                cut(&tame(&t.outcome), 8),
-                t.price
-            )),
-            Cell::from(state),
-            t.realized_pnl
-                .filter(|_| t.status != "open")
-                .map_or(Cell::from(""), Cell::money),
-        ]);
-    }
-    table.lines(style)
 }
 
 fn span_of(ns: i64) -> String {

@@ -2,7 +2,8 @@
 //! except those that every report has.
 
 use super::Report;
-use super::fold::{By, Execution, Line};
+use super::by::By;
+use super::fold::{Execution, Line};
 use super::text::{Cell, Style, Table, cut, day, minute, paid, per_share, signed, tame, wrapped};
 use super::verdict::{Range, Verdict};
 use crate::store::analysis::MarketState;
@@ -223,7 +224,7 @@ fn execution(report: &Report, style: Style) -> Vec<String> {
         for (name, e) in &of {
             let [naive, mid, honest] = e.made;
             table.row(vec![
-                Cell::from(cut(&tame(name), 24)),
+                Cell::from(cut(&tame(name), 17)),
                 Cell::from(e.wishes),
                 Cell::from(e.waiting),
                 Cell::money(naive.pnl),
@@ -276,7 +277,7 @@ fn forecast(report: &Report, style: Style) -> Vec<String> {
             .map(|r| (Cell::share(r.low), Cell::share(r.high)));
         let (low, high) = ends.unwrap_or((Cell::from("-"), Cell::from("-")));
         table.row(vec![
-            Cell::from(cut(&tame(&one.name), 24)),
+            Cell::from(cut(&tame(&one.name), 17)),
             Cell::from(f.intents),
             Cell::from(f.shares),
             Cell::from(per_share(f.claimed)),

@@ -67,6 +67,11 @@ pub(super) fn minute(at: Timestamp) -> String {
     shown(at, "%Y-%m-%d %H:%M UTC")
 }
 
+/// `11-22 19:10`, UTC, where space is short.
+pub(super) fn month_and_minute(at: Timestamp) -> String {
+    shown(at, "%m-%d %H:%M")
+}
+
 /// `2026-11-22 19:10:05.123456 UTC`
 pub(super) fn instant(at: Timestamp) -> String {
     shown(at, "%Y-%m-%d %H:%M:%S%.6f UTC")

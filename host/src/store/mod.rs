@@ -305,7 +305,12 @@ fn migration_error(url: &str, source: sqlx::migrate::MigrateError) -> StoreError
 }
 
 fn read_error(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
-    move |source| StoreError::Read { what, source }
+    move |source| {
+        if error::lacks_something(&source) {
+            return StoreError::Outdated { what, source };
+        }
+        StoreError::Read { what, source }
+    }
 }
 
 /// The URL without its password, for messages.
