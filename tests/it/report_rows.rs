@@ -453,6 +453,12 @@ async fn rows_leave_as_csv_json_and_parquet(place: &Place, store: Store) {
     assert_eq!(stdout(&run(&args)), std::fs::read_to_string(&csv).unwrap());
 }
 
+/// As the scanner's opportunity is stored.
+const SEEN: &str = r#"{"id": {"seq": 4, "n": 0}, "kind": "OracleLag", "at": 1790000003500000000,
+    "legs": [{"instrument": 14, "market": 8, "venue": "Polymarket", "price": 470000, "qty": 7000000,
+              "fair": 520000, "fee": 17437, "book_age": 41000000}],
+    "edge": 32563, "qty": 7000000, "closes_at": 1790000900000000000, "oracle_age": 180000000}"#;
+
 async fn one_trade_whole(place: &Place, store: Store) {
     world(place, &store).await;
     let id = trade_uuid(RUN, bought(1, 0).id).to_string();
@@ -488,6 +494,24 @@ async fn one_trade_whole(place: &Place, store: Store) {
     assert_eq!(whole["levels"][1]["price"], "0.486667");
     assert_eq!(whole["market"]["outcomes"][0][2], 1_000_000);
     assert_eq!(whole["intent"]["approved_quantity"], "6.5");
+    sql(
+        place,
+        &format!("UPDATE paper_intents SET opportunity = '{SEEN}' WHERE seq = 4"),
+    )
+    .await;
+    let held = trade_uuid(RUN, bought(4, 0).id).to_string();
+    let page = stdout(&ask(&["trade", &held]));
+    for part in [
+        "Edge        +$0.0325 a share after fees, 7 shares offered",
+        "Oracle      180.0 ms old",
+        "ask 0.47 for 7, fair 0.52, fee 0.017437",
+        "Market      pending since 2026-09-21 14:28:21.000000 UTC",
+        "Because     no tick at the closing second",
+        "Held        5 shares",
+        "P&L         not known yet",
+    ] {
+        assert!(page.contains(part), "{part:?} is missing:\n{page}");
+    }
     let denied = trade_uuid(RUN, bought(5, 0).id).to_string();
     let page = stdout(&ask(&["trade", &denied]));
     assert!(

@@ -5,12 +5,11 @@
 
 use super::Report;
 use super::fold::{Execution, Forecast, Line, StrategyFigures};
-use super::sections::{waiting, win_rate};
+use super::sections::{by_state, waiting, win_rate};
 use super::text::{day, rfc3339};
 use super::verdict::{Range, Verdict};
 use crate::store::analysis::MarketState;
 use pm_arb_core::ids::Timestamp;
-use pm_arb_core::units::Usd;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -146,16 +145,10 @@ fn line(line: &Line) -> Value {
 }
 
 fn markets(all: &[MarketState]) -> Value {
-    let mut states: BTreeMap<&str, (u64, i64)> = BTreeMap::new();
-    for market in all {
-        let state = states.entry(&market.status).or_default();
-        state.0 += 1;
-        state.1 = state.1.saturating_add(market.locked.0);
-    }
-    let states: Map<String, Value> = states
+    let states: Map<String, Value> = by_state(all)
         .into_iter()
         .map(|(name, (count, locked))| {
-            let value = json!({"markets": count, "locked": Usd(locked).to_string()});
+            let value = json!({"markets": count, "locked": locked.to_string()});
             (name.to_owned(), value)
         })
         .collect();

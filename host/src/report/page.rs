@@ -105,6 +105,11 @@ fn opportunity(page: &TradePage) -> Part {
             o.qty
         ),
     );
+    let relation = serde_json::from_str::<Value>(seen).unwrap_or_default();
+    match relation.get("relation") {
+        None | Some(Value::Null) => {}
+        Some(relation) => part.line("Relation", tame(&relation.to_string())),
+    }
     if o.oracle_age.0 > 0 {
         part.line("Oracle", format!("{} old", span(o.oracle_age)));
     }
@@ -306,9 +311,10 @@ fn grades(page: &TradePage, style: Style) -> Part {
     let sum = |of: fn(&TradeView) -> i64| leg.iter().map(|r| of(r)).fold(0, i64::saturating_add);
     let ended = leg.iter().all(|row| row.status != "open");
     let pnl = Usd(sum(|row| row.realized_pnl.unwrap_or_default().0));
-    let gain = match ended && page.market.as_ref().is_some_and(|m| !m.outcomes.is_empty()) {
-        true => format!(", came to {}", style.dress(pnl, signed(pnl))),
-        false => String::new(),
+    let gain = if ended {
+        format!(", came to {}", style.dress(pnl, signed(pnl)))
+    } else {
+        String::new()
     };
     part.line(
         "Honest",

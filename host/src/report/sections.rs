@@ -301,12 +301,7 @@ fn markets(report: &Report) -> Vec<String> {
     if report.markets.is_empty() {
         return Vec::new();
     }
-    let mut states: BTreeMap<&str, (u64, i64)> = BTreeMap::new();
-    for market in &report.markets {
-        let state = states.entry(&market.status).or_default();
-        state.0 += 1;
-        state.1 = state.1.saturating_add(market.locked.0);
-    }
+    let states = by_state(&report.markets);
     let mut lines =
         vec!["MARKETS (with trades of the period, or with shares still held)".to_owned()];
     let mut table = Table::new(&["State", "Markets", "Locked"]);
@@ -315,7 +310,7 @@ fn markets(report: &Report) -> Vec<String> {
             table.row(vec![
                 Cell::from(state),
                 Cell::from(*count),
-                Cell::from(paid(Usd(*locked))),
+                Cell::from(paid(*locked)),
             ]);
         }
     }
@@ -338,6 +333,17 @@ fn markets(report: &Report) -> Vec<String> {
     }
     lines.extend(more(waiting.len(), WAITING_MAX, "markets"));
     lines
+}
+
+/// How many markets are in each state, and what is locked in them.
+pub(super) fn by_state(markets: &[MarketState]) -> BTreeMap<&str, (u64, Usd)> {
+    let mut states: BTreeMap<&str, (u64, Usd)> = BTreeMap::new();
+    for market in markets {
+        let (count, locked) = states.entry(&market.status).or_default();
+        *count += 1;
+        *locked = Usd(locked.0.saturating_add(market.locked.0));
+    }
+    states
 }
 
 /// Markets whose money waits for a word: disputed ones first, then by money.
