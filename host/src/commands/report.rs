@@ -153,17 +153,7 @@ enum RowsError {
 impl RowsError {
     /// Whether the reader of the pipe has seen enough.
     fn is_closed_pipe(&self) -> bool {
-        let RowsError::Write(error) = self else {
-            return false;
-        };
-        let mut cause: Option<&dyn std::error::Error> = Some(error);
-        while let Some(error) = cause {
-            if let Some(io) = error.downcast_ref::<std::io::Error>() {
-                return io.kind() == std::io::ErrorKind::BrokenPipe;
-            }
-            cause = error.source();
-        }
-        false
+        matches!(self, RowsError::Write(error) if error.is_closed_pipe())
     }
 }
 

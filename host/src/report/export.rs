@@ -25,10 +25,26 @@ const GROUP_ROWS: usize = 20_000;
 pub enum ExportError {
     /// A line of CSV.
     #[error("can not write the rows as CSV")]
-    Csv(#[source] csv::Error),
+    Csv(#[source] ::csv::Error),
     /// A part of a Parquet file.
     #[error("can not write the rows as Parquet")]
     Parquet(#[source] ParquetError),
+}
+
+impl ExportError {
+    /// Whether whoever reads the other end has seen enough.
+    #[must_use]
+    pub fn is_closed_pipe(&self) -> bool {
+        let io = match self {
+            ExportError::Csv(error) => match error.kind() {
+                ::csv::ErrorKind::Io(io) => Some(io),
+                _ => None,
+            },
+            ExportError::Parquet(ParquetError::External(error)) => error.downcast_ref(),
+            ExportError::Parquet(_) => None,
+        };
+        io.is_some_and(|io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe)
+    }
 }
 
 /// A value of a column.
@@ -293,5 +309,42 @@ impl<W: Write + Send> Export for ParquetExport<W> {
         }
         self.writer.close().map_err(ExportError::Parquet)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    /// A pipe that nobody reads, or a disk that is full.
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    type Begin = fn(Broken) -> Result<Box<dyn Export>, ExportError>;
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_told_from_a_full_disk() {
+        let begins: [Begin; 2] = [|to| csv(to), |to| parquet(to)];
+        for begin in begins {
+            for (kind, closed) in [
+                (io::ErrorKind::BrokenPipe, true),
+                (io::ErrorKind::StorageFull, false),
+            ] {
+                let written = begin(Broken(kind)).and_then(|mut export| {
+                    export.row(&TradeView::default())?;
+                    export.end()
+                });
+                assert_eq!(written.unwrap_err().is_closed_pipe(), closed, "{kind}");
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Trades in a list, a line each.
 
-use super::text::{Cell, Style, Table, cut, month_and_minute, tame};
+use super::text::{Cell, Style, Table, cut, cut_middle, month_and_minute, tame};
 use crate::store::view::TradeView;
 
 /// Letters of an id in a list: enough to name a trade, and `pm-arb trade` says when they are not.
@@ -44,7 +44,7 @@ pub fn render(trades: &[TradeView], style: Style) -> String {
             Cell::from(short_id(t)),
             Cell::from(month_and_minute(t.decided)),
             Cell::from(cut(&tame(&t.strategy_id), 13)),
-            Cell::from(cut(&tame(&t.market_slug), 25)),
+            Cell::from(cut_middle(&tame(&t.market_slug), 24)),
             Cell::from(order),
             result(t),
         ]);
@@ -72,7 +72,7 @@ pub(super) fn siblings(rows: &[TradeView], style: Style) -> Vec<String> {
             Cell::from(short_id(t)),
             Cell::from(t.leg),
             Cell::from(t.fill),
-            Cell::from(cut(&tame(&t.market_slug), 28)),
+            Cell::from(cut_middle(&tame(&t.market_slug), 28)),
             Cell::from(format!("{} {} {outcome} @ {}", t.side, t.quantity, t.price)),
             result(t),
         ]);

@@ -196,6 +196,19 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     short
 }
 
+/// At most so many characters, with `…` for what is left out of the middle: names of markets differ at
+/// their ends.
+pub(super) fn cut_middle(text: &str, most: usize) -> String {
+    let all = text.chars().count();
+    if all <= most {
+        return text.to_owned();
+    }
+    let tail = most / 2;
+    let mut short = cut(text, most.saturating_sub(tail));
+    short.extend(text.chars().skip(all.saturating_sub(tail)));
+    short
+}
+
 /// Words, broken into lines of at most `width` characters where that is possible.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
