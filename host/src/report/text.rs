@@ -39,7 +39,8 @@ impl Style {
 }
 
 /// In cents, with its sign always; rounded down, so that no report flatters.
-pub(super) fn signed(amount: Usd) -> String {
+#[must_use]
+pub fn signed(amount: Usd) -> String {
     let cents = amount.0.div_euclid(10_000);
     let sign = if cents < 0 { '-' } else { '+' };
     let cents = cents.unsigned_abs();
