@@ -14,8 +14,11 @@ mod barter;
 mod component;
 mod decode;
 mod dispatch;
+mod grading;
+mod growth;
 mod guest;
 mod hft;
+mod honest;
 mod machine;
 mod measure;
 mod memory;
@@ -26,6 +29,7 @@ mod store;
 mod store_bare;
 mod stream;
 mod swap;
+mod trader;
 
 use measure::{Outcome, Row};
 
@@ -49,11 +53,14 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("memory", memory::measure),
     ("swap", swap::measure),
     ("store", store::measure),
+    ("honest", honest::measure),
+    ("grading", grading::measure),
+    ("growth", growth::measure),
 ];
 
 fn main() -> Outcome<()> {
     let own: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(done) = memory::task(&own) {
+    if let Some(done) = memory::task(&own).or_else(|| growth::task(&own)) {
         return done;
     }
     let mut settings = Settings {

@@ -89,7 +89,13 @@ fn replay_peak(folder: &Path, updates: usize) -> Outcome<f64> {
     if !wrote.success() {
         return Err("the journal could not be written".into());
     }
-    let replayed = Command::new(&this).arg(REPLAY).arg(&dir).output()?;
+    peak_of(&dir)
+}
+
+/// Peak memory of a process that replays this journal, in KiB.
+pub fn peak_of(dir: &Path) -> Outcome<f64> {
+    let this = std::env::current_exe()?;
+    let replayed = Command::new(this).arg(REPLAY).arg(dir).output()?;
     Ok(String::from_utf8(replayed.stdout)?.trim().parse()?)
 }
 

@@ -12,7 +12,8 @@ use pm_arb_core::event::{
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, Seq, StrategyId, Timestamp, Venue};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
 use pm_arb_core::strategy::{
-    Intent, IntentLeg, Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault, Topics,
+    Intent, IntentLeg, Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault,
+    TimeInForce, Topics,
 };
 use pm_arb_core::units::{Price, Qty, Usd};
 
@@ -89,28 +90,41 @@ pub fn manifest(name: &str) -> Manifest {
     }
 }
 
+/// The settings: enough money, otherwise the defaults.
+pub fn settings() -> EngineConfig {
+    EngineConfig {
+        starting_cash: Usd(1_000_000_000_000),
+        ..EngineConfig::default()
+    }
+}
+
+/// The `n`-th moment of a stream.
+pub fn at(n: usize) -> Timestamp {
+    Timestamp(START + STEP * n as u64)
+}
+
+/// An update of an instrument's book.
+pub fn level(instrument: InstrumentId, update: &Update, venue_time: Timestamp) -> LevelChange {
+    LevelChange {
+        instrument,
+        side: update.side,
+        more: false,
+        price: price(update),
+        qty: qty(update),
+        venue_time,
+    }
+}
+
 /// The stream as the engine's records: settings, one market, its book, the updates.
 pub fn records(stream: &Stream) -> Vec<Record> {
     let mut events = vec![
-        Event::Configured(Box::new(EngineConfig {
-            starting_cash: Usd(1_000_000_000_000),
-            ..EngineConfig::default()
-        })),
-        Event::MarketListed(Box::new(market())),
-        Event::Snapshot(Box::new(book(stream))),
+        Event::Configured(Box::new(settings())),
+        Event::MarketListed(Box::new(market(0))),
+        Event::Snapshot(Box::new(book(InstrumentId(0), stream))),
     ];
     events.reserve_exact(stream.updates.len());
-    let at = |n: usize| Timestamp(START + STEP * n as u64);
-    let level = |(n, update): (usize, &Update)| {
-        Event::Level(LevelChange {
-            instrument: InstrumentId(0),
-            side: update.side,
-            more: false,
-            price: price(update),
-            qty: qty(update),
-            venue_time: at(n + 1),
-        })
-    };
+    let level =
+        |(n, update): (usize, &Update)| Event::Level(level(InstrumentId(0), update, at(n + 1)));
     events.extend(stream.updates.iter().enumerate().map(level));
     let record = |(n, event)| Record {
         seq: Seq(n as u64 + 1),
@@ -149,13 +163,14 @@ fn qty(update: &Update) -> Qty {
     Qty(i64::from(update.size) * 10_000)
 }
 
-fn book(stream: &Stream) -> BookSnapshot {
+/// The book before the first update.
+pub fn book(instrument: InstrumentId, stream: &Stream) -> BookSnapshot {
     let side = |side: BookSide| {
         let levels = stream.first.iter().filter(|u| u.side == side);
         levels.map(|u| (price(u), qty(u))).collect()
     };
     BookSnapshot {
-        instrument: InstrumentId(0),
+        instrument,
         more: false,
         venue_time: Timestamp(START),
         bids: side(BookSide::Bid),
@@ -163,18 +178,18 @@ fn book(stream: &Stream) -> BookSnapshot {
     }
 }
 
-/// A market that trades for the whole stream, with Polymarket's fees.
-pub fn market() -> MarketSpec {
-    let outcome = |n: u32, name: &str| Outcome {
-        instrument: InstrumentId(n),
+/// The `n`-th market: it trades for the whole stream, with Polymarket's fees.
+pub fn market(n: u32) -> MarketSpec {
+    let outcome = |outcome: u32, name: &str| Outcome {
+        instrument: InstrumentId(2 * n + outcome),
         name: name.to_owned(),
-        native_id: format!("token-{n}"),
+        native_id: format!("token-{n}-{outcome}"),
     };
     MarketSpec {
-        id: MarketId(0),
+        id: MarketId(n),
         venue: Venue::Polymarket,
-        native_id: "condition-0".to_owned(),
-        slug: "measured-market".to_owned(),
+        native_id: format!("condition-{n}"),
+        slug: format!("measured-market-{n}"),
         question: "Will it be fast?".to_owned(),
         outcomes: vec![outcome(0, "Yes"), outcome(1, "No")],
         tick: Price(TICK),

@@ -64,6 +64,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Step a run through the engine again and print the digest of its effects.
     Replay(ReplayArgs),
+    /// Say which of two strategies earns more on the same recorded markets.
+    Compare(CompareArgs),
     /// Ask the running pilot how it is.
     Health(HealthArgs),
     /// Stop all trading until `resume`. Survives a restart.
@@ -156,6 +158,29 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub json: bool,
     /// Settings instead of the run's own.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `pm-arb compare`
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Folders of runs.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// One side: `FILE`, or `FILE?key=value` with a setting.
+    #[arg(long, value_name = "STRATEGY")]
+    pub a: String,
+    /// The other side.
+    #[arg(long, value_name = "STRATEGY")]
+    pub b: String,
+    /// Show every market, not only those that differ most.
+    #[arg(long)]
+    pub all: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Settings instead of the runs' own.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ use pm_arb_core::config::{
     Allocation, EngineConfig, Execution, FillModel, Latency, RiskLimits, ScannerConfig,
 };
 use pm_arb_core::ids::Nanos;
+use pm_arb_core::latency;
 use pm_arb_core::units::{Bps, ParseUnitError, Price, Usd};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -108,8 +109,28 @@ pub struct Risk {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExecutionKeys {
-    /// From decision to the venue's door; the venue's own delay comes on top.
+    /// Where the time from decision to the venue's door comes from.
+    pub latency: LatencyFrom,
+    /// That time where it is constant, or not measured yet; the venue's own delay comes on top.
     pub own_latency_ms: u64,
+    /// Other draws for another seed.
+    pub latency_seed: u64,
+    /// `[share of orders in basis points, at most so many milliseconds]`, for draws.
+    pub latency_quantiles: Vec<(i32, u64)>,
+}
+
+/// See [`ExecutionKeys::latency`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LatencyFrom {
+    /// Measured in a live pilot, constant otherwise.
+    Auto,
+    /// Always `own_latency_ms`.
+    Constant,
+    /// As last measured, which is journalled; `own_latency_ms` before the first time.
+    Measured,
+    /// Drawn from `latency_quantiles`.
+    Drawn,
 }
 
 /// `[scanner]`
@@ -185,7 +206,12 @@ impl Default for Risk {
 
 impl Default for ExecutionKeys {
     fn default() -> Self {
-        Self { own_latency_ms: 50 }
+        Self {
+            latency: LatencyFrom::Auto,
+            own_latency_ms: 50,
+            latency_seed: 0,
+            latency_quantiles: Vec::new(),
+        }
     }
 }
 
@@ -228,7 +254,16 @@ impl Config {
         Ok(config)
     }
 
-    /// The engine's settings.
+    /// The engine's settings for a live pilot: they differ in where latency comes from.
+    pub fn live_engine(&self) -> Result<EngineConfig, ConfigError> {
+        let mut config = self.engine()?;
+        if self.execution.latency == LatencyFrom::Auto {
+            config.execution.latency = self.execution.of(LatencyFrom::Measured)?;
+        }
+        Ok(config)
+    }
+
+    /// The engine's settings for simulated venues and replays.
     pub fn engine(&self) -> Result<EngineConfig, ConfigError> {
         let (c, r, s) = (&self.capital, &self.risk, &self.scanner);
         let config = EngineConfig {
@@ -257,7 +292,7 @@ impl Config {
                 trades_min: c.trades_min,
             },
             execution: Execution {
-                latency: Latency::Constant(Nanos::from_ms(self.execution.own_latency_ms)),
+                latency: self.execution.of(self.execution.latency)?,
                 fills: FillModel::Honest,
             },
             scanner: ScannerConfig {
@@ -293,6 +328,26 @@ impl Config {
             .iter()
             .map(|(name, params)| (name.clone(), pairs(params)))
             .collect()
+    }
+}
+
+impl ExecutionKeys {
+    fn of(&self, from: LatencyFrom) -> Result<Latency, ConfigError> {
+        let own = Nanos::from_ms(self.own_latency_ms);
+        Ok(match from {
+            LatencyFrom::Auto | LatencyFrom::Constant => Latency::Constant(own),
+            LatencyFrom::Measured => Latency::Measured { otherwise: own },
+            LatencyFrom::Drawn => {
+                let quantile = |&(share, ms): &(i32, u64)| (Bps(share), Nanos::from_ms(ms));
+                let quantiles: Vec<_> = self.latency_quantiles.iter().map(quantile).collect();
+                latency::check(&quantiles)
+                    .map_err(|why| value("execution.latency_quantiles", why.to_string()))?;
+                Latency::Drawn {
+                    seed: self.latency_seed,
+                    quantiles,
+                }
+            }
+        })
     }
 }
 
@@ -333,11 +388,48 @@ mod tests {
     }
 
     #[test]
+    fn latency_is_constant_measured_or_drawn() {
+        let own = Nanos::from_ms(70);
+        let (constant, measured) = (Latency::Constant(own), Latency::Measured { otherwise: own });
+        let drawn = Latency::Drawn {
+            seed: 3,
+            quantiles: vec![(Bps(5_000), Nanos::from_ms(40)), (Bps(10_000), own)],
+        };
+        for (latency, elsewhere, live) in [
+            ("auto", &constant, &measured),
+            ("constant", &constant, &constant),
+            ("measured", &measured, &measured),
+            ("drawn", &drawn, &drawn),
+        ] {
+            let text = format!(
+                "[execution]\nlatency = \"{latency}\"\nown_latency_ms = 70\nlatency_seed = 3\n\
+                 latency_quantiles = [[5000, 40], [10000, 70]]"
+            );
+            let config: Config = toml::from_str(&text).unwrap();
+            assert_eq!(&config.engine().unwrap().execution.latency, elsewhere);
+            assert_eq!(&config.live_engine().unwrap().execution.latency, live);
+        }
+        assert!(toml::from_str::<Config>("[execution]\nlatency = \"fast\"").is_err());
+    }
+
+    #[test]
     fn nonsense_is_refused_by_name() {
         for (text, word) in [
             ("[risk]\ndrawdown_bps = 20000", "drawdown_bps"),
             ("[capital]\nstarting_cash = \"lots\"", "starting_cash"),
             ("[risk]\nprofit_min = \"-1\"", "profit_min"),
+            (
+                "[execution]\nlatency = \"drawn\"",
+                "execution.latency_quantiles",
+            ),
+            (
+                "[execution]\nlatency = \"drawn\"\nlatency_quantiles = [[5000, 40], [9000, 30], [10000, 90]]",
+                "execution.latency_quantiles must rise",
+            ),
+            (
+                "[execution]\nlatency = \"drawn\"\nlatency_quantiles = [[9999, 40]]",
+                "execution.latency_quantiles must end at a share of 10000",
+            ),
         ] {
             let config: Config = toml::from_str(text).unwrap();
             assert!(

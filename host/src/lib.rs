@@ -23,8 +23,10 @@ pub mod causes;
 pub mod cli;
 /// What time it is.
 pub mod clock;
-/// What each command does.
 pub mod commands;
+/// What each command does.
+/// Two casts of strategies on the same recorded markets.
+pub mod compare;
 /// `pm-arb.toml`.
 pub mod config;
 /// How commands reach a running pilot.

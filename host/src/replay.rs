@@ -37,14 +37,9 @@ pub enum ReplayError {
     /// An effect can not be encoded.
     #[error("an effect can not be encoded for the digest")]
     Digest(#[from] postcard::Error),
-    /// The state is wrong.
-    #[error("an invariant broke at record {seq}: {what}")]
-    Invariant {
-        /// The record.
-        seq: Seq,
-        /// What.
-        what: String,
-    },
+    /// The state is wrong; at which record, and how.
+    #[error("an invariant broke at {0}; keep the run's folder and report it")]
+    Invariant(String),
 }
 
 /// Who decides during a replay.
@@ -195,10 +190,7 @@ impl Stage<'_> {
                     state.wake_at = Some(state.wake_at.map_or(*wake, |now| now.min(*wake)));
                 }
                 Effect::Abort(what) => {
-                    return Err(ReplayError::Invariant {
-                        seq: record.seq,
-                        what: what.clone(),
-                    });
+                    return Err(ReplayError::Invariant(what.clone()));
                 }
                 Effect::StrategyFailed { strategy, fault } => {
                     self.failed.push((*strategy, fault.clone()))

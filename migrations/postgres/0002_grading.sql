@@ -7,6 +7,7 @@
 ALTER TABLE paper_trades ADD COLUMN fill BIGINT NOT NULL DEFAULT 0 CHECK (fill >= 0);
 ALTER TABLE paper_trades ADD COLUMN market_family TEXT NOT NULL DEFAULT '';
 ALTER TABLE paper_trades ADD COLUMN closes_ns BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE paper_trades ADD COLUMN closes_at TIMESTAMPTZ NOT NULL GENERATED ALWAYS AS (to_timestamp((closes_ns / 1000) / 1e6)) STORED;
 ALTER TABLE paper_trades ADD COLUMN fee_rule TEXT NOT NULL DEFAULT '';
 ALTER TABLE paper_trades ADD COLUMN maker BOOLEAN NOT NULL DEFAULT FALSE;
 -- The book as it was walked: [[price, quantity, fee], …] in millionths, best first.
@@ -47,6 +48,9 @@ CREATE TABLE paper_intents (
     CONSTRAINT paper_intents_judged CHECK ((approved_quantity IS NULL) = (rejection_reason IS NOT NULL))
 );
 
+CREATE INDEX paper_intents_created_at ON paper_intents (created_ns);
+CREATE INDEX paper_intents_strategy_id ON paper_intents (strategy_id);
+
 -- Its legs, with the grades of an approved one. A denied wish reaches no executor, so it has none.
 CREATE TABLE paper_grades (
     run_id                UUID NOT NULL,
@@ -74,6 +78,21 @@ CREATE TABLE paper_grades (
     FOREIGN KEY (run_id, intent_id) REFERENCES paper_intents (run_id, intent_id)
 );
 
+-- Denials beyond the number that is stored one by one: a strategy that runs away fills no table. Every
+-- row counts one minute; its wishes and their legs come on top of the rows of the other tables.
+CREATE TABLE paper_denials (
+    run_id       UUID NOT NULL REFERENCES runs (run_id),
+    strategy_id  TEXT NOT NULL CHECK (strategy_id <> ''),
+    reason       TEXT NOT NULL CHECK (reason <> ''),
+    minute_ns    BIGINT NOT NULL,
+    -- When the database took the row, by its own clock.
+    stored_ns    BIGINT NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000,
+    wishes       BIGINT NOT NULL CHECK (wishes > 0),
+    legs         BIGINT NOT NULL CHECK (legs >= 0),
+    updated_seq  BIGINT NOT NULL,
+    PRIMARY KEY (run_id, strategy_id, reason, minute_ns)
+);
+
 -- Where every market stands in which something was traded.
 CREATE TABLE paper_markets (
     run_id          UUID NOT NULL REFERENCES runs (run_id),
@@ -83,7 +102,7 @@ CREATE TABLE paper_markets (
     market_slug     TEXT NOT NULL,
     market_family   TEXT NOT NULL,
     closes_ns       BIGINT NOT NULL,
-    status          TEXT NOT NULL CHECK (status IN ('open', 'paused', 'pending', 'settled', 'void', 'disputed')),
+    status          TEXT NOT NULL CHECK (status IN ('open', 'paused', 'pending', 'settled', 'void', 'disputed', 'contradicted')),
     -- [[instrument number, name, payout of a share in millionths or null], …]
     outcomes        TEXT NOT NULL,
     evidence        TEXT NOT NULL,
@@ -102,3 +121,41 @@ CREATE TABLE paper_counts (
     updated_seq  BIGINT NOT NULL,
     PRIMARY KEY (run_id, kind, name)
 );
+
+-- Wishes with their legs and grades, as people read them; a wish without a known leg has one row.
+CREATE VIEW wishes AS
+SELECT
+    i.run_id,
+    i.intent_id,
+    i.seq,
+    to_timestamp((i.created_ns / 1000) / 1e6) AS created_at,
+    i.strategy_id,
+    i.opportunity_id,
+    i.opportunity_type,
+    i.opportunity,
+    i.time_in_force,
+    i.requested_quantity,
+    i.approved_quantity,
+    i.expected_edge,
+    i.rejection_reason,
+    i.rejection_limit,
+    i.rejection_observed,
+    g.leg,
+    g.market_id,
+    g.outcome,
+    g.side,
+    g.limit_price,
+    g.bid_price,
+    g.bid_quantity,
+    g.ask_price,
+    g.ask_quantity,
+    g.naive_quantity,
+    g.naive_price,
+    g.naive_value,
+    g.naive_fee,
+    g.mid_quantity,
+    g.mid_price,
+    g.mid_value,
+    g.mid_fee
+FROM paper_intents AS i
+LEFT JOIN paper_grades AS g ON g.run_id = i.run_id AND g.intent_id = i.intent_id;

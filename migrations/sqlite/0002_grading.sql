@@ -47,6 +47,9 @@ CREATE TABLE paper_intents (
     CONSTRAINT paper_intents_judged CHECK ((approved_quantity_micro IS NULL) = (rejection_reason IS NOT NULL))
 ) STRICT;
 
+CREATE INDEX paper_intents_created_at ON paper_intents (created_ns);
+CREATE INDEX paper_intents_strategy_id ON paper_intents (strategy_id);
+
 -- Its legs, with the grades of an approved one. A denied wish reaches no executor, so it has none.
 CREATE TABLE paper_grades (
     run_id                TEXT NOT NULL,
@@ -74,6 +77,21 @@ CREATE TABLE paper_grades (
     FOREIGN KEY (run_id, intent_id) REFERENCES paper_intents (run_id, intent_id)
 ) STRICT;
 
+-- Denials beyond the number that is stored one by one: a strategy that runs away fills no table. Every
+-- row counts one minute; its wishes and their legs come on top of the rows of the other tables.
+CREATE TABLE paper_denials (
+    run_id       TEXT NOT NULL REFERENCES runs (run_id),
+    strategy_id  TEXT NOT NULL CHECK (strategy_id <> ''),
+    reason       TEXT NOT NULL CHECK (reason <> ''),
+    minute_ns    INTEGER NOT NULL,
+    -- When the database took the row, by its own clock.
+    stored_ns    INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000),
+    wishes       INTEGER NOT NULL CHECK (wishes > 0),
+    legs         INTEGER NOT NULL CHECK (legs >= 0),
+    updated_seq  INTEGER NOT NULL,
+    PRIMARY KEY (run_id, strategy_id, reason, minute_ns)
+) STRICT;
+
 -- Where every market stands in which something was traded.
 CREATE TABLE paper_markets (
     run_id          TEXT NOT NULL REFERENCES runs (run_id),
@@ -83,7 +101,7 @@ CREATE TABLE paper_markets (
     market_slug     TEXT NOT NULL,
     market_family   TEXT NOT NULL,
     closes_ns       INTEGER NOT NULL,
-    status          TEXT NOT NULL CHECK (status IN ('open', 'paused', 'pending', 'settled', 'void', 'disputed')),
+    status          TEXT NOT NULL CHECK (status IN ('open', 'paused', 'pending', 'settled', 'void', 'disputed', 'contradicted')),
     -- [[instrument number, name, payout of a share in millionths or null], …]
     outcomes        TEXT NOT NULL,
     evidence        TEXT NOT NULL,
@@ -102,3 +120,90 @@ CREATE TABLE paper_counts (
     updated_seq  INTEGER NOT NULL,
     PRIMARY KEY (run_id, kind, name)
 ) STRICT;
+
+-- The view of 0001 with the columns from above.
+DROP VIEW trades;
+CREATE VIEW trades AS
+SELECT
+    id,
+    run_id,
+    seq,
+    n,
+    iif(created_ns IS NULL, NULL, strftime('%Y-%m-%dT%H:%M:%S', created_ns / 1000000000, 'unixepoch') || printf('.%09dZ', created_ns % 1000000000)) AS created_at,
+    opportunity_id,
+    opportunity_type,
+    intent_id,
+    leg,
+    fill,
+    venue,
+    market_id,
+    market_slug,
+    market_family,
+    iif(closes_ns IS NULL, NULL, strftime('%Y-%m-%dT%H:%M:%S', closes_ns / 1000000000, 'unixepoch') || printf('.%09dZ', closes_ns % 1000000000)) AS closes_at,
+    outcome,
+    side,
+    iif(requested_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(requested_quantity_micro < 0, '-', ''), abs(requested_quantity_micro) / 1000000, abs(requested_quantity_micro) % 1000000)) AS requested_quantity,
+    iif(quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(quantity_micro < 0, '-', ''), abs(quantity_micro) / 1000000, abs(quantity_micro) % 1000000)) AS quantity,
+    iif(price_micro IS NULL, NULL, printf('%s%d.%06d', iif(price_micro < 0, '-', ''), abs(price_micro) / 1000000, abs(price_micro) % 1000000)) AS price,
+    iif(cost_micro IS NULL, NULL, printf('%s%d.%06d', iif(cost_micro < 0, '-', ''), abs(cost_micro) / 1000000, abs(cost_micro) % 1000000)) AS cost,
+    iif(fees_micro IS NULL, NULL, printf('%s%d.%06d', iif(fees_micro < 0, '-', ''), abs(fees_micro) / 1000000, abs(fees_micro) % 1000000)) AS fees,
+    fee_rule,
+    maker,
+    levels,
+    tape,
+    iif(expected_edge_micro IS NULL, NULL, printf('%s%d.%06d', iif(expected_edge_micro < 0, '-', ''), abs(expected_edge_micro) / 1000000, abs(expected_edge_micro) % 1000000)) AS expected_edge,
+    strategy_id,
+    strategy_version,
+    strategy_digest,
+    generation,
+    risk_approved,
+    risk_rejection_reason,
+    rejection_limit,
+    rejection_observed,
+    iif(decided_ns IS NULL, NULL, strftime('%Y-%m-%dT%H:%M:%S', decided_ns / 1000000000, 'unixepoch') || printf('.%09dZ', decided_ns % 1000000000)) AS decided_at,
+    iif(arrived_ns IS NULL, NULL, strftime('%Y-%m-%dT%H:%M:%S', arrived_ns / 1000000000, 'unixepoch') || printf('.%09dZ', arrived_ns % 1000000000)) AS arrived_at,
+    status,
+    iif(remaining_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(remaining_quantity_micro < 0, '-', ''), abs(remaining_quantity_micro) / 1000000, abs(remaining_quantity_micro) % 1000000)) AS remaining_quantity,
+    iif(exit_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(exit_price_micro < 0, '-', ''), abs(exit_price_micro) / 1000000, abs(exit_price_micro) % 1000000)) AS exit_price,
+    iif(realized_pnl_micro IS NULL, NULL, printf('%s%d.%06d', iif(realized_pnl_micro < 0, '-', ''), abs(realized_pnl_micro) / 1000000, abs(realized_pnl_micro) % 1000000)) AS realized_pnl,
+    iif(resolved_ns IS NULL, NULL, strftime('%Y-%m-%dT%H:%M:%S', resolved_ns / 1000000000, 'unixepoch') || printf('.%09dZ', resolved_ns % 1000000000)) AS resolved_at,
+    settlement_evidence
+FROM paper_trades;
+
+-- Wishes with their legs and grades, as people read them; a wish without a known leg has one row.
+CREATE VIEW wishes AS
+SELECT
+    i.run_id,
+    i.intent_id,
+    i.seq,
+    strftime('%Y-%m-%dT%H:%M:%S', i.created_ns / 1000000000, 'unixepoch') || printf('.%09dZ', i.created_ns % 1000000000) AS created_at,
+    i.strategy_id,
+    i.opportunity_id,
+    i.opportunity_type,
+    i.opportunity,
+    i.time_in_force,
+    iif(i.requested_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(i.requested_quantity_micro < 0, '-', ''), abs(i.requested_quantity_micro) / 1000000, abs(i.requested_quantity_micro) % 1000000)) AS requested_quantity,
+    iif(i.approved_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(i.approved_quantity_micro < 0, '-', ''), abs(i.approved_quantity_micro) / 1000000, abs(i.approved_quantity_micro) % 1000000)) AS approved_quantity,
+    iif(i.expected_edge_micro IS NULL, NULL, printf('%s%d.%06d', iif(i.expected_edge_micro < 0, '-', ''), abs(i.expected_edge_micro) / 1000000, abs(i.expected_edge_micro) % 1000000)) AS expected_edge,
+    i.rejection_reason,
+    i.rejection_limit,
+    i.rejection_observed,
+    g.leg,
+    g.market_id,
+    g.outcome,
+    g.side,
+    iif(g.limit_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.limit_price_micro < 0, '-', ''), abs(g.limit_price_micro) / 1000000, abs(g.limit_price_micro) % 1000000)) AS limit_price,
+    iif(g.bid_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.bid_price_micro < 0, '-', ''), abs(g.bid_price_micro) / 1000000, abs(g.bid_price_micro) % 1000000)) AS bid_price,
+    iif(g.bid_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.bid_quantity_micro < 0, '-', ''), abs(g.bid_quantity_micro) / 1000000, abs(g.bid_quantity_micro) % 1000000)) AS bid_quantity,
+    iif(g.ask_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.ask_price_micro < 0, '-', ''), abs(g.ask_price_micro) / 1000000, abs(g.ask_price_micro) % 1000000)) AS ask_price,
+    iif(g.ask_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.ask_quantity_micro < 0, '-', ''), abs(g.ask_quantity_micro) / 1000000, abs(g.ask_quantity_micro) % 1000000)) AS ask_quantity,
+    iif(g.naive_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_quantity_micro < 0, '-', ''), abs(g.naive_quantity_micro) / 1000000, abs(g.naive_quantity_micro) % 1000000)) AS naive_quantity,
+    iif(g.naive_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_price_micro < 0, '-', ''), abs(g.naive_price_micro) / 1000000, abs(g.naive_price_micro) % 1000000)) AS naive_price,
+    iif(g.naive_value_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_value_micro < 0, '-', ''), abs(g.naive_value_micro) / 1000000, abs(g.naive_value_micro) % 1000000)) AS naive_value,
+    iif(g.naive_fee_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.naive_fee_micro < 0, '-', ''), abs(g.naive_fee_micro) / 1000000, abs(g.naive_fee_micro) % 1000000)) AS naive_fee,
+    iif(g.mid_quantity_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_quantity_micro < 0, '-', ''), abs(g.mid_quantity_micro) / 1000000, abs(g.mid_quantity_micro) % 1000000)) AS mid_quantity,
+    iif(g.mid_price_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_price_micro < 0, '-', ''), abs(g.mid_price_micro) / 1000000, abs(g.mid_price_micro) % 1000000)) AS mid_price,
+    iif(g.mid_value_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_value_micro < 0, '-', ''), abs(g.mid_value_micro) / 1000000, abs(g.mid_value_micro) % 1000000)) AS mid_value,
+    iif(g.mid_fee_micro IS NULL, NULL, printf('%s%d.%06d', iif(g.mid_fee_micro < 0, '-', ''), abs(g.mid_fee_micro) / 1000000, abs(g.mid_fee_micro) % 1000000)) AS mid_fee
+FROM paper_intents AS i
+LEFT JOIN paper_grades AS g ON g.run_id = i.run_id AND g.intent_id = i.intent_id;

@@ -120,6 +120,7 @@ fn everything() -> Vec<BusMessage> {
         effect(Message::Opportunity(Opportunity {
             id,
             kind,
+            relation: None,
             at: AT,
             legs: vec![OpportunityLeg {
                 instrument: InstrumentId(14),

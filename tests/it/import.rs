@@ -6,7 +6,7 @@ mod bad_input;
 use pm_arb::import::{self, Format, ImportReport, ImportRequest};
 use pm_arb::journal::JournalReader;
 use pm_arb_core::event::{Event, Record};
-use pm_arb_core::ids::{OracleId, Seq, Timestamp};
+use pm_arb_core::ids::{Nanos, OracleId, Seq, Timestamp};
 use pm_arb_core::market::{FeeSchedule, SettlementRule};
 use pm_arb_core::market_data::{MarketData, Touched};
 use pm_arb_core::reason::Reason;
@@ -490,6 +490,51 @@ fn a_ladder_shows_only_proven_sizes() {
     assert_eq!(first.line, 1);
 }
 
+#[test]
+fn tops_polled_one_by_one_are_messages_of_their_own() {
+    let test = "tops_polled_one_by_one_are_messages_of_their_own";
+    let Some(path) = recording(test, "polymarket/top_btc15m_1hz") else {
+        return;
+    };
+    let (dir, report, found) = import_recording(Format::TopOfBook, &[path]);
+    // 28,494 rows of two polls; prices beyond 96 c show that the grid became finer in some markets.
+    let fixed = [
+        ("configured", 1),
+        ("oracle listed", 1),
+        ("listed", 32),
+        ("snapshot", 2 * 28_494),
+    ];
+    for (kind, n) in fixed {
+        assert_eq!(found[kind], n, "{kind}");
+    }
+    assert_eq!((report.lines, report.refused_count), (28_495, 0));
+    assert!(
+        report.notes[0].contains("BTC and UTC"),
+        "{:?}",
+        report.notes
+    );
+    let mut books = 0;
+    for record in records(&dir.path().join("a")) {
+        match record.event {
+            Event::MarketListed(spec) => {
+                // The day's rules: no fee, half a second for takers, the closing second decides.
+                assert_eq!(spec.fee, FeeSchedule::Free);
+                assert_eq!(spec.taker_delay, Some(Nanos::from_ms(500)));
+                assert!(matches!(spec.settlement, SettlementRule::UpDown { .. }));
+                assert_eq!(spec.closes_at.since(spec.opens_at), Nanos::from_ms(900_000));
+            }
+            Event::Snapshot(book) => {
+                books += 1;
+                assert!(!book.more, "no two polls are one message");
+                assert!(book.bids.len() <= 1 && book.asks.len() <= 1);
+                assert_eq!(book.venue_time, record.at);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(books, 2 * 28_494);
+}
+
 /// The core's market data takes every record of every import; what it refuses is what the recording
 /// itself lacks (two level changes before the first book of their tokens).
 #[test]
@@ -518,6 +563,7 @@ fn the_core_accepts_what_is_imported() {
             "aligned/btc5m_202607_binance_ladder/ladder.jsonl.gz",
             0,
         ),
+        (Format::TopOfBook, "polymarket/top_btc15m_1hz", 0),
     ] {
         let Some(path) = recording(test, name) else {
             continue;

@@ -2,19 +2,28 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod baskets;
 mod bus;
+mod compare;
 mod docs;
+mod flood;
 mod import;
+mod invariants;
 mod journal;
+mod phantoms;
 mod pilot;
 mod plugin;
+mod published;
+mod rebuild;
 mod recordings;
 mod report;
 mod report_fold;
 mod report_rows;
 mod services;
+mod settlement;
 mod sim;
 mod store;
+mod store_grading;
 mod store_read;
 mod store_relay;
 mod store_schema;

@@ -1,5 +1,6 @@
 //! The pilot as its user meets it: the binary, simulated venues, signals, kills.
 
+use crate::rebuild::same_as_journal;
 use crate::support::{json, pm_arb, recordings, run, stdout, strategies};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -229,6 +230,10 @@ fn a_killed_pilot_goes_on_with_no_trade_lost_or_doubled() {
         digest_in(&pilot.said()),
         replayed["digest"].as_str().unwrap()
     );
+    // Every table, row by row: trades, wishes and grades, what the tape said, counts.
+    let same = same_as_journal(&pilot.run_dir(), &pilot.data.join("pm-arb.sqlite"));
+    assert!(same.intents > 0 && same.graded > 0, "{same:?}");
+    assert!(same.corroborated > 0 && same.counts > 0, "{same:?}");
 }
 
 #[test]
@@ -335,6 +340,10 @@ fn a_recording_is_imported_replayed_and_traded() {
         place,
     ]));
     assert_eq!(report["total_trades"], first["fills"], "{report}");
+    let runs = std::fs::read_dir(dir.path().join("data/runs")).unwrap();
+    let traded = runs.map(|e| e.unwrap().path()).next().unwrap();
+    let same = same_as_journal(&traded, &dir.path().join("data/pm-arb.sqlite"));
+    assert!(same.graded > 0, "{same:?}");
 }
 
 #[test]

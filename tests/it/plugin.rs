@@ -71,6 +71,7 @@ fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Op
             n: 0,
         },
         kind,
+        relation: None,
         at: Timestamp::from_secs(10),
         legs,
         edge: Usd(100_000),

@@ -12,8 +12,21 @@ use pm_arb_core::units::{Price, Usd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// Every recording that can be imported: its format, and where it is.
+pub const RECORDINGS: [(&str, &str); 6] = [
+    (
+        "polymarket-book",
+        "polymarket/ws_book_btc5m_20260416/btc-updown-5m-1776329100.jsonl.gz",
+    ),
+    ("polymarket-market", "polymarket/ws_raw_btc5m_20260421"),
+    ("l2-snapshots", "polymarket/l2_btc15m_20260928"),
+    ("chainlink-markets", "aligned/btc5m_20260724_chainlink"),
+    ("binance-stream", "binance/ws_raw_spot"),
+    ("aligned-ladder", "aligned/btc5m_202607_binance_ladder"),
+];
+
 /// Imports a recording into a folder of its own.
-fn imported(format: &str, files: &Path) -> (tempfile::TempDir, PathBuf) {
+pub fn imported(format: &str, files: &Path) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     let (to, from) = (out.to_str().unwrap(), files.to_str().unwrap());
@@ -124,17 +137,7 @@ fn every_recording_can_be_traded() {
     let Some(data) = recordings("every_recording_can_be_traded") else {
         return;
     };
-    for (format, name) in [
-        (
-            "polymarket-book",
-            "polymarket/ws_book_btc5m_20260416/btc-updown-5m-1776329100.jsonl.gz",
-        ),
-        ("polymarket-market", "polymarket/ws_raw_btc5m_20260421"),
-        ("l2-snapshots", "polymarket/l2_btc15m_20260928"),
-        ("chainlink-markets", "aligned/btc5m_20260724_chainlink"),
-        ("binance-stream", "binance/ws_raw_spot"),
-        ("aligned-ladder", "aligned/btc5m_202607_binance_ladder"),
-    ] {
+    for (format, name) in RECORDINGS {
         let (_dir, out) = imported(format, &data.join(name));
         let said = replayed(&out, &strategies());
         let count = |key: &str| said[key].as_u64().unwrap();

@@ -40,10 +40,10 @@ async fn the_two_schemas_agree() {
     let of_pg = names(
         &mut c,
         "SELECT table_name || '.' || column_name FROM information_schema.columns
-         WHERE table_schema = current_schema() AND table_name IN ('runs', 'paper_trades') AND is_generated = 'NEVER'
-         UNION SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = 'paper_trades'
+         WHERE table_schema = current_schema() AND table_name IN ('runs', 'paper_trades', 'paper_intents', 'paper_grades', 'paper_denials', 'paper_markets', 'paper_counts') AND is_generated = 'NEVER'
+         UNION SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename LIKE 'paper_%'
            AND indexname NOT LIKE '%pkey' AND indexname NOT LIKE '%one_row_per_effect'
-         UNION SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid = 'paper_trades'::regclass
+         UNION SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text LIKE 'paper_%'
            AND conname NOT LIKE '%_check'
          ORDER BY 1",
     )
@@ -52,18 +52,18 @@ async fn the_two_schemas_agree() {
     let columns = names(
         &mut c,
         "SELECT m.name || '.' || replace(p.name, '_micro', '') FROM sqlite_schema m, pragma_table_info(m.name) p
-         WHERE m.name IN ('runs', 'paper_trades')
+         WHERE m.name IN ('runs', 'paper_trades', 'paper_intents', 'paper_grades', 'paper_denials', 'paper_markets', 'paper_counts')
          UNION SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1",
     )
     .await;
-    let sql: String =
-        sqlx::query_scalar("SELECT sql FROM sqlite_schema WHERE name = 'paper_trades'")
-            .fetch_one(&mut c)
-            .await
-            .unwrap();
+    let sql = names(
+        &mut c,
+        "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name LIKE 'paper_%'",
+    )
+    .await;
     let constraints = sql
-        .split("CONSTRAINT ")
-        .skip(1)
+        .iter()
+        .flat_map(|table| table.split("CONSTRAINT ").skip(1))
         .filter_map(|c| c.split_whitespace().next())
         .filter(|c| !c.ends_with("one_row_per_effect"))
         .map(str::to_owned);
@@ -71,7 +71,7 @@ async fn the_two_schemas_agree() {
     of_lite.sort();
     let mut of_pg = of_pg;
     of_pg.sort();
-    assert!(of_pg.len() > 50);
+    assert!(of_pg.len() > 120);
     assert_eq!(of_pg, of_lite);
     a.close().await;
     b.close().await;

@@ -16,7 +16,7 @@ use pm_arb_core::market::{MarketSpec, SettlementRule};
 use pm_arb_core::oracle::OracleState;
 use pm_arb_core::units::{Price, Qty, SpotPrice};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -431,10 +431,31 @@ async fn venues_kalshi_bids_fold_into_two_books_and_outcomes_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn venues_the_way_to_each_of_them_is_measured() {
+    let mut world = World::at(ORIGIN_S + 330, 1.0).await;
+    world.watch_polymarket(world.polymarket_config());
+    world.watch_kalshi();
+    let started = std::time::Instant::now();
+    let mut measured = BTreeMap::new();
+    while measured.len() < Venue::ALL.len() {
+        let told = world
+            .until("a latency", |_, e| matches!(e, Event::Latency { .. }))
+            .await;
+        if let Event::Latency { venue, own } = told {
+            // By the monotonic clock: something, and no longer than this test.
+            assert!(own.0 > 0 && u128::from(own.0) < started.elapsed().as_nanos());
+            measured.insert(venue, own);
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn venues_oracles_tick_and_say_when_they_do_not() {
     let mut world = World::at(ORIGIN_S + 330, 1.0).await;
     let binance = binance::BinanceConfig {
         ws_url: world.sim.endpoints().binance_ws.clone(),
+        rest_url: world.sim.endpoints().binance_rest.clone(),
         ..binance::BinanceConfig::default()
     };
     let chainlink = chainlink::ChainlinkConfig {
@@ -475,6 +496,7 @@ async fn venues_binance_hours_end_with_a_candle_and_begin_with_an_exact_strike()
     let mut world = World::at(hour.secs() - 10, 5.0).await;
     let cfg = binance::BinanceConfig {
         ws_url: world.sim.endpoints().binance_ws.clone(),
+        rest_url: world.sim.endpoints().binance_rest.clone(),
         ..binance::BinanceConfig::default()
     };
     let (catalog, sender, clock) = (world.catalog.clone(), world.sender.clone(), world.clock);
@@ -491,7 +513,13 @@ async fn venues_binance_hours_end_with_a_candle_and_begin_with_an_exact_strike()
                 (Event::OracleTick(tick), Some(oracle)) => {
                     oracle.apply(tick, clock.now()).unwrap();
                 }
-                (Event::Candle(last), Some(_)) => candle = Some(**last),
+                // Those of before are fetched; the one that ends now is told.
+                (Event::Candle(last), Some(_)) => {
+                    let start = Timestamp::from_secs(hour.secs() - 3_600);
+                    if last.spans(start, 3_600) {
+                        candle = Some(**last);
+                    }
+                }
                 (other, _) => panic!("{other:?}"),
             }
         }
@@ -501,10 +529,6 @@ async fn venues_binance_hours_end_with_a_candle_and_begin_with_an_exact_strike()
         }
     };
     let candle = candle.unwrap();
-    assert!(
-        candle.spans(Timestamp::from_secs(hour.secs() - 3_600), 3_600),
-        "{candle:?}"
-    );
     let rest = world.sim.endpoints().binance_rest.clone();
     let url = format!("{rest}/api/v3/klines");
     let http = Http::new().unwrap();
@@ -526,6 +550,57 @@ async fn venues_binance_hours_end_with_a_candle_and_begin_with_an_exact_strike()
     );
     // What the trades say the new hour opened at is what the venue draws.
     assert_eq!(strike, price(&row(hour).await, 1));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn venues_binance_candles_of_before_and_of_an_outage_are_fetched() {
+    // Twenty seconds a second: the eight without data below are more than two minutes.
+    let start = ORIGIN_S + 600;
+    let mut world = World::at(start, 20.0).await;
+    let cfg = binance::BinanceConfig {
+        ws_url: world.sim.endpoints().binance_ws.clone(),
+        rest_url: world.sim.endpoints().binance_rest.clone(),
+        candles: vec!["1m".to_owned()],
+        replace_after_ms: 8_000,
+        ..binance::BinanceConfig::default()
+    };
+    let (catalog, sender, clock) = (world.catalog.clone(), world.sender.clone(), world.clock);
+    let agent = binance::run(world.ctx(), cfg, catalog, clock, sender);
+    world.agents.push(tokio::spawn(agent));
+    let (mut minutes, mut late) = (BTreeSet::new(), BTreeSet::new());
+    let mut frozen = None;
+    loop {
+        for event in world.next().await {
+            let Event::Candle(candle) = event else {
+                continue;
+            };
+            let minute = candle.open_time.secs();
+            if minutes.last().is_some_and(|last| minute < *last) && minutes.insert(minute) {
+                late.insert(minute);
+            }
+            minutes.insert(minute);
+        }
+        let Some(frozen) = frozen else {
+            if minutes.first().is_some_and(|m| *m < start) && minutes.last() >= Some(&start) {
+                world.strike(SimVenue::Binance, FaultKind::Freeze);
+                frozen = Some(clock.now().secs());
+            }
+            continue;
+        };
+        let first = *minutes.first().unwrap();
+        let due = (first..frozen + 240).step_by(60);
+        if due.clone().all(|minute| minutes.contains(&minute)) {
+            break;
+        }
+        let missing: Vec<u64> = due.filter(|minute| !minutes.contains(minute)).collect();
+        assert!(
+            clock.now().secs() < frozen + 1_200,
+            "never came: {missing:?}"
+        );
+    }
+    let frozen = frozen.unwrap();
+    assert!(late.iter().any(|minute| *minute > frozen - 60), "{late:?}");
     world.end().await;
 }
 

@@ -82,8 +82,8 @@ pub enum Latency {
         /// Before the first measurement.
         otherwise: Nanos,
     },
-    /// Drawn for every order from a distribution given by its quantiles, by a hash of the order's number
-    /// and the seed: a replay draws the same.
+    /// Drawn for every order and venue from a distribution given by its quantiles, by a hash of the
+    /// order's number and the seed: a replay draws the same.
     Drawn {
         /// Another seed, other draws.
         seed: u64,

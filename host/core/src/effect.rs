@@ -39,8 +39,11 @@ pub enum Effect {
         /// How.
         fault: StrategyFault,
     },
-    /// An invariant broke. Stop the process: the state can not be trusted.
+    /// An invariant broke: at which record (number and kind), and how. Stop the process: the state can
+    /// not be trusted.
     Abort(String),
+    /// Store how many denials have no rows of their own (idempotent: carries the whole new count).
+    CountDenials(Box<DenialCount>),
 }
 
 /// State of a trade row.
@@ -298,6 +301,23 @@ pub struct Rejection {
     pub limit: String,
     /// What was observed against it.
     pub observed: String,
+}
+
+/// Denied wishes of one strategy, for one reason, in one minute, beyond those stored one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenialCount {
+    /// Whose.
+    pub strategy: StrategyId,
+    /// By name.
+    pub strategy_name: String,
+    /// Why.
+    pub reason: Reason,
+    /// Start of the minute.
+    pub minute: Timestamp,
+    /// Wishes so far.
+    pub wishes: u64,
+    /// Their legs with a market, each of which would have been a row.
+    pub legs: u64,
 }
 
 /// The new state of an earlier row.

@@ -88,6 +88,33 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What kind of fact it is, in a word or two.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Configured(_) => "settings",
+            Event::MarketListed(_) => "market listed",
+            Event::OracleListed(_) => "oracle listed",
+            Event::Level(_) => "book level",
+            Event::Snapshot(_) => "book snapshot",
+            Event::Print(_) => "trade print",
+            Event::TickSize { .. } => "tick size",
+            Event::Gap { .. } => "book gap",
+            Event::OracleTick(_) => "oracle tick",
+            Event::OracleGap(_) => "oracle gap",
+            Event::Trading { .. } => "trading status",
+            Event::Resolved(_) => "resolution",
+            Event::Strategy(_) => "strategy change",
+            Event::Command(_) => "command",
+            Event::Refused { .. } => "refused input",
+            Event::Tick => "tick",
+            Event::Candle(_) => "candle",
+            Event::Latency { .. } => "latency",
+        }
+    }
+}
+
 /// One side of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BookSide {
@@ -189,6 +216,12 @@ impl Candle {
     pub fn spans(&self, opens_at: Timestamp, secs: u32) -> bool {
         let end = opens_at.secs().saturating_add(u64::from(secs));
         self.open_time == opens_at && self.end_second() == end
+    }
+
+    /// Its length in seconds.
+    #[must_use]
+    pub fn secs(&self) -> u64 {
+        self.end_second().saturating_sub(self.open_time.secs())
     }
 
     /// The second that begins when the interval is over.

@@ -9,8 +9,9 @@
 //! | `Fees`           | fees paid                                           | ≥ 0     |
 //! | `Realised`       | gains of sales and settlements before fees, negated | any     |
 //!
-//! Conservation, checked after every entry over all accounts:
-//! `cash + reserved + locked + fees − realised gain = starting capital`.
+//! Conservation: `cash + reserved + locked + fees − realised gain = starting capital`. It is checked
+//! after every entry over running totals ([`Ledger::totals`]), so that an entry costs the same however
+//! many markets are open, and from time to time over all accounts ([`Ledger::audit`]).
 //! It owns balances only: positions live in [`crate::position`], and nothing here knows a price.
 
 use crate::ids::{MarketId, StrategyId, Venue};
@@ -86,10 +87,52 @@ pub enum LedgerError {
     },
 }
 
+/// Sums over the accounts of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// What the run started with, negated.
+    pub capital: i128,
+    /// Free.
+    pub cash: i128,
+    /// Set aside for orders.
+    pub reserved: i128,
+    /// Positions at cost.
+    pub locked: i128,
+    /// Fees paid.
+    pub fees: i128,
+    /// Gains before fees, negated.
+    pub realised: i128,
+}
+
+impl Totals {
+    fn add(&mut self, account: Account, usd: Usd) {
+        let total = match account {
+            Account::Capital => &mut self.capital,
+            Account::Cash => &mut self.cash,
+            Account::Reserved(_) => &mut self.reserved,
+            Account::Locked(_) => &mut self.locked,
+            Account::Fees(_) => &mut self.fees,
+            Account::Realised(_) => &mut self.realised,
+        };
+        *total += i128::from(usd.0);
+    }
+
+    /// Everything together: zero, always.
+    #[must_use]
+    pub fn sum(&self) -> i128 {
+        self.capital + self.cash + self.reserved + self.locked + self.fees + self.realised
+    }
+}
+
 /// All balances. Accounts of holdings vanish when they are empty, so memory follows what is open.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     balances: BTreeMap<Account, Usd>,
+    totals: Totals,
+    /// Reserved and locked together, by whose, where and in what; none that is empty.
+    by_strategy: BTreeMap<StrategyId, Usd>,
+    by_market: BTreeMap<MarketId, Usd>,
+    by_venue: BTreeMap<Venue, Usd>,
     entries: u64,
 }
 
@@ -198,19 +241,41 @@ impl Ledger {
             }
         }
         for (account, usd) in postings {
-            let balance = Usd(self.balance(*account).0.saturating_add(usd.0));
-            if balance == Usd::ZERO {
-                self.balances.remove(account);
-            } else {
-                self.balances.insert(*account, balance);
+            add(&mut self.balances, *account, *usd);
+            self.totals.add(*account, *usd);
+            if let Some(holding) = holding_of(account) {
+                add(&mut self.by_strategy, holding.strategy, *usd);
+                add(&mut self.by_market, holding.market, *usd);
+                add(&mut self.by_venue, holding.venue, *usd);
             }
         }
         self.entries = self.entries.saturating_add(1);
-        let sum: i128 = self.balances.values().map(|usd| i128::from(usd.0)).sum();
+        let sum = self.totals.sum();
         if sum != 0 {
             return Err(LedgerError::NotConserved { entry, sum });
         }
         Ok(())
+    }
+
+    /// Counts every account anew and compares with the running totals; the difference, in words.
+    pub fn audit(&self) -> Result<(), String> {
+        let mut counted = Totals::default();
+        for (account, usd) in &self.balances {
+            counted.add(*account, *usd);
+        }
+        if counted != self.totals {
+            return Err(format!(
+                "the accounts sum to {counted:?}, but the running totals say {:?}",
+                self.totals
+            ));
+        }
+        Ok(())
+    }
+
+    /// The sums over the accounts of each kind, as kept.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// What an account holds; nothing when it was never used.
@@ -240,44 +305,43 @@ impl Ledger {
     /// Set aside for orders in flight, in all.
     #[must_use]
     pub fn reserved(&self) -> Usd {
-        self.sum(|account| matches!(account, Account::Reserved(_)))
+        usd(self.totals.reserved)
     }
 
     /// Positions at cost, in all.
     #[must_use]
     pub fn locked(&self) -> Usd {
-        self.sum(|account| matches!(account, Account::Locked(_)))
+        usd(self.totals.locked)
     }
 
     /// Fees paid, in all.
     #[must_use]
     pub fn fees(&self) -> Usd {
-        self.sum(|account| matches!(account, Account::Fees(_)))
+        usd(self.totals.fees)
     }
 
     /// Gains of sales and settlements before fees, in all.
     #[must_use]
     pub fn realised(&self) -> Usd {
-        let negated = self.sum(|account| matches!(account, Account::Realised(_)));
-        Usd(negated.0.saturating_neg())
+        usd(-self.totals.realised)
     }
 
     /// What a strategy has tied up: reserved and locked.
     #[must_use]
     pub fn committed_by(&self, strategy: StrategyId) -> Usd {
-        self.sum(|account| holding_of(account).is_some_and(|h| h.strategy == strategy))
+        self.by_strategy.get(&strategy).copied().unwrap_or_default()
     }
 
     /// What is tied up in a market, by all strategies.
     #[must_use]
     pub fn committed_in(&self, market: MarketId) -> Usd {
-        self.sum(|account| holding_of(account).is_some_and(|h| h.market == market))
+        self.by_market.get(&market).copied().unwrap_or_default()
     }
 
     /// What is tied up on a venue, by all strategies.
     #[must_use]
     pub fn committed_on(&self, venue: Venue) -> Usd {
-        self.sum(|account| holding_of(account).is_some_and(|h| h.venue == venue))
+        self.by_venue.get(&venue).copied().unwrap_or_default()
     }
 
     /// A strategy's gains after all its fees.
@@ -288,15 +352,32 @@ impl Ledger {
         Usd(lost.0.saturating_neg().saturating_sub(fees.0))
     }
 
-    /// Balances are bounded by the capital that conservation ties them to, so sums of them fit.
-    fn sum(&self, wanted: impl Fn(&Account) -> bool) -> Usd {
-        let sum = self
-            .balances
-            .iter()
-            .filter(|(account, _)| wanted(account))
-            .fold(0_i64, |sum, (_, usd)| sum.saturating_add(usd.0));
-        Usd(sum)
+    /// Makes money out of nothing, so that tests see it noticed.
+    #[cfg(test)]
+    pub(crate) fn conjure(&mut self, account: Account, usd: Usd) {
+        add(&mut self.balances, account, usd);
+        self.totals.add(account, usd);
     }
+
+    /// Books money on an account that no total hears of.
+    #[cfg(test)]
+    pub(crate) fn misfile(&mut self, account: Account, usd: Usd) {
+        add(&mut self.balances, account, usd);
+    }
+}
+
+/// Adds to a balance; one that is empty vanishes.
+fn add<K: Ord>(balances: &mut BTreeMap<K, Usd>, key: K, usd: Usd) {
+    let balance = balances.get(&key).map_or(0, |balance| balance.0);
+    match balance.saturating_add(usd.0) {
+        0 => _ = balances.remove(&key),
+        sum => _ = balances.insert(key, Usd(sum)),
+    }
+}
+
+/// A sum as money. Sums are bounded by the capital that conservation ties them to, so they fit.
+fn usd(sum: i128) -> Usd {
+    Usd(i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX }))
 }
 
 fn holding_of(account: &Account) -> Option<&Holding> {

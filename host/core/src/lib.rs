@@ -13,6 +13,8 @@
 pub mod allocator;
 /// One instrument's levels, and whether they may be used.
 pub mod book;
+/// Fills by the rules of other backtesters.
+pub mod compat;
 /// Settings of a run.
 pub mod config;
 /// What the engine wants done.
@@ -25,8 +27,12 @@ pub mod event;
 pub mod fair_value;
 #[cfg(test)]
 mod fixtures;
+/// What executors that are not honest would have booked.
+pub mod grade;
 /// Names of things.
 pub mod ids;
+/// How long an order travels.
+pub mod latency;
 /// The money, in double entry.
 pub mod ledger;
 /// What a market is.
@@ -45,6 +51,8 @@ pub mod paper;
 pub mod position;
 /// Why something did not happen.
 pub mod reason;
+/// Which outcome can not happen without another.
+pub mod relation;
 /// What a run came to.
 pub mod report;
 /// Approves or denies.
@@ -57,5 +65,7 @@ pub mod scanner;
 pub mod settlement;
 /// The port for strategies.
 pub mod strategy;
+/// Whether somebody really traded there.
+pub mod tape;
 /// Money and quantities.
 pub mod units;

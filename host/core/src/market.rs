@@ -127,7 +127,8 @@ pub enum SettlementRule {
         /// Price to beat when the venue states it; otherwise the oracle's value of the opening second.
         strike: Option<SpotPrice>,
     },
-    /// As `UpDown`, on the mean of the last `lookback_secs` seconds. Not rebuilt from ticks: the venue decides.
+    /// As `UpDown`, on the mean of the last `lookback_secs` seconds before each instant. Rebuilt from ticks
+    /// only where the difference is beyond what rebuilding can err by.
     UpDownTwap {
         /// The source the mean is taken of.
         oracle: OracleId,
@@ -144,6 +145,10 @@ pub enum SettlementRule {
         strike: SpotPrice,
         /// Whether equality is not enough.
         strict: bool,
+        /// Length of the candle that starts at the close and whose own close is compared ("the 12:00
+        /// candle" is the minute that begins at noon); `None` for the value of exactly the closing
+        /// second.
+        candle_secs: Option<u32>,
     },
     /// Outcome 0 when the source's candle that starts at the opening closes no lower than it opened
     /// (tie = Up). Only that final candle decides.
@@ -339,6 +344,24 @@ pub enum MarketStatus {
     Void,
     /// Two sources of truth disagree; its capital stays locked.
     Disputed,
+    /// It was booked, and its venue says otherwise since: nothing is booked again.
+    Contradicted,
+}
+
+impl MarketStatus {
+    /// The name used in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MarketStatus::Open => "open",
+            MarketStatus::Paused => "paused",
+            MarketStatus::Pending => "pending",
+            MarketStatus::Settled => "settled",
+            MarketStatus::Void => "void",
+            MarketStatus::Disputed => "disputed",
+            MarketStatus::Contradicted => "contradicted",
+        }
+    }
 }
 
 #[cfg(test)]

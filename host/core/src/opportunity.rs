@@ -1,6 +1,7 @@
 //! What the scanner reports: an edge after costs, or nothing.
 
 use crate::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Timestamp, Venue};
+use crate::relation::Relation;
 use crate::units::{Price, Qty, Usd};
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,13 @@ pub enum OpportunityKind {
 }
 
 impl OpportunityKind {
+    /// The kinds that the scanner reports, in order.
+    pub const SCANNED: [OpportunityKind; 3] = [
+        OpportunityKind::OracleLag,
+        OpportunityKind::Mispricing,
+        OpportunityKind::CrossPlatform,
+    ];
+
     /// The name used in tables and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -44,6 +52,8 @@ pub struct Opportunity {
     pub id: OpportunityId,
     /// Family.
     pub kind: OpportunityKind,
+    /// Why its legs surely pay together; `None` where a model says what they are worth.
+    pub relation: Option<Relation>,
     /// When it was seen.
     pub at: Timestamp,
     /// Bought together, in equal shares.

@@ -10,12 +10,15 @@ use crate::ids::{Nanos, OracleId, Timestamp};
 use crate::market::OracleSpec;
 use crate::reason::Reason;
 use crate::units::SpotPrice;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-/// Source seconds kept (two hours): a market listed late still finds its opening value.
-pub const RETAINED_SECONDS: usize = 7_200;
-/// Final candles kept (ten days of hours); the oldest goes first.
-pub const RETAINED_CANDLES: usize = 240;
+/// Source seconds kept (four and a half hours): the longest up-or-down window still finds its opening,
+/// and the mean before it, when it closes.
+pub const RETAINED_SECONDS: usize = 16_200;
+/// Final candles kept of one length (a day of minutes); the earliest goes first.
+pub const RETAINED_CANDLES: usize = 1_440;
+/// Different lengths of candles kept; candles of one more are refused.
+pub const CANDLE_LENGTHS_MAX: usize = 16;
 /// A tick stamped further ahead of its receipt than this is refused: it would block all that follow.
 pub const AHEAD_MAX: Nanos = Nanos::from_ms(60_000);
 /// In a mean, a value stands for the seconds after it, but for no more of them than this.
@@ -63,8 +66,8 @@ pub struct OracleState {
     ticks: u64,
     /// By ascending second.
     seconds: VecDeque<Second>,
-    /// In order of arrival.
-    candles: VecDeque<Candle>,
+    /// By length in seconds, then by start.
+    candles: BTreeMap<u64, BTreeMap<Timestamp, Candle>>,
     pub(crate) volatility: Volatility,
     pub(crate) basis: Basis,
 }
@@ -80,7 +83,7 @@ impl OracleState {
             interrupted: false,
             ticks: 0,
             seconds: VecDeque::new(),
-            candles: VecDeque::new(),
+            candles: BTreeMap::new(),
             volatility: Volatility::default(),
             basis: Basis::default(),
         }
@@ -114,30 +117,47 @@ impl OracleState {
     }
 
     /// Takes a final candle. The same again changes nothing; another one of the same interval is
-    /// `OutOfOrder`: what was final stays.
+    /// `OutOfOrder`: what was final stays. One earlier than all that are kept is accepted and not kept.
     pub fn apply_candle(&mut self, candle: &Candle, at: Timestamp) -> Result<(), Reason> {
-        let prices = candle.open.0 > 0 && candle.close.0 > 0;
+        let within = |p: SpotPrice| candle.low <= p && p <= candle.high;
+        let prices = candle.low.0 > 0 && within(candle.open) && within(candle.close);
         let times = candle.open_time < candle.close_time;
         if !prices || !times || candle.close_time > at.plus(AHEAD_MAX) {
             return Err(Reason::MalformedFrame);
         }
-        let same =
-            |c: &&Candle| (c.open_time, c.close_time) == (candle.open_time, candle.close_time);
-        match self.candles.iter().find(same) {
+        let secs = candle.secs();
+        if !self.candles.contains_key(&secs) && self.candles.len() >= CANDLE_LENGTHS_MAX {
+            return Err(Reason::MalformedFrame);
+        }
+        let kept = self.candles.entry(secs).or_default();
+        match kept.get(&candle.open_time) {
             Some(known) if known == candle => return Ok(()),
             Some(_) => return Err(Reason::OutOfOrder),
-            None => self.candles.push_back(*candle),
+            None => {}
         }
-        if self.candles.len() > RETAINED_CANDLES {
-            self.candles.pop_front();
+        if kept.len() >= RETAINED_CANDLES {
+            match kept.first_key_value() {
+                Some((first, _)) if candle.open_time < *first => return Ok(()),
+                _ => kept.pop_first(),
+            };
         }
+        kept.insert(candle.open_time, *candle);
         Ok(())
     }
 
     /// The final candle of the `secs` seconds from `opens_at` on, if it came and is still kept.
     #[must_use]
     pub fn candle(&self, opens_at: Timestamp, secs: u32) -> Option<&Candle> {
-        self.candles.iter().find(|c| c.spans(opens_at, secs))
+        let candle = self.candles.get(&u64::from(secs))?.get(&opens_at)?;
+        candle.spans(opens_at, secs).then_some(candle)
+    }
+
+    /// The final candles of that length which start at or after `from`, as far as they are kept.
+    pub fn candles_since(&self, from: Timestamp, secs: u32) -> impl Iterator<Item = &Candle> {
+        let kept = self.candles.get(&u64::from(secs));
+        kept.into_iter()
+            .flat_map(move |kept| kept.range(from..))
+            .map(|(_, candle)| candle)
     }
 
     /// Its stream was interrupted: the last value is stale at once.
@@ -242,6 +262,25 @@ impl OracleState {
             }
         }
         None
+    }
+
+    /// The one-second values of `[from, to)`, when every one was received: nothing stands in for a
+    /// missing one. Otherwise the seconds that are missing.
+    pub fn seconds(&self, from: u64, to: u64) -> Result<Vec<SpotPrice>, Vec<u64>> {
+        let first = self.seconds.partition_point(|s| s.secs < from);
+        let mut kept = self.seconds.range(first..).peekable();
+        let (mut values, mut missing) = (Vec::new(), Vec::new());
+        for secs in from..to {
+            match kept.next_if(|s| s.secs == secs) {
+                Some(second) => values.push(second.price),
+                None => missing.push(secs),
+            }
+        }
+        if missing.is_empty() {
+            Ok(values)
+        } else {
+            Err(missing)
+        }
     }
 
     /// Keeps the first value of a second. Returns whether it was that.

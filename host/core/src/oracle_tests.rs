@@ -193,7 +193,7 @@ fn the_first_value_since_an_instant_is_known_only_within_an_unbroken_stream() {
 #[test]
 fn a_final_candle_stays_as_it_was_and_the_oldest_go() {
     let mut oracle = feed();
-    let now = Timestamp::from_secs(1_000_000);
+    let now = Timestamp::from_secs(10_000_000);
     let hour = |n: u64, prices| candle(0, n * 3_600, 3_600, prices);
     oracle.apply_candle(&hour(0, (5, 6)), now).unwrap();
     oracle.apply_candle(&hour(0, (5, 6)), now).unwrap();
@@ -213,7 +213,12 @@ fn a_final_candle_stays_as_it_was_and_the_oldest_go() {
     for bad in [
         candle(0, 0, 60, (0, 5)),
         candle(0, 0, 60, (5, -1)),
-        candle(0, 999_990, 100, (5, 5)),
+        candle(0, 9_999_990, 100, (5, 5)),
+        // A price outside of its own range.
+        Candle {
+            high: crate::fixtures::spot(4),
+            ..hour(0, (5, 5))
+        },
         Candle {
             close_time: Timestamp(0),
             ..hour(0, (5, 5))
@@ -231,4 +236,30 @@ fn a_final_candle_stays_as_it_was_and_the_oldest_go() {
     }
     assert_eq!(kept(&oracle, 0, 3_600), None);
     assert!(kept(&oracle, 1, 3_600).is_some() && kept(&oracle, last, 3_600).is_some());
+    // One earlier than all that are kept is a fact, and not kept.
+    oracle.apply_candle(&hour(0, (5, 6)), now).unwrap();
+    assert_eq!(kept(&oracle, 0, 3_600), None);
+    // Minutes do not push hours out, and there is an end to lengths.
+    for n in 0..2 * last {
+        let minute = candle(0, n * 60, 60, (5, 6));
+        oracle.apply_candle(&minute, now).unwrap();
+    }
+    assert!(kept(&oracle, 1, 3_600).is_some());
+    for secs in 1..=CANDLE_LENGTHS_MAX as u64 - 2 {
+        oracle
+            .apply_candle(&candle(0, 0, secs, (5, 6)), now)
+            .unwrap();
+    }
+    assert_eq!(
+        oracle.apply_candle(&candle(0, 0, 59, (5, 6)), now),
+        Err(Reason::MalformedFrame)
+    );
+}
+
+#[test]
+fn seconds_are_all_there_or_named() {
+    let oracle = heard(&[(10_000, 1), (11_200, 2), (13_900, 4)]);
+    assert_eq!(oracle.seconds(10, 12), Ok(vec![SpotPrice(1), SpotPrice(2)]));
+    assert_eq!(oracle.seconds(9, 15), Err(vec![9, 12, 14]));
+    assert_eq!(oracle.seconds(12, 12), Ok(Vec::new()));
 }

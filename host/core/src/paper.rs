@@ -156,38 +156,9 @@ impl PaperExecutor {
                 &format!("{got} shares left there"),
             ));
         }
-        if spec.fee == FeeSchedule::Unknown {
-            return Err(refusal(
-                Reason::UnknownFee,
-                "a known fee schedule",
-                "unknown",
-            ));
-        }
-        let Walked {
-            parts,
-            price,
-            value,
-            fee,
-        } = walk(leg.buy, spec.fee, &levels, got)
-            .ok_or_else(|| refusal(Reason::RiskError, "a value that fits", "an overflow"))?;
-        // Can only happen when the market's fee rose while the order was in flight.
-        if leg.buy && value.checked_add(fee).is_none_or(|paid| paid > leg.reserve) {
-            return Err(refusal(
-                Reason::RiskError,
-                &format!("{} USD reserved", leg.reserve),
-                &format!("{value} USD and {fee} USD fees"),
-            ));
-        }
-        self.take(leg, spec, &parts);
-        Ok(Fill {
-            qty: got,
-            price,
-            value,
-            fee,
-            book_age: book.age(at),
-            book_epoch: book.epoch(),
-            levels: parts,
-        })
+        let fill = priced(arrival, book, &levels, got)?;
+        self.take(leg, spec, &fill.levels);
+        Ok(fill)
     }
 
     /// The levels within the limit, best first, less what we took of them before. A sale passes over a
@@ -286,6 +257,47 @@ pub fn whole_lots(qty: Qty, lot: Qty) -> Qty {
     }
 }
 
+/// What taking `got` from `levels` amounts to, fees included.
+pub(crate) fn priced(
+    arrival: &Arrival<'_>,
+    book: &OrderBook,
+    levels: &[(Price, Qty)],
+    got: Qty,
+) -> Result<Fill, Rejection> {
+    let (leg, fee) = (arrival.leg, arrival.spec.fee);
+    if fee == FeeSchedule::Unknown {
+        return Err(refusal(
+            Reason::UnknownFee,
+            "a known fee schedule",
+            "unknown",
+        ));
+    }
+    let Walked {
+        parts,
+        price,
+        value,
+        fee,
+    } = walk(leg.buy, fee, levels, got)
+        .ok_or_else(|| refusal(Reason::RiskError, "a value that fits", "an overflow"))?;
+    // Can only happen when the market's fee rose while the order was in flight.
+    if leg.buy && value.checked_add(fee).is_none_or(|paid| paid > leg.reserve) {
+        return Err(refusal(
+            Reason::RiskError,
+            &format!("{} USD reserved", leg.reserve),
+            &format!("{value} USD and {fee} USD fees"),
+        ));
+    }
+    Ok(Fill {
+        qty: got,
+        price,
+        value,
+        fee,
+        book_age: book.age(arrival.at),
+        book_epoch: book.epoch(),
+        levels: parts,
+    })
+}
+
 /// What an order takes.
 struct Walked {
     parts: Vec<FillLevel>,
@@ -338,7 +350,7 @@ fn shown(book: &OrderBook, side: BookSide, price: Price) -> Qty {
     found.unwrap_or(Qty::ZERO)
 }
 
-fn refusal(reason: Reason, limit: &str, observed: &str) -> Rejection {
+pub(crate) fn refusal(reason: Reason, limit: &str, observed: &str) -> Rejection {
     Rejection {
         reason,
         limit: limit.to_owned(),

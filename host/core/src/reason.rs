@@ -118,6 +118,8 @@ reasons! {
     IncompleteSet = "INCOMPLETE_SET",
     /// The price to beat is not known yet.
     NoStrike = "NO_STRIKE",
+    /// The exclusive set has more members than one intent may have legs.
+    SetTooLarge = "SET_TOO_LARGE",
 }
 
 impl fmt::Display for Reason {

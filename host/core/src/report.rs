@@ -4,8 +4,8 @@
 //! state, so the numbers a person reads are exactly those that were stored. Only closed and settled
 //! trades count as profit or loss; a rejection is never a trade.
 
-use crate::effect::{Effect, TradeRecord, TradeStatus, TradeUpdate};
-use crate::ids::TradeId;
+use crate::effect::{DenialCount, Effect, TradeRecord, TradeStatus, TradeUpdate};
+use crate::ids::{StrategyId, Timestamp, TradeId};
 use crate::opportunity::OpportunityKind;
 use crate::reason::Reason;
 use crate::units::Usd;
@@ -27,15 +27,16 @@ pub struct Summary {
     pub wins: u64,
     /// Closed ones that did not (zero is no win).
     pub losses: u64,
-    /// Rows that never became a position.
+    /// Legs that never became a position, those included that have no row of their own.
     pub rejections: u64,
     /// `(type, trades, realised profit)` by name of the opportunity kind, in order of name.
     pub by_type: Vec<(String, u64, Usd)>,
-    /// `(reason code, rows)`, most frequent first, then by code.
+    /// `(reason code, legs)`, most frequent first, then by code.
     pub rejections_by_reason: Vec<(String, u64)>,
 }
 
-/// Counts effects into a [`Summary`]. Holds one small entry per *open* trade and nothing else that grows.
+/// Counts effects into a [`Summary`]. Holds one small entry per *open* trade, and per strategy and reason,
+/// and nothing else that grows.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     open: BTreeMap<TradeId, OpportunityKind>,
@@ -45,6 +46,8 @@ pub struct Tally {
     losses: u64,
     by_type: BTreeMap<OpportunityKind, (u64, Usd)>,
     reasons: BTreeMap<Reason, u64>,
+    /// The last count of denials without rows of their own, and its minute.
+    counted: BTreeMap<(StrategyId, Reason), (Timestamp, u64)>,
 }
 
 impl Tally {
@@ -53,6 +56,7 @@ impl Tally {
         match effect {
             Effect::RecordTrade(record) => self.record(record),
             Effect::UpdateTrade(update) => self.update(update),
+            Effect::CountDenials(count) => self.count(count),
             _ => {}
         }
     }
@@ -67,6 +71,23 @@ impl Tally {
                     self.by_type.entry(record.kind).or_default().0 += 1;
                 }
             }
+        }
+    }
+
+    /// A minute's count replaces the one before of the same minute.
+    fn count(&mut self, count: &DenialCount) {
+        let last = self
+            .counted
+            .entry((count.strategy, count.reason))
+            .or_insert((count.minute, 0));
+        if last.0 != count.minute {
+            *last = (count.minute, 0);
+        }
+        let new = count.legs.saturating_sub(last.1);
+        last.1 = count.legs;
+        if new > 0 {
+            let sum = self.reasons.entry(count.reason).or_default();
+            *sum = sum.saturating_add(new);
         }
     }
 
@@ -86,6 +107,12 @@ impl Tally {
         self.pnl = Usd(self.pnl.0.saturating_add(update.realized_pnl.0));
         let line = self.by_type.entry(kind).or_default();
         line.1 = Usd(line.1.0.saturating_add(update.realized_pnl.0));
+    }
+
+    /// How many rows were told as open and not yet as closed.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
     }
 
     /// The numbers so far.

@@ -21,6 +21,7 @@ use pm_arb_core::effect::{
 use pm_arb_core::ids::{InstrumentId, OracleId, Timestamp, Venue};
 use pm_arb_core::market_data::MarketData;
 use pm_arb_core::opportunity::Opportunity;
+use pm_arb_core::relation::Relation;
 use pm_arb_core::units::{Price, Qty, SpotPrice};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -230,6 +231,7 @@ fn opportunity(seen: &Opportunity) -> Value {
         "schema": "pm-arb.opportunity/1",
         "opportunity_id": seen.id.to_string(),
         "opportunity_type": seen.kind.as_str(),
+        "relation": seen.relation.map(Relation::as_str),
         "at": time(seen.at),
         "edge": seen.edge.to_string(),
         "quantity": seen.qty.to_string(),

@@ -1,6 +1,7 @@
 //! What each command does: reads what it needs, calls the part that does the work, prints.
 
 mod ask;
+mod compare;
 mod doctor;
 /// Exit codes and failures.
 pub mod exit;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Trade(args) => trades::one(args),
         Command::Import(args) => import::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),

@@ -5,16 +5,38 @@ use super::output::out;
 use crate::cli::ReplayArgs;
 use crate::config::Config;
 use crate::pilot::by_reason;
-use crate::plugin::{Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
+use crate::plugin::{Candidate, Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
 use crate::replay::{self, Cast, Counts};
+use pm_arb_core::opportunity::OpportunityKind;
+use pm_arb_core::reason::Reason;
+use pm_arb_core::scanner::ScanCounts;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 #[derive(Serialize)]
 struct Answer {
     #[serde(flatten)]
     counts: Counts,
+    /// Opportunities by kind, each counted once however long it lasted.
+    opportunities: BTreeMap<&'static str, u64>,
+    /// Why looks at prices came to none, by kind and reason.
+    no_opportunity: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     digest: String,
+}
+
+impl Answer {
+    fn of(counts: Counts, scanned: &ScanCounts, digest: String) -> Self {
+        let kinds = OpportunityKind::SCANNED;
+        let found = kinds.iter().zip(scanned.episodes);
+        let because = |kind| scanned.refused(kind).map(|(r, n)| (r.code(), n)).collect();
+        Self {
+            counts,
+            opportunities: found.map(|(kind, n)| (kind.as_str(), n)).collect(),
+            no_opportunity: kinds.map(|kind| (kind.as_str(), because(kind))).into(),
+            digest,
+        }
+    }
 }
 
 pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
@@ -37,7 +59,10 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
             .as_ref()
             .map(Config::all_strategy_params)
             .unwrap_or_default();
-        given(&args.strategies, Preparer::new(host.clone(), params))?
+        Cast::Given(given(
+            &args.strategies,
+            Preparer::new(host.clone(), params),
+        )?)
     };
     let (replayed, _) = replay::replay(
         &args.run,
@@ -47,10 +72,9 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
         &mut |_, _| {},
     )
     .or_exit(Code::Damaged)?;
-    let answer = Answer {
-        counts: replayed.counts,
-        digest: replayed.digest.hex(&replayed.engine),
-    };
+    let scanned = replayed.engine.scanner().counts();
+    let digest = replayed.digest.hex(&replayed.engine);
+    let answer = Answer::of(replayed.counts, scanned, digest);
     if args.json {
         out!(
             "{}",
@@ -66,6 +90,15 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
             c.fills,
             c.settled
         );
+        for (kind, found) in OpportunityKind::SCANNED.into_iter().zip(scanned.episodes) {
+            let mut because: Vec<_> = scanned.refused(kind).collect();
+            because.sort_by_key(|(reason, n): &(Reason, u64)| (std::cmp::Reverse(*n), *reason));
+            let because = match because.as_slice() {
+                [] => String::new(),
+                some => format!("; none because: {}", by_reason(some)),
+            };
+            out!("{kind} opportunities: {found}{because}");
+        }
         let refused = replayed.engine.status().refused_inputs;
         if !refused.is_empty() {
             out!("inputs refused: {}", by_reason(&refused));
@@ -75,7 +108,8 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn given(args: &[String], preparer: Preparer) -> Result<Cast, Failure> {
+/// The components that arguments name, compiled.
+pub(super) fn given(args: &[String], preparer: Preparer) -> Result<Vec<Candidate>, Failure> {
     let sources = Sources::parse(args).or_exit(Code::Config)?;
     sources.check().or_exit(Code::Config)?;
     let mut candidates = Vec::new();
@@ -91,5 +125,5 @@ fn given(args: &[String], preparer: Preparer) -> Result<Cast, Failure> {
             LoaderInput::Gone { .. } => {}
         }
     }
-    Ok(Cast::Given(candidates))
+    Ok(candidates)
 }

@@ -147,6 +147,16 @@ fn notes(intake: &Intake) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if intake.format == Format::TopOfBook {
+        notes.push(super::top::ASSUMED.to_owned());
+        if intake.empty_polls > 0 {
+            notes.push(format!(
+                "{} polls show neither a bid nor an ask (an empty book, or a request that failed): \
+                 the book is empty until the next",
+                intake.empty_polls
+            ));
+        }
+    }
     notes
 }
 

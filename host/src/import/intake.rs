@@ -48,6 +48,8 @@ pub(super) struct Intake {
     pub refused_count: u64,
     /// Sizes of which a part below a millionth was cut.
     pub sizes_cut: u64,
+    /// Polls that show neither a bid nor an ask.
+    pub empty_polls: u64,
     scratch: Vec<u8>,
 }
 
@@ -69,6 +71,7 @@ impl Intake {
             refused: Vec::new(),
             refused_count: 0,
             sizes_cut: 0,
+            empty_polls: 0,
             scratch: Vec::new(),
         }
     }

@@ -28,6 +28,7 @@ mod ladder;
 mod listing;
 mod number;
 mod sort;
+mod top;
 
 use intake::Intake;
 
@@ -49,17 +50,20 @@ pub enum Format {
     BinanceStream,
     /// Sampled tops of both books with Binance spot and the winner.
     AlignedLadder,
+    /// Best bid and ask of Up and Down once a second, asked for one by one, as columns.
+    TopOfBook,
 }
 
 impl Format {
     /// Every format, in order.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 7] = [
         Format::PolymarketBook,
         Format::PolymarketMarket,
         Format::L2Snapshots,
         Format::ChainlinkMarkets,
         Format::BinanceStream,
         Format::AlignedLadder,
+        Format::TopOfBook,
     ];
 
     /// The name on the command line.
@@ -72,6 +76,7 @@ impl Format {
             Format::ChainlinkMarkets => "chainlink-markets",
             Format::BinanceStream => "binance-stream",
             Format::AlignedLadder => "aligned-ladder",
+            Format::TopOfBook => "top-of-book",
         }
     }
 }
@@ -250,6 +255,7 @@ fn import_into(
             Format::ChainlinkMarkets => chainlink::read(&mut lines, &mut intake)?,
             Format::BinanceStream => binance::read(&mut lines, &mut intake)?,
             Format::AlignedLadder => ladder::read(&mut lines, &mut intake)?,
+            Format::TopOfBook => top::read(&mut lines, &mut intake)?,
         }
         intake.lines += lines.line();
     }

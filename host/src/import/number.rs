@@ -46,7 +46,12 @@ pub(super) fn fixed(text: &str, decimals: u32) -> Option<i128> {
 
 /// A price strictly between 0 and 1 dollar.
 pub(super) fn price(raw: &RawValue) -> Option<Price> {
-    let units = fixed(text(raw)?, DECIMALS)?;
+    price_of(text(raw)?)
+}
+
+/// The same, from a column.
+pub(super) fn price_of(text: &str) -> Option<Price> {
+    let units = fixed(text, DECIMALS)?;
     let price = Price(i64::try_from(units).ok()?);
     price.is_tradable().then_some(price)
 }
@@ -55,7 +60,11 @@ pub(super) fn price(raw: &RawValue) -> Option<Price> {
 /// (`7.6899999999999995`): what lies below a millionth of a share is cut, never rounded up, so that a
 /// book never shows more than was recorded. The flag says whether something was cut.
 pub(super) fn size(raw: &RawValue) -> Option<(Qty, bool)> {
-    let text = text(raw)?;
+    size_of(text(raw)?)
+}
+
+/// The same, from a column.
+pub(super) fn size_of(text: &str) -> Option<(Qty, bool)> {
     let (units, cut) = match fixed(text, DECIMALS) {
         Some(units) => (units, false),
         None => (fixed(text.get(..cut_at(text)?)?, DECIMALS)?, true),

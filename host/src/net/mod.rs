@@ -4,6 +4,8 @@
 
 /// Requests with a time limit and a size limit.
 pub mod http;
+/// How long the way to a venue takes.
+pub mod round_trip;
 /// WebSockets with limits.
 pub mod socket;
 

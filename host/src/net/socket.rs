@@ -68,6 +68,12 @@ pub enum SocketError {
 pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     connected: Instant,
+    /// Pings sent so far; their number is their content.
+    pings: u64,
+    /// When the last one was asked for, while its answer is awaited.
+    pinged: Option<Instant>,
+    /// How long the answer to the last one took, until somebody asks.
+    round_trip: Option<Duration>,
 }
 
 impl Socket {
@@ -107,6 +113,9 @@ impl Socket {
         Ok(Self {
             stream,
             connected: Instant::now(),
+            pings: 0,
+            pinged: None,
+            round_trip: None,
         })
     }
 
@@ -118,7 +127,25 @@ impl Socket {
 
     /// Sends a text message.
     pub async fn send(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), SocketError> {
-        let sending = self.stream.send(Message::Text(text.into()));
+        self.hand_over(Message::Text(text.into())).await
+    }
+
+    /// Sends a protocol ping; [`Self::take_round_trip`] tells how long its answer took. One that is
+    /// overtaken by the next is not waited for any more.
+    pub async fn ping(&mut self) -> Result<(), SocketError> {
+        self.pings = self.pings.wrapping_add(1);
+        self.pinged = Some(Instant::now());
+        let number = self.pings.to_be_bytes().to_vec();
+        self.hand_over(Message::Ping(number.into())).await
+    }
+
+    /// From asking for the last answered ping to reading its answer; once.
+    pub fn take_round_trip(&mut self) -> Option<Duration> {
+        self.round_trip.take()
+    }
+
+    async fn hand_over(&mut self, message: Message) -> Result<(), SocketError> {
+        let sending = self.stream.send(message);
         tokio::time::timeout(SEND_TIMEOUT, sending)
             .await
             .map_err(|_| SocketError::Timeout {
@@ -137,6 +164,12 @@ impl Socket {
                 code: frame.as_ref().map_or(1005, |frame| frame.code.into()),
                 reason: frame.map_or_else(String::new, |frame| frame.reason.to_string()),
             }),
+            Some(Ok(Message::Pong(number))) => {
+                if number.as_ref() == self.pings.to_be_bytes() {
+                    self.round_trip = self.pinged.take().map(|at| at.elapsed());
+                }
+                Ok(None)
+            }
             Some(Ok(_)) => Ok(None),
             Some(Err(error)) => Err(broken(error)),
             None => Err(SocketError::Closed {

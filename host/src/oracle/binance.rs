@@ -3,8 +3,9 @@
 //! The decoder reads combined and raw frames; each trade is a tick at its own time, once. Trades are
 //! numbered without holes, so a hole is an interruption and is told as one. The best quote carries no
 //! time on spot and is only a sign of life. A candle is told once it is final; one that still runs
-//! says nothing that its trades do not.
+//! says nothing that its trades do not. Candles that the stream did not tell are fetched ([`candles`]).
 
+use super::candles::{self, HOLES_MAX, Hole, Succession, secs_of};
 use super::follow::{Heard, Plan, follow};
 use crate::agent::{AgentContext, AgentError};
 use crate::catalog::SharedCatalog;
@@ -17,6 +18,7 @@ use pm_arb_core::reason::Reason;
 use pm_arb_core::units::SpotPrice;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// The name of this source in oracle channels.
 pub const SOURCE: &str = "binance";
@@ -35,9 +37,12 @@ const AGE_MAX: Duration = Duration::from_secs(23 * 3_600);
 pub struct BinanceConfig {
     /// The base address of the streams.
     pub ws_url: String,
+    /// The base address of the REST API, for candles that the streams did not tell.
+    pub rest_url: String,
     /// Lower case symbols.
     pub symbols: Vec<String>,
-    /// Lengths of the candles to follow: markets of an hour are decided by "1h".
+    /// Lengths of the candles to follow: markets of an hour are decided by "1h", those on a price at noon
+    /// or touched by "1m".
     pub candles: Vec<String>,
     /// Silence after which the last value is stale.
     pub stale_after_ms: u64,
@@ -49,8 +54,9 @@ impl Default for BinanceConfig {
     fn default() -> Self {
         Self {
             ws_url: "wss://data-stream.binance.vision".to_owned(),
+            rest_url: "https://data-api.binance.vision".to_owned(),
             symbols: vec!["btcusdt".to_owned()],
-            candles: vec!["1h".to_owned()],
+            candles: vec!["1h".to_owned(), "1m".to_owned()],
             stale_after_ms: 3_000,
             replace_after_ms: 10_000,
         }
@@ -237,7 +243,8 @@ impl Decoder {
     }
 }
 
-fn price(text: &str) -> Option<SpotPrice> {
+/// A price of the source's own text.
+pub(super) fn price(text: &str) -> Option<SpotPrice> {
     let price = SpotPrice::parse(text).ok();
     price.filter(|price| *price > SpotPrice::ZERO)
 }
@@ -284,10 +291,18 @@ pub async fn run(
     }
     let feed = Feed::new(ctx, clock, input);
     let (mut decoder, mut oracles, mut events) = (Decoder::new(), Vec::new(), Vec::new());
+    let (holes, told) = mpsc::channel(HOLES_MAX);
+    let mut lengths: Vec<Hole> = Vec::new();
     for symbol in &cfg.symbols {
         let oracle = super::announce(&mut catalog.lock(), SOURCE, symbol, &mut events);
         decoder.track(symbol, oracle);
         oracles.push(oracle);
+        lengths.extend(cfg.candles.iter().map(|interval| Hole {
+            symbol: symbol.clone(),
+            interval: interval.clone(),
+            oracle,
+            from_ms: None,
+        }));
     }
     feed.send(events).await?;
     let plan = Plan {
@@ -303,15 +318,46 @@ pub async fn run(
         replace_after: Duration::from_millis(cfg.replace_after_ms),
         age_max: AGE_MAX,
     };
-    follow(&feed, &plan, &oracles, |text, out| {
+    for hole in &lengths {
+        ask(&holes, hole.clone());
+    }
+    let mut succession = Succession::default();
+    let following = follow(&feed, &plan, &oracles, |text, out| {
         let counts = decoder.frame(text, out)?;
+        for event in out.iter() {
+            if let Event::Candle(candle) = event
+                && let Some(from_ms) = succession.follows(candle)
+            {
+                let is_it = |hole: &&Hole| {
+                    hole.oracle == candle.oracle && secs_of(&hole.interval) == Some(candle.secs())
+                };
+                if let Some(hole) = lengths.iter().find(is_it).cloned() {
+                    let from_ms = Some(from_ms);
+                    ask(&holes, Hole { from_ms, ..hole });
+                }
+            }
+        }
         Ok(match counts {
             FrameCounts { goodbyes: 1.., .. } => Heard::Goodbye,
             FrameCounts { ticks: 1.., .. } | FrameCounts { quotes: 1.., .. } => Heard::Data,
             _ => Heard::Nothing,
         })
-    })
-    .await
+    });
+    let filling = candles::fill(&feed, &cfg.rest_url, told);
+    tokio::pin!(following);
+    tokio::select! {
+        biased;
+        ended = &mut following => ended,
+        // It ends early only when it can not ask at all.
+        () = filling => following.await,
+    }
+}
+
+/// Asks for missing candles, unless too many holes wait already.
+fn ask(holes: &mpsc::Sender<Hole>, hole: Hole) {
+    if let Err(error) = holes.try_send(hole) {
+        tracing::warn!(%error, "candles stay missing: {HOLES_MAX} holes wait already, or none is filled");
+    }
 }
 
 /// What one connection listens to: trades, best quotes and candles of every symbol.

@@ -10,6 +10,8 @@ use pm_arb_core::market::OracleSpec;
 
 /// Binance spot trades and candles.
 pub mod binance;
+/// Candles that a stream did not tell.
+mod candles;
 /// Chainlink, as Polymarket relays it.
 pub mod chainlink;
 /// One stream, followed for ever.

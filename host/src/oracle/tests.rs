@@ -118,8 +118,8 @@ fn announced_goodbyes_and_bad_values() {
     let bad = r#"{"e":"trade","s":"BTCUSDT","t":1,"p":"-1","T":1}"#;
     assert_eq!(decoder.frame(bad, &mut events).unwrap().refused, 1);
     for kline in [
-        r#","k":{"t":0,"T":59999,"i":"1m","o":"0","c":"1","x":true}"#,
-        r#","k":{"t":0,"T":59999,"i":"1m","o":"1","c":"x","x":true}"#,
+        r#","k":{"t":0,"T":59999,"i":"1m","o":"0","c":"1","h":"1","l":"1","x":true}"#,
+        r#","k":{"t":0,"T":59999,"i":"1m","o":"1","c":"x","h":"1","l":"1","x":true}"#,
         "",
     ] {
         let bad = format!(r#"{{"e":"kline","E":1,"s":"BTCUSDT"{kline}}}"#);

@@ -170,6 +170,7 @@ pub async fn start(context: Context<'_>, agents: &mut Orchestrator) -> Result<Fe
             config.polymarket.gamma_url = at.gamma;
             config.polymarket.series = vec!["btc-updown-5m".into(), "btc-range-15m".into()];
             config.binance.ws_url = at.binance_ws;
+            config.binance.rest_url = at.binance_rest;
             config.chainlink.ws_url = at.rtds;
             config.kalshi.ws_url = at.kalshi_ws;
             config.kalshi.rest_url = at.kalshi_rest;

@@ -6,6 +6,7 @@
 //! ```
 
 mod agents;
+pub mod counts;
 /// One pilot a folder; which run it continues.
 pub mod data_dir;
 mod feeds;
@@ -40,7 +41,7 @@ use outlets::Outlets;
 use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::reason::Reason;
 use pm_arb_core::report::Summary;
-use runner::{Runner, TimeSource};
+use runner::{Runner, TimeSource, Turns};
 use std::path::PathBuf;
 use std::time::Duration;
 use stop::{Orders, Stopped, wait};
@@ -137,7 +138,10 @@ pub struct Ended {
 
 /// Runs a pilot until it is stopped.
 pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended, PilotError> {
-    let engine_config = options.config.engine()?;
+    let engine_config = match options.feed {
+        Feed::Live => options.config.live_engine()?,
+        Feed::Sim | Feed::Recorded(_) => options.config.engine()?,
+    };
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let host = PluginHost::new(Limits::default())?;
@@ -199,6 +203,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         outlets,
         clock,
         time,
+        turns: Turns::default(),
     };
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 

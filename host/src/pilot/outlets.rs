@@ -3,6 +3,7 @@
 //! Owns no truth: everything here can be rebuilt from the journal. When the database's queue is full
 //! the engine waits for it (trades are never dropped); the bus is never waited for.
 
+use super::counts;
 use crate::bus::{BusHandle, BusMessage};
 use crate::orchestrator::{AgentState, HealthBoard};
 use crate::plugin::Loader;
@@ -12,7 +13,7 @@ use crate::store::{RelayError, RelayHandle, StoreOp};
 use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus, TradeUpdate};
 use pm_arb_core::engine::{Engine, EngineStatus};
 use pm_arb_core::event::Event;
-use pm_arb_core::ids::{InstrumentId, OracleId, Seq};
+use pm_arb_core::ids::{InstrumentId, Nanos, OracleId, Seq, Venue};
 use pm_arb_core::reason::Reason;
 use pm_arb_core::report::Summary;
 use pm_arb_core::scanner::ScanCounts;
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// Health and the status line are brought up to date this often.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
+/// What has no row of its own is counted into the database this often, and at the end.
+const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// Reasons named in health.
 const REASONS_SHOWN: usize = 3;
 /// Stages of the engine's thread, by the names that health reports use.
@@ -45,6 +48,7 @@ pub struct Outlets {
     bus: Option<BusHandle>,
     board: HealthBoard,
     shown: Option<Instant>,
+    counted: Instant,
     /// Touched since the last release, for price messages.
     quotes: BTreeSet<InstrumentId>,
     oracles: BTreeSet<OracleId>,
@@ -62,6 +66,7 @@ impl Outlets {
             bus,
             board,
             shown: None,
+            counted: Instant::now(),
             quotes: BTreeSet::new(),
             oracles: BTreeSet::new(),
         }
@@ -105,6 +110,7 @@ impl Outlets {
                 Effect::RecordIntent(_)
                 | Effect::RecordMarket(_)
                 | Effect::Corroborate(_)
+                | Effect::CountDenials(_)
                 | Effect::WakeAt(_)
                 | Effect::StrategyFailed { .. }
                 | Effect::Abort(_) => {}
@@ -112,6 +118,22 @@ impl Outlets {
         }
         if !batch.1.is_empty() {
             self.relay.blocking_send(batch.0, batch.1)?;
+        }
+        Ok(())
+    }
+
+    /// Counts into the database what has no row of its own, when it is time to. Everything up to record
+    /// `through` must be durable and have been handed on.
+    pub fn count(
+        &mut self,
+        engine: &Engine,
+        through: Seq,
+        at_the_end: bool,
+    ) -> Result<(), OutletError> {
+        if at_the_end || self.counted.elapsed() >= COUNTS_EVERY {
+            self.counted = Instant::now();
+            self.relay
+                .blocking_send(through, vec![counts::of(engine, through)])?;
         }
         Ok(())
     }
@@ -143,8 +165,10 @@ impl Outlets {
         self.board.detail(
             "paper-executor",
             format!(
-                "{} filled, {} open",
-                status.counts.fills, status.open_trades
+                "{} filled, {} open{}",
+                status.counts.fills,
+                status.open_trades,
+                away(&status.latencies)
             ),
         );
         self.board
@@ -244,6 +268,15 @@ pub fn by_reason(counts: &[(Reason, u64)]) -> String {
         .map(|(reason, n)| format!("{reason} {n}"))
         .collect();
     all.join(", ")
+}
+
+/// How far away each venue was found to be.
+fn away(latencies: &[(Venue, Nanos)]) -> String {
+    let venue = |(venue, own): &(Venue, Nanos)| {
+        let tenths = own.0 / 100_000;
+        format!("; {venue} {}.{} ms away", tenths / 10, tenths % 10)
+    };
+    latencies.iter().map(venue).collect()
 }
 
 /// Episodes by kind, and the commonest reasons why a look at prices led to none.

@@ -5,7 +5,7 @@
 //! again; then everything that may have changed meanwhile is marked untrusted.
 
 use super::session::{LoaderView, Session};
-use super::{PilotError, RunChoice};
+use super::{PilotError, RunChoice, counts};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{JournalWriter, RunMeta};
@@ -55,16 +55,31 @@ pub fn resume(
         );
     }
     let mut refused: Option<RelayError> = None;
+    // A record's effects go together: the database's position says that all of them are stored.
+    let mut waiting: (Seq, Vec<StoreOp>) = (Seq(0), Vec::new());
+    let mut hand_over = |(seq, ops): (Seq, Vec<StoreOp>)| {
+        if !ops.is_empty() && refused.is_none() {
+            refused = relay.blocking_send(seq, ops).err();
+        }
+    };
     let mut resend = |seq: Seq, effect: &Effect| {
-        if seq <= persisted || refused.is_some() {
+        if seq <= persisted {
             return;
         }
         let Some(op) = StoreOp::of(seq, effect) else {
             return;
         };
-        refused = relay.blocking_send(seq, vec![op]).err();
+        if seq != waiting.0 {
+            hand_over(std::mem::replace(&mut waiting, (seq, Vec::new())));
+        }
+        waiting.1.push(op);
     };
     let (replayed, loader) = replay::replay(&choice.dir, host, None, Cast::Own, &mut resend)?;
+    hand_over(waiting);
+    if replayed.last_seq > Seq(0) {
+        let counts = counts::of(&replayed.engine, replayed.last_seq);
+        hand_over((replayed.last_seq, vec![counts]));
+    }
     match refused {
         Some(error) => Err(PilotError::Relay(error)),
         None => {
@@ -139,7 +154,7 @@ pub fn enter(
     Ok(())
 }
 
-/// Markets whose outcome is not known: watchers go on asking for it.
+/// Markets whose outcome is not known or is in dispute: watchers go on asking for it.
 pub fn unresolved(session: &Session, venue: Venue) -> Vec<String> {
     session
         .engine
@@ -149,7 +164,10 @@ pub fn unresolved(session: &Session, venue: Venue) -> Vec<String> {
         .filter(|market| {
             matches!(
                 market.status,
-                MarketStatus::Open | MarketStatus::Paused | MarketStatus::Pending
+                MarketStatus::Open
+                    | MarketStatus::Paused
+                    | MarketStatus::Pending
+                    | MarketStatus::Disputed
             )
         })
         .map(|market| match venue {

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const BATCH: usize = 64;
 /// Without effects, the journal is flushed this often.
 const COMMIT_IDLE: Duration = Duration::from_secs(1);
+/// Turns longer ago than two of these say nothing of how long one takes now.
+const TURNS_WINDOW: Duration = Duration::from_secs(10);
 /// The loop turns at least this often.
 const TURN: Duration = Duration::from_millis(500);
 
@@ -54,6 +56,41 @@ pub struct Runner {
     pub clock: Clock,
     /// Whether it is asked.
     pub time: TimeSource,
+    /// How long its own turns take.
+    pub turns: Turns,
+}
+
+/// The longest turn that led to effects within this window of time and the one before: from taking a
+/// message to its effects being free to go.
+#[derive(Debug)]
+pub struct Turns {
+    since: Instant,
+    before: Duration,
+    now: Duration,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            before: Duration::ZERO,
+            now: Duration::ZERO,
+        }
+    }
+}
+
+impl Turns {
+    fn took(&mut self, turn: Duration) {
+        if self.since.elapsed() >= TURNS_WINDOW {
+            self.since = Instant::now();
+            self.before = std::mem::take(&mut self.now);
+        }
+        self.now = self.now.max(turn);
+    }
+
+    fn longest(&self) -> Duration {
+        self.now.max(self.before)
+    }
 }
 
 impl Runner {
@@ -70,7 +107,10 @@ impl Runner {
             let patience = self.patience();
             // Strategies are called below, outside of this block: a component must not be called
             // from within an asynchronous context.
-            match runtime.block_on(async { tokio::time::timeout(patience, input.recv()).await }) {
+            let got =
+                runtime.block_on(async { tokio::time::timeout(patience, input.recv()).await });
+            let turn = Instant::now();
+            match got {
                 Err(_) => {}
                 Ok(None) => going = false,
                 Ok(Some(first)) => {
@@ -84,12 +124,18 @@ impl Runner {
                 }
             }
             self.tend()?;
-            if self.session.has_waiting() || !going || flushed.elapsed() >= COMMIT_IDLE {
+            let concluded = self.session.has_waiting();
+            if concluded || !going || flushed.elapsed() >= COMMIT_IDLE {
                 self.release()?;
                 flushed = Instant::now();
             }
+            if concluded {
+                self.turns.took(turn.elapsed());
+            }
             self.outlets.turn(&self.session.engine, &self.loader);
         }
+        let through = self.session.last_seq();
+        self.outlets.count(&self.session.engine, through, true)?;
         Ok(self.session)
     }
 
@@ -105,7 +151,8 @@ impl Runner {
         match message {
             Input::Feed { received, events } => {
                 let at = self.now(received);
-                for event in events {
+                for mut event in events {
+                    self.complete(&mut event);
                     self.outlets.observe(&event);
                     self.session.record(at, event)?;
                 }
@@ -158,9 +205,23 @@ impl Runner {
         Ok(())
     }
 
+    /// The way to a venue begins with our own turn, which only we know. A recording tells its own.
+    fn complete(&mut self, event: &mut Event) {
+        if self.time == TimeSource::Clock
+            && let Event::Latency { own, .. } = event
+        {
+            let turn = self.turns.longest().as_nanos();
+            own.0 = own
+                .0
+                .saturating_add(u64::try_from(turn).unwrap_or(u64::MAX));
+        }
+    }
+
     fn release(&mut self) -> Result<(), RunnerError> {
         let effects = self.session.commit()?;
         self.outlets.release(effects)?;
+        let through = self.session.last_seq();
+        self.outlets.count(&self.session.engine, through, false)?;
         Ok(())
     }
 

@@ -22,16 +22,9 @@ pub enum SessionError {
         "the journal can not be written; trading stopped before anything unrecorded was concluded"
     )]
     Journal(#[from] JournalError),
-    /// The books of account do not balance, or worse.
-    #[error(
-        "an invariant broke at record {seq}: {what}; trading stopped. Keep the run's folder and report it"
-    )]
-    Invariant {
-        /// The record.
-        seq: Seq,
-        /// What.
-        what: String,
-    },
+    /// The books of account do not balance, or worse; at which record, and how.
+    #[error("an invariant broke at {0}; trading stopped. Keep the run's folder and report it")]
+    Invariant(String),
     /// An effect can not be encoded.
     #[error("an effect can not be encoded for the digest")]
     Digest(#[from] postcard::Error),
@@ -92,7 +85,7 @@ impl Session {
                     self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake)))
                 }
                 Effect::StrategyFailed { strategy, fault } => self.failed.push((strategy, fault)),
-                Effect::Abort(what) => return Err(SessionError::Invariant { seq, what }),
+                Effect::Abort(what) => return Err(SessionError::Invariant(what)),
                 other => self.waiting.push((seq, other)),
             }
         }

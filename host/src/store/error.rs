@@ -102,6 +102,40 @@ pub enum StoreError {
         #[source]
         source: postcard::Error,
     },
+    /// The same wish with different contents.
+    #[error(
+        "wish {intent} contradicts what is stored (same number, other contents); stop and compare journal and database"
+    )]
+    IntentConflict {
+        /// Its number in the run.
+        intent: String,
+    },
+    /// The tape was said to say something else of the same row.
+    #[error(
+        "the tape of trade {id} contradicts what is stored; stop and compare journal and database"
+    )]
+    TapeConflict {
+        /// Which row.
+        id: Uuid,
+    },
+    /// The payload hash of a wish could not be computed.
+    #[error("can not encode wish {intent} for its hash")]
+    HashIntent {
+        /// Its number in the run.
+        intent: String,
+        /// Why.
+        #[source]
+        source: postcard::Error,
+    },
+    /// The opportunity of a wish could not be written as text.
+    #[error("can not write the opportunity of wish {intent} as JSON")]
+    Json {
+        /// The wish's number in the run.
+        intent: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A query failed.
     #[error("can not read {what} from the database")]
     Read {

@@ -6,7 +6,8 @@
 //! Money is `NUMERIC` in PostgreSQL (through [`Decimal`]) and INTEGER millionths in SQLite; no float is
 //! involved in either. Whole numbers are signed 64-bit in both.
 
-use pm_arb_core::effect::TradeStatus;
+use super::CountKind;
+use pm_arb_core::effect::{FillLevel, Tape, TradeStatus};
 use pm_arb_core::ids::{Nanos, Seq, Timestamp, Venue};
 use pm_arb_core::opportunity::OpportunityKind;
 use pm_arb_core::units::{DECIMALS, Price, Qty, Usd};
@@ -73,7 +74,14 @@ macro_rules! plain_field {
     };
 }
 
-plain_field!(String, String, "text", |v: &String| Ok(v.clone()), Ok);
+// PostgreSQL takes no zero character in a text, and names of venues are whatever they send.
+plain_field!(
+    String,
+    String,
+    "text",
+    |v: &String| Ok(v.replace('\0', "\u{fffd}")),
+    Ok
+);
 plain_field!(bool, bool, "boolean", |v: &bool| Ok(*v), Ok);
 plain_field!(
     [u8; 32],
@@ -98,6 +106,7 @@ macro_rules! whole_field {
 whole_field!(
     u16, "16-bit number", |v: &u16| *v, |v: u16| v;
     u32, "32-bit number", |v: &u32| *v, |v: u32| v;
+    u64, "count", |v: &u64| *v, |v: u64| v;
     Seq, "journal position", |v: &Seq| v.0, Seq;
     Timestamp, "time", |v: &Timestamp| v.0, Timestamp;
     Nanos, "span of time", |v: &Nanos| v.0, Nanos;
@@ -140,6 +149,39 @@ text_field!(
     ]
 );
 text_field!(super::Side, "side", [super::Side::Buy, super::Side::Sell]);
+text_field!(
+    Tape,
+    "word of the tape",
+    [Tape::Confirmed, Tape::NotSeen, Tape::NoTape]
+);
+text_field!(CountKind, "kind of count", CountKind::ALL);
+
+/// The price levels of a fill, best first: `[[price, quantity, fee], …]` in millionths.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Levels(pub Vec<FillLevel>);
+
+plain_field!(
+    Levels,
+    String,
+    "text",
+    |v: &Levels| {
+        let levels: Vec<[i64; 3]> =
+            v.0.iter()
+                .map(|level| [level.price.0, level.qty.0, level.fee.0])
+                .collect();
+        serde_json::to_string(&levels).map_err(|_| FieldError::new("list of levels", levels.len()))
+    },
+    |v: String| {
+        let levels: Vec<[i64; 3]> =
+            serde_json::from_str(&v).map_err(|_| FieldError::new("list of levels", v))?;
+        let level = |[price, qty, fee]: [i64; 3]| FillLevel {
+            price: Price(price),
+            qty: Qty(qty),
+            fee: Usd(fee),
+        };
+        Ok(Levels(levels.into_iter().map(level).collect()))
+    }
+);
 
 impl Field for Uuid {
     type Pg = Uuid;

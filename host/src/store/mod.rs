@@ -12,25 +12,31 @@
 /// What a report needs to know of many rows.
 pub mod analysis;
 mod ask;
+mod batch;
 mod error;
 mod field;
+mod grading;
 mod postgres;
+mod postgres_grading;
 mod relay;
 mod row;
 mod sqlite;
+mod sqlite_grading;
 mod summary;
 /// Rows as people read them.
 pub mod view;
 mod writer;
 
 pub use error::StoreError;
-pub use field::FieldError;
+pub use field::{FieldError, Levels};
+pub use grading::{CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket};
 pub use relay::{Relay, RelayError, RelayHandle, RelayStatus, relay};
 pub use row::{Side, StoreOp, StoredTrade, opportunity_key, trade_uuid};
 
+use batch::Batch;
+use pm_arb_core::effect::{Tape, TradeStatus};
 use pm_arb_core::ids::{Seq, Timestamp};
 use pm_arb_core::report::Summary;
-use row::Batch;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use std::path::Path;
@@ -349,6 +355,22 @@ fn judge_unchanged(id: Uuid, status: Option<&str>) -> Result<usize, StoreError> 
         None => Err(StoreError::UnknownTrade { id }),
         Some("rejected") => Err(StoreError::ChangedRejection { id }),
         Some(_) => Ok(1),
+    }
+}
+
+/// Why the word of the tape changed no row: it is stored already, or something is wrong.
+fn judge_tape(
+    id: Uuid,
+    tape: Tape,
+    stored: Option<(String, Option<String>)>,
+) -> Result<(), StoreError> {
+    match stored {
+        None => Err(StoreError::UnknownTrade { id }),
+        Some((status, _)) if status == TradeStatus::Rejected.as_str() => {
+            Err(StoreError::ChangedRejection { id })
+        }
+        Some((_, Some(known))) if known == tape.as_str() => Ok(()),
+        Some(_) => Err(StoreError::TapeConflict { id }),
     }
 }
 

@@ -3,8 +3,9 @@
 //! Owns PostgreSQL's SQL and connection options. Transactions exist on the writer's own connection
 //! only; readers get single statements on read-only connections.
 
+use super::batch::Batch;
 use super::field::TableRow;
-use super::row::{Batch, Change, StoredTrade};
+use super::row::{Change, StoredTrade};
 use super::{Applied, RunInfo, StoreError, TradeFilter};
 use pm_arb_core::effect::TradeStatus;
 use pm_arb_core::ids::Seq;
@@ -119,6 +120,7 @@ pub(super) async fn apply(
     if !batch.changes.is_empty() {
         change(&mut tx, batch, &mut applied).await?;
     }
+    super::postgres_grading::apply(&mut tx, batch, &mut applied).await?;
     tx.commit().await.map_err(failed)?;
     Ok(applied)
 }
@@ -230,7 +232,7 @@ static SELECT: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {names} FROM paper_trades")
 });
 
-fn names_and_arrays(columns: &[super::field::Column]) -> (String, String) {
+pub(super) fn names_and_arrays(columns: &[super::field::Column]) -> (String, String) {
     let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
     let arrays: Vec<String> = columns
         .iter()
@@ -312,7 +314,13 @@ pub(super) async fn tally(
          FROM paper_trades
          WHERE (created_ns >= $1 OR stored_ns >= $3) AND ($2::uuid IS NULL OR run_id = $2)
            AND ($4::text IS NULL OR strategy_id = $4)
-         GROUP BY 1, 2 ORDER BY 1, 2",
+         GROUP BY 1, 2
+         UNION ALL
+         SELECT TRUE, reason, sum(legs)::bigint, 0, 0, 0, 0
+         FROM paper_denials
+         WHERE (minute_ns >= $1 OR stored_ns >= $3) AND ($2::uuid IS NULL OR run_id = $2)
+           AND ($4::text IS NULL OR strategy_id = $4)
+         GROUP BY 2 HAVING sum(legs) > 0",
     )
     .bind(made)
     .bind(run_id)

@@ -1,18 +1,19 @@
-//! What is stored: a trade as a row, the change of a row, and how the engine's effects become them.
+//! What is stored: a trade as a row, the change of a row, and what the engine's effects make to be stored.
 //!
-//! Owns the list of columns and the derived identities (row id, opportunity id, payload hash). It talks
+//! Owns the list of that row's columns and the derived identities (row id, opportunity id, payload hash). It talks
 //! to no database.
 
 use super::StoreError;
-use super::field::row;
+use super::field::{Levels, row};
+use super::grading::CountKind;
 use pm_arb_core::effect::{
-    Corroboration, Effect, IntentRecord, MarketRecord, TradeRecord, TradeStatus, TradeUpdate,
+    Corroboration, DenialCount, Effect, IntentRecord, MarketRecord, Tape, TradeRecord, TradeStatus,
+    TradeUpdate,
 };
 use pm_arb_core::ids::{Nanos, OpportunityId, Seq, Timestamp, TradeId, Venue};
 use pm_arb_core::opportunity::OpportunityKind;
 use pm_arb_core::units::{Price, Qty, Usd};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use uuid::Uuid;
 
@@ -109,8 +110,22 @@ row! {
         fill_book_age_ns: Nanos,
         /// Epoch of that book.
         book_epoch: u32,
+        /// Which fill of the leg.
+        fill: u16,
+        /// What kind of question the market is.
+        market_family: String,
+        /// When the market closes.
+        closes_ns: Timestamp,
+        /// The rule the fee was taken from.
+        fee_rule: String,
+        /// Whether the order rested and was hit.
+        maker: bool,
+        /// The book as it was walked.
+        levels: Levels,
         /// SHA-256 of the effect that made the row.
         payload_hash: [u8; 32],
+        /// What the tape says of it; `None` while that is not known.
+        tape: Option<Tape>,
         /// State.
         status: TradeStatus,
         /// Shares still held.
@@ -167,6 +182,21 @@ pub enum StoreOp {
     },
     /// What the tape says of a row.
     Corroborate(Corroboration),
+    /// The whole new count of a minute's denials that have no rows of their own.
+    Denials {
+        /// The journal record that caused it.
+        cause: Seq,
+        /// The count.
+        count: Box<DenialCount>,
+    },
+    /// How often what has no row of its own has happened in the run up to a record. Not an effect: the
+    /// pilot looks at its engine now and then.
+    Counts {
+        /// The record up to which was counted. It must be durable, and so must be everything before it.
+        cause: Seq,
+        /// `(what, which, how often)`.
+        counts: Vec<(CountKind, String, u64)>,
+    },
 }
 
 impl StoreOp {
@@ -185,6 +215,10 @@ impl StoreOp {
                 market: market.clone(),
             }),
             Effect::Corroborate(said) => Some(StoreOp::Corroborate(*said)),
+            Effect::CountDenials(count) => Some(StoreOp::Denials {
+                cause,
+                count: count.clone(),
+            }),
             Effect::Publish(_)
             | Effect::WakeAt(_)
             | Effect::StrategyFailed { .. }
@@ -205,6 +239,11 @@ pub fn opportunity_key(run_id: Uuid, opportunity: OpportunityId) -> String {
     format!("{:08x}-{opportunity}", run_id.as_fields().0)
 }
 
+/// A venue's time as databases can hold it: what lies beyond the year 2262 is cut to that.
+pub(super) fn storable(at: Timestamp) -> Timestamp {
+    Timestamp(at.0.min(i64::MAX.unsigned_abs()))
+}
+
 /// Bytes as lower-case hex.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -215,7 +254,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl StoredTrade {
-    fn of(run_id: Uuid, trade: &TradeRecord) -> Result<Self, StoreError> {
+    pub(super) fn of(run_id: Uuid, trade: &TradeRecord) -> Result<Self, StoreError> {
         let id = trade_uuid(run_id, trade.id);
         let payload =
             postcard::to_stdvec(trade).map_err(|source| StoreError::Hash { id, source })?;
@@ -256,7 +295,14 @@ impl StoredTrade {
             decision_book_age_ns: trade.decision_book_age,
             fill_book_age_ns: trade.fill_book_age,
             book_epoch: trade.book_epoch,
+            fill: trade.fill,
+            market_family: trade.market_family.clone(),
+            closes_ns: storable(trade.closes_at),
+            fee_rule: trade.fee_rule.clone(),
+            maker: trade.maker,
+            levels: Levels(trade.levels.clone()),
             payload_hash: Sha256::digest(&payload).into(),
+            tape: None,
             status: trade.status,
             remaining_quantity: trade.qty,
             exit_price: None,
@@ -269,7 +315,7 @@ impl StoredTrade {
 }
 
 impl Change {
-    fn of(run_id: Uuid, cause: Seq, update: &TradeUpdate) -> Self {
+    pub(super) fn of(run_id: Uuid, cause: Seq, update: &TradeUpdate) -> Self {
         let ended = matches!(update.status, TradeStatus::Closed | TradeStatus::Resolved);
         Self {
             id: trade_uuid(run_id, update.id),
@@ -282,52 +328,5 @@ impl Change {
             resolved_ns: ended.then_some(update.at),
             settlement_evidence: (!update.evidence.is_empty()).then(|| update.evidence.clone()),
         }
-    }
-}
-
-/// What one transaction does: every row at most once, every row's newest state at most once.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub run_id: Uuid,
-    pub through: Seq,
-    pub inserts: Vec<StoredTrade>,
-    pub changes: Vec<Change>,
-}
-
-impl Batch {
-    /// Of several states of a row the newest wins; of several equal inserts one remains; unequal ones
-    /// are a contradiction.
-    pub fn of(run_id: Uuid, through: Seq, ops: &[StoreOp]) -> Result<Self, StoreError> {
-        let mut inserts: BTreeMap<(Seq, u16), StoredTrade> = BTreeMap::new();
-        let mut changes: BTreeMap<(Seq, u16), Change> = BTreeMap::new();
-        for op in ops {
-            match op {
-                StoreOp::Insert(trade) => {
-                    let row = StoredTrade::of(run_id, trade)?;
-                    let known = inserts
-                        .entry((row.seq, row.n))
-                        .or_insert_with(|| row.clone());
-                    if known.payload_hash != row.payload_hash {
-                        return Err(StoreError::DuplicateConflict { id: row.id });
-                    }
-                }
-                StoreOp::Intent(_) | StoreOp::Market { .. } | StoreOp::Corroborate(_) => {}
-                StoreOp::Update { cause, update } => {
-                    let newer = Change::of(run_id, *cause, update);
-                    let known = changes
-                        .entry((update.id.seq, update.id.n))
-                        .or_insert_with(|| newer.clone());
-                    if known.updated_seq <= newer.updated_seq {
-                        *known = newer;
-                    }
-                }
-            }
-        }
-        Ok(Self {
-            run_id,
-            through,
-            inserts: inserts.into_values().collect(),
-            changes: changes.into_values().collect(),
-        })
     }
 }

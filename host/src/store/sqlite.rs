@@ -7,8 +7,9 @@
 //! when the power fails, and `persisted_seq` is a promise that others act upon (they may drop what led
 //! to it). Groups of rows share a commit, so the fsync is paid once a group.
 
+use super::batch::Batch;
 use super::field::TableRow;
-use super::row::{Batch, Change, StoredTrade};
+use super::row::{Change, StoredTrade};
 use super::{Applied, RunInfo, StoreError, TradeFilter};
 use pm_arb_core::effect::TradeStatus;
 use pm_arb_core::ids::Seq;
@@ -109,6 +110,7 @@ pub(super) async fn apply(
     for change in &batch.changes {
         update(&mut tx, batch, change, &mut applied).await?;
     }
+    super::sqlite_grading::apply(&mut tx, batch, &mut applied).await?;
     tx.commit().await.map_err(failed)?;
     Ok(applied)
 }
@@ -203,7 +205,7 @@ static SELECT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-fn names(columns: &[super::field::Column]) -> Vec<String> {
+pub(super) fn names(columns: &[super::field::Column]) -> Vec<String> {
     columns
         .iter()
         .map(super::field::Column::lite_name)
@@ -285,7 +287,13 @@ pub(super) async fn tally(
          FROM paper_trades
          WHERE (created_ns >= ?1 OR stored_ns >= ?3) AND (?2 IS NULL OR run_id = ?2)
            AND (?4 IS NULL OR strategy_id = ?4)
-         GROUP BY 1, 2 ORDER BY 1, 2",
+         GROUP BY 1, 2
+         UNION ALL
+         SELECT 1, reason, sum(legs), 0, 0, 0, 0
+         FROM paper_denials
+         WHERE (minute_ns >= ?1 OR stored_ns >= ?3) AND (?2 IS NULL OR run_id = ?2)
+           AND (?4 IS NULL OR strategy_id = ?4)
+         GROUP BY 2 HAVING sum(legs) > 0",
     )
     .bind(made)
     .bind(run_id.map(|id| id.to_string()))

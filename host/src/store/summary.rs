@@ -3,7 +3,8 @@
 use pm_arb_core::report::Summary;
 use pm_arb_core::units::Usd;
 
-/// One opportunity type of the trades, or one reason of the rejections.
+/// One opportunity type of the trades, or one reason of the rejections: of those with rows, or of those
+/// that are only counted.
 #[derive(Debug)]
 pub(super) struct Line {
     rejected: bool,
@@ -46,7 +47,12 @@ pub(super) fn of(lines: Vec<Line>) -> Result<Summary, sqlx::Error> {
     for line in lines {
         if line.rejected {
             summary.rejections += line.rows;
-            summary.rejections_by_reason.push((line.name, line.rows));
+            // Rows and counts of one reason are two lines.
+            let reasons = &mut summary.rejections_by_reason;
+            match reasons.iter_mut().find(|(name, _)| *name == line.name) {
+                Some((_, rows)) => *rows += line.rows,
+                None => reasons.push((line.name, line.rows)),
+            }
             continue;
         }
         summary.total_trades += line.rows;

@@ -5,7 +5,7 @@
 //! long, the connection ends with it and the next job makes a new one, so no half-done transaction can
 //! ever be inherited.
 
-use super::row::Batch;
+use super::batch::Batch;
 use super::{Applied, RunInfo, StoreError, Target, postgres, sqlite};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;

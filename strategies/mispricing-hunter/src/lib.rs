@@ -1,8 +1,8 @@
-//! mispricing-hunter: buys a full set of outcomes for less than the dollar it pays.
+//! mispricing-hunter: buys outcomes that surely pay together for less than they pay.
 //!
-//! It acts on the host's mispricing opportunities: both outcomes of one market, or one outcome of
-//! every market of an exclusive set, all in one book state. Equal shares of every leg, all or
-//! nothing: a set with a leg missing is a bet, not an arbitrage.
+//! It acts on the host's mispricing opportunities: both outcomes of one market, one outcome of every
+//! market of an exclusive set, or YES of a market with NO of one that implies it. Equal shares of every
+//! leg, all or nothing: a set with a leg missing is a bet, not an arbitrage.
 //!
 //! | setting       | default | meaning                                                       |
 //! |---------------|---------|---------------------------------------------------------------|
@@ -54,9 +54,11 @@ impl MispricingHunter {
         {
             return None;
         }
-        // A full set pays one dollar whatever happens.
+        // Such a set pays whole dollars whatever happens: one, or for NO of n exclusive markets n - 1.
         let cost = set_cost(seen)?;
-        let edge = ONE.checked_sub(cost)?.min(seen.edge);
+        let pays = cost.checked_add(seen.edge)? / ONE * ONE;
+        let most = i64::try_from(seen.legs.len() - 1).ok()?.checked_mul(ONE)?;
+        let edge = pays.min(most).checked_sub(cost)?;
         if edge < self.rules.edge_min || cost <= 0 {
             return None;
         }

@@ -55,6 +55,20 @@ fn buys_every_leg_in_equal_shares_or_none() {
 }
 
 #[test]
+fn buys_no_of_every_member_of_a_set() {
+    // 1.94 for the two dollars that three exclusive NO pay; two legs never pay more than one.
+    let mut set = seen(1, &[660_000, 660_000, 620_000]);
+    set.edge = 60_000;
+    let [intent] = &tell(&mut hunter(&[]), set)[..] else {
+        panic!("one intent");
+    };
+    assert_eq!((intent.qty, intent.expected_edge), (100 * ONE, 60_000));
+    let mut two = seen(1, &[960_000, 980_000]);
+    two.edge = 60_000;
+    assert_eq!(tell(&mut hunter(&[]), two), []);
+}
+
+#[test]
 fn leaves_what_is_no_sure_gain() {
     let mut costly = seen(1, &[470_000, 490_000]);
     costly.legs[1].fee = 35_001;

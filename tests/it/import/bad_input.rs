@@ -92,6 +92,61 @@ fn a_sample_without_an_answer_gives_the_other_book() {
 }
 
 #[test]
+fn a_row_of_tops_is_used_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tops.csv");
+    let header = "Timestamp,TargetTime,Expiration,UpBid,UpAsk,UpMid,UpSpread,UpBidLiquidity,UpAskLiquidity,DownBid,DownAsk,DownMid,DownSpread,DownBidLiquidity,DownAskLiquidity";
+    let good = "2025-12-26 10:40:42,2025-12-26 10:30:00,2025-12-26 10:45:00,0.0,0.02,0.0,0.0,0.0,2965.75,0.99,0.0,0.0,0.0,2099.0,0.0";
+    let bad = [
+        (good.replace("0.99", "1.99"), "Down: \"1.99\" is no price"),
+        (good.replace("2965.75", "0.0"), "Up: \"0.0\" is no size"),
+        (good.replace("0.02", ""), "Up: \"\" is no price"),
+        (
+            good.replace("10:40:42", "10:45:00"),
+            "outside of the window",
+        ),
+        (good.replace("10:40:42", "noon"), "is no date and time"),
+        (good.replace("10:45:00", "10:44:00"), "lasts 840 seconds"),
+        (good.replace("10:30:00", "10:46:00"), "lasts 0 seconds"),
+        (format!("{good},7"), "16 columns instead of 15"),
+        ("7".to_owned(), "1 columns are none"),
+        (header.replace("UpBid", "Bid"), "is no date and time"),
+    ];
+    let mut text = format!("{header}\n{good}\n");
+    for (line, _) in &bad {
+        text.push_str(line);
+        text.push('\n');
+    }
+    fs::write(&file, text).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::TopOfBook, &out, from_ref(&file))).unwrap();
+    let refused: Vec<_> = report.refused.iter().map(|r| r.why.as_str()).collect();
+    assert_eq!(refused.len(), bad.len(), "{refused:?}");
+    for ((_, expected), why) in bad.iter().zip(refused) {
+        assert!(why.contains(expected), "{why:?} for {expected:?}");
+    }
+    let books = records(&out);
+    let books: Vec<_> = books
+        .iter()
+        .filter_map(|r| match &r.event {
+            Event::Snapshot(book) => Some(book),
+            _ => None,
+        })
+        .collect();
+    let [up, down] = books.as_slice() else {
+        panic!("{books:?}")
+    };
+    assert_eq!(
+        (up.bids.len(), up.asks.as_slice()),
+        (0, &[(Price(20_000), Qty(2_965_750_000))][..])
+    );
+    assert_eq!(
+        (down.asks.len(), down.bids.as_slice()),
+        (0, &[(Price(990_000), Qty(2_099_000_000))][..])
+    );
+}
+
+#[test]
 fn an_existing_run_is_never_touched() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("btc-updown-15m-1790586000.jsonl");

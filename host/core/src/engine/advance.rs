@@ -8,6 +8,8 @@ use super::decide::{Provenance, RowLeg};
 use super::dispatch::{Fate, Notice};
 use super::{Engine, HOUSEKEEPING, RETIRE_AFTER, Turn};
 use crate::allocator::Reservation;
+use crate::compat;
+use crate::config::FillModel;
 use crate::effect::{AlertLevel, Effect, Message, Rejection, TradeStatus};
 use crate::ids::{IntentId, MarketId, Nanos, Timestamp, TradeId};
 use crate::market::MarketStatus;
@@ -17,6 +19,7 @@ use crate::position::{Exit, Position, Sale};
 use crate::reason::Reason;
 use crate::strategy::{Filled, TimeInForce};
 use crate::units::{Price, Qty, Usd};
+use std::collections::BTreeSet;
 
 /// The limit of an unwinding sale: any bid at all.
 const ANY_BID: Price = Price(1);
@@ -31,6 +34,7 @@ impl Engine {
             self.due.pop_first();
             self.arrive(intent, leg, due, turn);
         }
+        self.decide_tape(turn);
         if turn.at >= self.guardian.next_day() {
             let equity = self.equity();
             self.guardian.observe(turn.at, equity);
@@ -38,6 +42,7 @@ impl Engine {
         if turn.at >= self.next_housekeeping {
             self.next_housekeeping = turn.at.plus(HOUSEKEEPING);
             self.retire_markets(turn.at);
+            self.audited(turn);
         }
         turn.reschedule = true;
     }
@@ -51,7 +56,8 @@ impl Engine {
         let wake = order.min(self.next_timer);
         self.next_due = wake
             .min(self.guardian.next_day())
-            .min(self.next_housekeeping);
+            .min(self.next_housekeeping)
+            .min(self.tape.next_due());
         let wake = (wake != never).then_some(wake);
         if wake != self.announced {
             self.announced = wake;
@@ -146,7 +152,7 @@ impl Engine {
         if qty <= Qty::ZERO {
             return refuse(Reason::NoPosition, "shares held", "none left".to_owned());
         }
-        self.paper.execute(&Arrival {
+        let arrival = Arrival {
             leg,
             qty,
             fill_or_kill,
@@ -154,7 +160,11 @@ impl Engine {
             book: self.data.book(leg.instrument),
             at,
             book_age_max: self.config.risk.book_age_max,
-        })
+        };
+        match self.config.execution.fills {
+            FillModel::Honest => self.paper.execute(&arrival),
+            model => compat::execute(model, &arrival),
+        }
     }
 
     #[expect(
@@ -189,7 +199,6 @@ impl Engine {
                 proceeds: Usd::ZERO,
                 exit_weight: 0,
                 exited_cost: Usd::ZERO,
-                mark: None,
             },
         );
         let posted = reservation.posted(&mut self.ledger, fill.value, fill.fee);
@@ -411,19 +420,21 @@ impl Engine {
     fn retire_markets(&mut self, now: Timestamp) {
         let before = Timestamp(now.0.saturating_sub(RETIRE_AFTER.0));
         let old: Vec<MarketId> = self.data.closed_before(before).collect();
+        let orders = self.orders.values();
+        let in_flight: BTreeSet<MarketId> = orders
+            .flat_map(|order| order.plan.legs.iter().map(|leg| leg.holding.market))
+            .collect();
         for market in old {
-            let in_flight = self
-                .orders
-                .values()
-                .any(|order| order.plan.legs.iter().any(|l| l.holding.market == market));
-            if in_flight || self.positions.any_in(market) {
+            if in_flight.contains(&market) || self.positions.any_in(market) {
                 continue;
             }
             if let Some(state) = self.data.market(market) {
                 self.paper.forget(&state.spec);
+                self.tape.forget(&state.spec);
             }
             self.guardian.forget(market);
             self.settlement.forget(market);
+            self.market_rows.forget(market);
             self.data.retire(market);
         }
     }

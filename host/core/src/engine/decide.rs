@@ -1,4 +1,4 @@
-//! From a wish to an order on its way, or to a recorded denial.
+//! From a wish to an order on its way, or to a denial; and the record of the judgement.
 //!
 //! Check and use are one: the money is reserved in the same step in which risk approved, before
 //! anything else can look at it.
@@ -7,8 +7,10 @@ use super::dispatch::{Fate, Notice};
 use super::{Engine, MAX_INTENTS_PER_STEP, MAX_ORDERS_IN_FLIGHT, MAX_ROUNDS, Turn};
 use crate::allocator::Reservation;
 use crate::effect::{
-    AlertLevel, Decision, Effect, Message, Rejection, Request, TradeRecord, TradeStatus,
+    AlertLevel, Decision, Effect, IntentLegRecord, IntentRecord, Message, Rejection, Request,
+    TradeRecord, TradeStatus,
 };
+use crate::grade;
 use crate::ids::{InstrumentId, IntentId, Nanos, OpportunityId, StrategyId, Timestamp};
 use crate::market::MarketSpec;
 use crate::opportunity::OpportunityKind;
@@ -103,6 +105,7 @@ impl Engine {
             expected_edge: intent.expected_edge,
         };
         self.publish(Message::Request(request), turn);
+        self.use_markets(intent, turn);
         let verdict = self.judge(id, strategy, opportunity, intent, round, turn.at);
         let decision = Decision {
             intent: id,
@@ -114,8 +117,39 @@ impl Engine {
             at: turn.at,
         };
         self.publish(Message::Decision(decision), turn);
+        let stored = match &verdict {
+            Ok(_) => true,
+            Err(rejection) => self.denials.admit(strategy, rejection.reason, turn.at),
+        };
+        if stored {
+            let judged = match &verdict {
+                Ok(plan) => Ok(plan.qty),
+                Err(rejection) => Err(rejection.clone()),
+            };
+            let record = IntentRecord {
+                id,
+                at: turn.at,
+                strategy,
+                strategy_name: author.name.clone(),
+                opportunity,
+                kind,
+                seen: intent
+                    .opportunity
+                    .and_then(|o| self.opportunities.get(&o))
+                    .cloned(),
+                qty: intent.qty,
+                expected_edge: intent.expected_edge,
+                time_in_force: intent.time_in_force.as_str().to_owned(),
+                legs: self.grade(intent, judged.as_ref().ok().copied()),
+                verdict: judged,
+            };
+            self.emit(Effect::RecordIntent(Box::new(record)), turn);
+        }
         match verdict {
-            Ok(plan) => self.send(plan, author, turn),
+            Ok(plan) => {
+                self.ward.approved(id);
+                self.send(plan, author, turn);
+            }
             Err(rejection) => {
                 let source = Provenance {
                     intent: id,
@@ -127,9 +161,19 @@ impl Engine {
                     expected_edge: intent.expected_edge,
                     decided_at: turn.at,
                 };
-                self.deny(intent, &source, &rejection, round, turn);
+                self.deny(intent, &source, &rejection, round, stored, turn);
             }
         }
+    }
+
+    /// The wish's legs as they stand at its decision; graded when it was approved.
+    fn grade(&self, intent: &Intent, approved: Option<Qty>) -> Vec<IntentLegRecord> {
+        let legs = (0_u16..).zip(intent.legs.iter().take(MAX_LEGS));
+        legs.filter_map(|(n, leg)| {
+            let spec = &self.data.market_of(leg.instrument)?.spec;
+            grade::leg(n, leg, spec, self.data.book(leg.instrument), approved)
+        })
+        .collect()
     }
 
     /// Gathers the facts and asks the guardian.
@@ -187,6 +231,7 @@ impl Engine {
             ledger: &self.ledger,
             allocator: &self.allocator,
             equity,
+            latencies: &self.latencies,
         };
         let verdict = guardian.judge(&wish, &scene);
         self.guardian = guardian;
@@ -262,55 +307,6 @@ impl Engine {
         turn.reschedule = true;
         self.orders
             .insert(plan.intent, Order { plan, author, legs });
-    }
-
-    /// Records a denial, leg by leg, and tells the strategy. A leg that names no listed instrument has
-    /// no market to file a row under: the published decision is its record.
-    fn deny(
-        &mut self,
-        intent: &Intent,
-        source: &Provenance<'_>,
-        rejection: &Rejection,
-        round: u8,
-        turn: &mut Turn<'_>,
-    ) {
-        self.counts.denied = self.counts.denied.saturating_add(1);
-        let slot = self.slot_mut(source.strategy);
-        slot.denied = slot.denied.saturating_add(1);
-        if matches!(rejection.reason, Reason::DailyLoss | Reason::Drawdown) {
-            self.halt(
-                format!(
-                    "{}: {} of {}",
-                    rejection.reason, rejection.observed, rejection.limit
-                ),
-                turn,
-            );
-        }
-        let legs = intent.legs.iter().take(MAX_LEGS);
-        for (n, leg) in (0_u16..).zip(legs) {
-            let book = self.data.book(leg.instrument);
-            let row_leg = RowLeg {
-                n,
-                instrument: leg.instrument,
-                buy: leg.buy,
-                limit: leg.limit,
-                book_age: book.map_or(Nanos(0), |book| book.age(turn.at)),
-            };
-            if let Some(mut row) = self.row(source, row_leg, turn.at, turn) {
-                row.rejection = Some(rejection.clone());
-                self.record_trade(row, turn);
-            }
-            if round < MAX_ROUNDS {
-                self.notify_refused(
-                    source,
-                    intent.tag,
-                    leg.instrument,
-                    rejection.reason,
-                    round,
-                    turn,
-                );
-            }
-        }
     }
 
     pub(super) fn notify_refused(
@@ -394,6 +390,9 @@ impl Engine {
 
     pub(super) fn record_trade(&mut self, row: TradeRecord, turn: &mut Turn<'_>) {
         self.emit(Effect::RecordTrade(Box::new(row.clone())), turn);
+        if row.status == TradeStatus::Open {
+            self.watch_tape(&row, turn);
+        }
         self.publish(Message::Result(row), turn);
     }
 

@@ -10,16 +10,23 @@
 //! 4. *The scanner looks* at what the message touched.
 //! 5. *Strategies are told* ([`dispatch`]): first their own fills, then the fact, then opportunities.
 //! 6. *Their wishes are decided* ([`decide`]) at once, one by one, and what comes of them is told too.
+//! 7. *The invariants are checked* ([`ward`]), after every record, wherever its step ended.
 //!
 //! It owns the state of a run and performs nothing: everything it wants done is an [`Effect`].
 //! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
 
 mod advance;
+mod corroborate;
 mod decide;
+mod deny;
 mod dispatch;
+mod equity;
+mod markets;
 mod settle;
 mod status;
+mod ward;
 
+pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, StrategyStatus};
 
 use crate::allocator::CapitalAllocator;
@@ -27,6 +34,7 @@ use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
 use crate::event::{Command, Event, Record, StrategyChange, StrategyChangeKind};
 use crate::ids::{IntentId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
+use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
 use crate::opportunity::Opportunity;
@@ -39,10 +47,13 @@ use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::Settlement;
 use crate::strategy::{Output, Strategy};
-use crate::units::{Price, Usd};
+use crate::tape::TapeReader;
+use deny::Denials;
 use dispatch::{Notice, Slot};
+use markets::MarketRows;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use ward::Ward;
 
 /// Most orders in flight; one more is denied with `RATE_LIMIT`.
 pub const MAX_ORDERS_IN_FLIGHT: usize = 4_096;
@@ -92,8 +103,13 @@ pub struct Engine {
     positions: Positions,
     ledger: Ledger,
     settlement: Settlement,
+    latencies: Latencies,
+    tape: TapeReader,
+    denials: Denials,
+    market_rows: MarketRows,
 
     tally: Tally,
+    ward: Ward,
     counts: Counts,
     refused_inputs: BTreeMap<Reason, u64>,
 
@@ -111,6 +127,8 @@ pub struct Engine {
 /// One step on its way: the record's place, and the effects it has caused.
 struct Turn<'a> {
     seq: Seq,
+    /// What kind of record it is.
+    kind: &'static str,
     at: Timestamp,
     rows: u16,
     intents: u16,
@@ -151,7 +169,12 @@ impl Engine {
             positions: Positions::default(),
             ledger: Ledger::default(),
             settlement: Settlement::default(),
+            latencies: Latencies::default(),
+            tape: TapeReader::default(),
+            denials: Denials::default(),
+            market_rows: MarketRows::default(),
             tally: Tally::default(),
+            ward: Ward::default(),
             counts: Counts::default(),
             refused_inputs: BTreeMap::new(),
             now: Timestamp(0),
@@ -210,8 +233,16 @@ impl Engine {
         if self.broken {
             return;
         }
+        self.take(record, effects);
+        if !self.broken {
+            self.check(record, effects);
+        }
+    }
+
+    fn take(&mut self, record: &Record, effects: &mut Vec<Effect>) {
         let mut turn = Turn {
             seq: record.seq,
+            kind: record.event.kind(),
             at: record.at,
             rows: 0,
             intents: 0,
@@ -227,7 +258,9 @@ impl Engine {
         if let Err(reason) = applied {
             self.refuse_input(reason);
         }
+        self.touch(&record.event);
         match &record.event {
+            Event::Latency { venue, own } => self.latencies.measured(*venue, *own),
             Event::Level(level) => {
                 if applied.is_ok() {
                     self.paper.level_shown(level);
@@ -245,6 +278,7 @@ impl Engine {
             Event::Configured(config) => self.configure(config, &mut turn),
             Event::Command(command) => self.command(command, &mut turn),
             Event::Strategy(change) => self.strategy_changed(change, &mut turn),
+            Event::Print(print) if applied.is_ok() => self.printed(print, &mut turn),
             Event::Refused { reason, .. } => self.refuse_input(*reason),
             Event::MarketListed(_)
             | Event::OracleListed(_)
@@ -256,7 +290,6 @@ impl Engine {
             | Event::OracleGap(_)
             | Event::Trading { .. }
             | Event::Resolved(_)
-            | Event::Latency { .. }
             | Event::Tick => {}
         }
         if self.touched.whole {
@@ -383,45 +416,6 @@ impl Engine {
         turn.reschedule = true;
     }
 
-    /// Marks positions at the bids of good books and tells [`Self::marked_equity`]. A live book without
-    /// a bid marks at zero; a book that says nothing (interrupted, crossed, placeholder) and a market
-    /// that no longer trades keep the last bid.
-    fn equity(&mut self) -> Usd {
-        let (data, now) = (&self.data, self.now);
-        self.positions.mark(|instrument| {
-            let market = data.market_of(instrument)?;
-            let book = data.book(instrument).filter(|_| market.is_open())?;
-            match book.usable(false, now, Nanos(u64::MAX)) {
-                Ok(()) => book.best_bid().map(|(price, _)| price),
-                Err(Reason::OneSidedBook) => Some(Price::ZERO),
-                Err(_) => None,
-            }
-        });
-        self.marked_equity()
-    }
-
-    /// Everything there is: cash, money set aside, positions as they were last marked.
-    fn marked_equity(&self) -> Usd {
-        Usd(self
-            .ledger
-            .cash()
-            .0
-            .saturating_add(self.ledger.reserved().0)
-            .saturating_add(self.positions.worth().0))
-    }
-
-    /// Looks at the limits on losses after money moved; reaching one halts.
-    fn watch_losses(&mut self, turn: &mut Turn<'_>) {
-        let equity = self.equity();
-        self.guardian.observe(turn.at, equity);
-        if let Some(broken) = self.guardian.loss_limit(equity, &self.config) {
-            self.halt(
-                format!("{}: {} of {}", broken.reason, broken.observed, broken.limit),
-                turn,
-            );
-        }
-    }
-
     /// The answer of the ledger: an entry that could not be booked stops the process, and so does a
     /// difference between what positions cost and what the ledger has locked.
     fn booked(&mut self, result: Result<(), LedgerError>, turn: &mut Turn<'_>) -> bool {
@@ -434,19 +428,14 @@ impl Engine {
                 self.positions.cost()
             ),
         };
-        self.abort(
-            &format!(
-                "record {}: {broken}; keep the journal and report it",
-                turn.seq
-            ),
-            turn,
-        );
+        self.abort(&broken, turn);
         false
     }
 
     fn abort(&mut self, text: &str, turn: &mut Turn<'_>) {
         self.broken = true;
-        turn.effects.push(Effect::Abort(text.to_owned()));
+        let text = ward::violated(turn.seq, turn.kind, text);
+        turn.effects.push(Effect::Abort(text));
     }
 
     fn refuse_input(&mut self, reason: Reason) {
@@ -455,6 +444,7 @@ impl Engine {
     }
 
     fn emit(&mut self, effect: Effect, turn: &mut Turn<'_>) {
+        self.ward.hears(&effect, &self.positions);
         self.tally.fold(&effect);
         turn.effects.push(effect);
     }

@@ -1,7 +1,7 @@
 //! What the engine shows of itself: for the terminal, the dashboard and health. Changes nothing.
 
 use super::Engine;
-use crate::ids::{StrategyId, Timestamp};
+use crate::ids::{Nanos, StrategyId, Timestamp, Venue};
 use crate::reason::Reason;
 use crate::units::{Bps, Usd};
 
@@ -51,6 +51,8 @@ pub struct EngineStatus {
     pub counts: Counts,
     /// Inputs that could not be used, by reason.
     pub refused_inputs: Vec<(Reason, u64)>,
+    /// The way to each venue, as it was last measured.
+    pub latencies: Vec<(Venue, Nanos)>,
     /// In order of their ids.
     pub strategies: Vec<StrategyStatus>,
 }
@@ -123,6 +125,7 @@ impl Engine {
                 calls: self.slots.iter().map(|slot| slot.calls).sum(),
                 ..self.counts
             },
+            latencies: self.latencies.last().collect(),
             refused_inputs: self.refused_inputs.iter().map(|(r, n)| (*r, *n)).collect(),
             strategies,
         }

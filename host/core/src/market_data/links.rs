@@ -4,6 +4,7 @@ use super::{Links, MarketData, Touched};
 use crate::ids::{MarketId, OracleId, Timestamp};
 use crate::market::{MarketSpec, MarketStatus, SettlementRule};
 use crate::oracle::OracleState;
+use crate::relation::Rung;
 use crate::units::SpotPrice;
 
 impl MarketData {
@@ -34,7 +35,19 @@ impl MarketData {
                 links.awaiting.insert((from, market));
             }
         }
+        self.place(market);
         self.renew_next_close();
+    }
+
+    /// Puts a trading market on its ladder as soon as its threshold is known.
+    fn place(&mut self, market: MarketId) {
+        let Some(state) = self.markets.get_mut(market.index()) else {
+            return;
+        };
+        if let Some(rung) = Rung::of(&state.spec, state.strike) {
+            state.rung = Some(rung);
+            self.rungs.insert(rung);
+        }
     }
 
     /// Takes a market out of every index.
@@ -50,6 +63,9 @@ impl MarketData {
         }
         if let Some(pair) = state.pair.take() {
             self.pairs.leave(pair, market);
+        }
+        if let Some(rung) = state.rung.take() {
+            self.rungs.remove(&rung);
         }
         let oracle = state.spec.settlement.oracle();
         if let Some(links) = oracle.and_then(|o| self.links.get_mut(o.index())) {
@@ -103,6 +119,7 @@ impl MarketData {
             if let Some(links) = source.and_then(|o| self.links.get_mut(o.index())) {
                 links.awaiting.remove(&(from, market));
             }
+            self.place(market);
         }
     }
 

@@ -48,6 +48,7 @@ impl MarketData {
             let make = || InstrumentState {
                 market: spec.id,
                 book: OrderBook::new(spec.tick),
+                told_in: 0,
                 quoted_in: 0,
             };
             let state = self.instruments.entry(outcome.instrument.index(), make);
@@ -84,6 +85,7 @@ impl MarketData {
             proxy_strike,
             set: None,
             pair: None,
+            rung: None,
         });
         if strike.is_none() {
             self.learn_strike(spec.id);

@@ -14,9 +14,11 @@ use crate::ids::{InstrumentId, MarketId, OracleId, Timestamp, Venue};
 use crate::market::{MarketSpec, MarketStatus};
 use crate::oracle::OracleState;
 use crate::reason::Reason;
+use crate::relation::Rung;
 use crate::units::{Price, SpotPrice};
 use groups::Groups;
 use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Included};
 pub(crate) use table::Table;
 
 /// Most markets, and most instruments, of a run; numbers beyond are refused.
@@ -25,6 +27,9 @@ pub const MAX_MARKETS: usize = 1_000_000;
 pub const MAX_ORACLES: usize = 10_000;
 /// Most outcomes of one market.
 pub const MAX_OUTCOMES: usize = 256;
+/// Most markets of a ladder, in each direction, that one market is compared with; thresholds
+/// farther apart than that are not.
+pub const MAX_RUNGS: usize = 64;
 
 /// One market as it stands.
 #[derive(Debug, Clone)]
@@ -43,6 +48,7 @@ pub struct MarketState {
     pub(crate) proxy_strike: Option<SpotPrice>,
     set: Option<u32>,
     pair: Option<u32>,
+    rung: Option<Rung>,
 }
 
 impl MarketState {
@@ -50,6 +56,11 @@ impl MarketState {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.status == MarketStatus::Open
+    }
+
+    /// Its place on a ladder, while it trades and its threshold is known.
+    pub(crate) fn rung(&self) -> Option<Rung> {
+        self.rung
     }
 
     fn is_trading(&self) -> bool {
@@ -113,6 +124,8 @@ impl Touched {
 struct InstrumentState {
     market: MarketId,
     book: OrderBook,
+    /// The message that last said something about it.
+    told_in: u64,
     /// The message that last put it into [`Touched::quotes`].
     quoted_in: u64,
 }
@@ -137,6 +150,8 @@ pub struct MarketData {
     links: Table<Links>,
     sets: Groups<(Venue, String)>,
     pairs: Groups<String>,
+    /// Trading markets with a threshold, each ladder together and in order.
+    rungs: BTreeSet<Rung>,
     /// Trading markets by their end.
     closing: BTreeSet<(Timestamp, MarketId)>,
     /// The others that are still held, by their end.
@@ -164,6 +179,7 @@ impl MarketData {
             links: Table::new(MAX_ORACLES),
             sets: Groups::default(),
             pairs: Groups::default(),
+            rungs: BTreeSet::new(),
             closing: BTreeSet::new(),
             closed: BTreeSet::new(),
             next_close: Timestamp(u64::MAX),
@@ -294,6 +310,33 @@ impl MarketData {
         market.pair.map_or(&[], |number| self.pairs.members(number))
     }
 
+    /// The nearest trading markets on this one's ladder, those below it or as high, and those above it
+    /// or as high: every one that this implies, or that implies this, among at most
+    /// [`MAX_RUNGS`] each way.
+    pub(crate) fn ladder(
+        &self,
+        market: &MarketState,
+    ) -> impl Iterator<Item = (Rung, &MarketState)> + '_ {
+        let own = market.rung;
+        let near = own.into_iter().flat_map(|own| {
+            let (low, high) = own.ends();
+            let below = self.rungs.range(low..own).rev().take(MAX_RUNGS);
+            let above = self.rungs.range((Excluded(own), Included(high)));
+            below.chain(above.take(MAX_RUNGS)).copied()
+        });
+        near.filter_map(|rung| Some((rung, self.market(rung.market)?)))
+    }
+
+    /// Whether both books were told by the last message about either: only then were they seen at one
+    /// time.
+    pub(crate) fn told_together(&self, a: InstrumentId, b: InstrumentId) -> bool {
+        let of = |i: InstrumentId| self.instruments.get(i.index());
+        let (Some(a), Some(b)) = (of(a), of(b)) else {
+            return false;
+        };
+        a.told_in == b.told_in && a.book.venue_time() == b.book.venue_time()
+    }
+
     /// Markets that are held although their end lies before `time`, oldest first: the caller retires
     /// those in which nothing is open any more.
     pub fn closed_before(&self, time: Timestamp) -> impl Iterator<Item = MarketId> + '_ {
@@ -331,6 +374,7 @@ impl MarketData {
         let state = self.instruments.get_mut(level.instrument.index());
         let state = state.ok_or(Reason::UnknownInstrument)?;
         let change = state.book.apply_level(level, at)?;
+        state.told_in = self.message;
         quoted(state, level.instrument, change, self.message, touched);
         Ok(())
     }
@@ -344,6 +388,7 @@ impl MarketData {
         let state = self.instruments.get_mut(snapshot.instrument.index());
         let state = state.ok_or(Reason::UnknownInstrument)?;
         let change = state.book.apply_snapshot(snapshot, at)?;
+        state.told_in = self.message;
         quoted(state, snapshot.instrument, change, self.message, touched);
         Ok(())
     }

@@ -137,6 +137,7 @@ fn stated_strikes_win_and_thresholds_are_known() {
         oracle: OracleId(0),
         strike: spot(9),
         strict: true,
+        candle_secs: None,
     };
     let mut d = desk([
         oracle(0, None),
@@ -271,6 +272,108 @@ fn groups_hold_what_trades() {
     assert_eq!(pair(&d, 0), [0]);
     d.all(901_000, [listed(market(0))]);
     assert_eq!(pair(&d, 0), [0_u32; 0]);
+}
+
+fn on_ladder(d: &Desk, market: u32) -> Vec<u32> {
+    let state = d.data.market(MarketId(market)).unwrap();
+    d.data
+        .ladder(state)
+        .map(|(rung, _)| rung.market.0)
+        .collect()
+}
+
+#[test]
+fn a_ladder_holds_what_trades_and_has_a_threshold() {
+    let above = |id: u32, dollars: i64| MarketSpec {
+        settlement: SettlementRule::Above {
+            oracle: OracleId(0),
+            strike: spot(dollars),
+            strict: true,
+            candle_secs: None,
+        },
+        ..market(id)
+    };
+    let mut d = desk([
+        oracle(0, None),
+        listed(above(0, 300)),
+        listed(above(1, 100)),
+    ]);
+    d.all(900_000, [listed(above(2, 200)), listed(market(3))]);
+    // The nearest first, below and then above; a market without a threshold stands on none.
+    assert_eq!(on_ladder(&d, 2), [1, 0]);
+    assert_eq!(on_ladder(&d, 0), [2, 1]);
+    assert_eq!(on_ladder(&d, 3), []);
+    // Another threshold is another place; another end another ladder; what is paused keeps its own.
+    d.all(901_000, [listed(above(1, 250))]);
+    assert_eq!(on_ladder(&d, 2), [1, 0]);
+    assert_eq!(on_ladder(&d, 0), [1, 2]);
+    let mut later = above(1, 250);
+    later.closes_at = Timestamp::from_secs(1_301);
+    d.all(901_000, [listed(later)]);
+    assert_eq!(on_ladder(&d, 0), [2]);
+    let paused = Event::Trading {
+        market: MarketId(2),
+        open: false,
+    };
+    d.all(901_000, [paused]);
+    assert_eq!(on_ladder(&d, 0), [2]);
+    // The end of trading and an outcome take a market off.
+    let resolved = Event::Resolved(Box::new(Resolution {
+        market: MarketId(2),
+        payouts: vec![Price::DOLLAR, Price::ZERO],
+        evidence: String::new(),
+    }));
+    d.all(902_000, [resolved]);
+    assert_eq!(on_ladder(&d, 0), []);
+    d.all(1_300_000, [Event::Tick]);
+    assert_eq!(on_ladder(&d, 0), []);
+    d.data.retire(MarketId(0));
+    assert!(d.data.market(MarketId(0)).is_none());
+}
+
+#[test]
+fn a_window_takes_its_place_when_its_strike_is_known() {
+    let mut d = desk([
+        oracle(0, None),
+        listed(up_down(0, 0)),
+        listed(up_down(1, 0)),
+    ]);
+    let mut stated = up_down(2, 0);
+    stated.settlement = SettlementRule::UpDown {
+        oracle: OracleId(0),
+        strike: Some(spot(300)),
+    };
+    d.all(900_000, [listed(stated)]);
+    assert_eq!(on_ladder(&d, 0), []);
+    assert_eq!(on_ladder(&d, 2), []);
+    d.all(1_000_500, [tick(0, 1_000_000, 200)]);
+    assert_eq!(on_ladder(&d, 2), [1, 0]);
+    // Listed again it is there once.
+    d.all(1_001_000, [listed(up_down(1, 0))]);
+    assert_eq!(on_ladder(&d, 0), [1, 2]);
+}
+
+#[test]
+fn a_market_is_compared_with_so_many_and_no_more() {
+    let above = |id: u32| MarketSpec {
+        settlement: SettlementRule::Above {
+            oracle: OracleId(0),
+            strike: spot(1_000 + i64::from(id)),
+            strict: true,
+            candle_secs: None,
+        },
+        ..market(id)
+    };
+    let most = u32::try_from(MAX_RUNGS).unwrap();
+    let all = core::iter::once(oracle(0, None));
+    let d = desk(all.chain((0..3 * most).map(|id| listed(above(id)))));
+    let middle = most + most / 2;
+    let found = on_ladder(&d, middle);
+    let below = (middle - most..middle).rev();
+    assert_eq!(
+        found,
+        below.chain(middle + 1..=middle + most).collect::<Vec<_>>()
+    );
 }
 
 #[test]

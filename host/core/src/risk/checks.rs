@@ -4,7 +4,7 @@
 
 use super::{LegFacts, Scene, Wish};
 use crate::book::OrderBook;
-use crate::config::Latency;
+use crate::config::FillModel;
 use crate::effect::Rejection;
 use crate::ids::{MarketId, Nanos, Venue};
 use crate::ledger::Holding;
@@ -143,7 +143,12 @@ pub(super) fn order_of(
             format!("{value} USD"),
         );
     }
-    let delay = spec.taker_delay.ok_or_else(|| Rejection {
+    let delay = match scene.config.execution.fills {
+        FillModel::Honest => spec.taker_delay,
+        // Others know no such delay.
+        FillModel::DecisionBook | FillModel::Mid => Some(Nanos(0)),
+    };
+    let delay = delay.ok_or_else(|| Rejection {
         reason: Reason::UnknownRule,
         limit: "a known taker delay".to_owned(),
         observed: "no rule of the venue's for that day".to_owned(),
@@ -153,11 +158,13 @@ pub(super) fn order_of(
     } else {
         Usd::ZERO
     };
-    let (Latency::Constant(travel) | Latency::Measured { otherwise: travel }) =
-        scene.config.execution.latency
-    else {
-        return Err(overflow());
-    };
+    let latency = &scene.config.execution.latency;
+    let travel = scene.latencies.travel(latency, spec.venue, wish.id);
+    let travel = travel.ok_or_else(|| Rejection {
+        reason: Reason::RiskError,
+        limit: "a latency for every order".to_owned(),
+        observed: "quantiles that do not rise to 10000".to_owned(),
+    })?;
     Ok(LegPlan {
         holding: Holding {
             strategy: wish.strategy,

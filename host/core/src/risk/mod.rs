@@ -20,6 +20,7 @@ use crate::book::OrderBook;
 use crate::config::EngineConfig;
 use crate::effect::Rejection;
 use crate::ids::{InstrumentId, IntentId, MarketId, Nanos, OpportunityId, StrategyId, Timestamp};
+use crate::latency::Latencies;
 use crate::ledger::Ledger;
 use crate::market::{MarketSpec, MarketStatus};
 use crate::opportunity::{Opportunity, OpportunityKind};
@@ -104,6 +105,8 @@ pub struct Scene<'a> {
     pub allocator: &'a CapitalAllocator,
     /// Worth of everything, marked.
     pub equity: Usd,
+    /// What was measured of the ways to the venues.
+    pub latencies: &'a Latencies,
 }
 
 type Duplicate = (OpportunityId, InstrumentId, StrategyId, bool);

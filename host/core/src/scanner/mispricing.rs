@@ -1,14 +1,19 @@
 //! Mispricing: prices of one venue that contradict each other at one time.
 //!
 //! The two outcomes of a market are one book seen from two sides, so a complement below a dollar is
-//! only believed when both sides carry the stamp of one message; otherwise it is a phantom. Sums over
-//! a set need every member, known and trading, and books of nearly one age.
+//! only believed when one message told both sides under one stamp; otherwise it is a phantom, before
+//! anything else is asked of it. Sums over a set need every member, known and trading, and books of
+//! nearly one age.
+//!
+//! Every look follows a change at the top of a book, so a contradiction of the same prices is counted
+//! once, not with every message that leaves it as it is.
 
-use super::{Edge, Found, Scanner, Seen, View, basket, leg};
-use crate::ids::{MarketId, Nanos, Timestamp};
+use super::{Edge, Found, Scanner, Seen, View, basket_size, leg, margin};
+use crate::ids::{InstrumentId, MarketId, Nanos, Timestamp};
 use crate::market_data::{MarketData, MarketState};
-use crate::opportunity::{Opportunity, OpportunityKind};
+use crate::opportunity::Opportunity;
 use crate::reason::Reason;
+use crate::relation::Relation;
 use crate::strategy::MAX_LEGS;
 use crate::units::{ONE, Usd};
 
@@ -25,28 +30,35 @@ impl Scanner {
         };
         let edge = Edge::Complement(market.spec.id);
         let ask = |i| Some(view.data.book(i)?.best_ask()?.0);
-        let (Some(a), Some(b)) = (ask(yes.instrument), ask(no.instrument)) else {
-            return self.conclude(view, edge, Ok(Found::Nothing), out);
-        };
-        let found = if a.0.saturating_add(b.0) >= ONE {
-            Ok(Found::Nothing)
-        } else {
-            self.complement_of(view, market)
+        let found = match (ask(yes.instrument), ask(no.instrument)) {
+            (Some(a), Some(b)) if a.0.saturating_add(b.0) < ONE => {
+                self.complement_of(view, market, [yes.instrument, no.instrument])
+            }
+            _ => Ok(Found::Nothing),
         };
         self.conclude(view, edge, found, out);
     }
 
-    fn complement_of(&mut self, view: View<'_>, market: &MarketState) -> Result<Found, Reason> {
-        let mut stamp = None;
-        self.legs.clear();
-        for outcome in &market.spec.outcomes {
-            self.legs.push(leg(view, market, outcome.instrument, None)?);
-            let book = view.data.book(outcome.instrument).ok_or(Reason::NoBook)?;
-            if *stamp.get_or_insert(book.venue_time()) != book.venue_time() {
-                return Err(Reason::PhantomSum);
-            }
+    fn complement_of(
+        &mut self,
+        view: View<'_>,
+        market: &MarketState,
+        sides: [InstrumentId; 2],
+    ) -> Result<Found, Reason> {
+        if !market.is_open() {
+            return Err(Reason::MarketClosed);
         }
-        self.sum(Usd(ONE), market.spec.closes_at)
+        // Whatever else is wrong with these books, this sum never existed.
+        let [yes, no] = sides;
+        if !view.data.told_together(yes, no) {
+            return Err(Reason::PhantomSum);
+        }
+        self.legs.clear();
+        for side in sides {
+            self.legs.push(leg(view, market, side, None)?);
+        }
+        let closes_at = market.spec.closes_at;
+        self.sum(view, Usd(ONE), closes_at, Relation::Complement)
     }
 
     /// One outcome of every member of an exclusive set: all YES pay one dollar together, all NO one
@@ -61,6 +73,10 @@ impl Scanner {
         let Some(first) = members.first() else {
             return;
         };
+        let again = |id: &MarketId| view.seen_from(*id, market.spec.id);
+        if members.iter().take(MAX_LEGS).any(again) {
+            return;
+        }
         let dollars = i64::try_from(members.len()).unwrap_or(i64::MAX);
         let payoffs = [(0, 1), (1, dollars.saturating_sub(1))];
         for (outcome, dollars) in payoffs {
@@ -77,12 +93,12 @@ impl Scanner {
         outcome: u8,
         payoff: Usd,
     ) -> Result<Found, Reason> {
-        // An intent can not hold more legs; a part of a set is no arbitrage.
-        if members.len() > MAX_LEGS {
-            return Err(Reason::InvalidOrder);
-        }
         if !asks_below(view.data, members, outcome, payoff) {
             return Ok(Found::Nothing);
+        }
+        // An intent can not hold more legs; a part of a set is no arbitrage.
+        if members.len() > MAX_LEGS {
+            return Err(Reason::SetTooLarge);
         }
         self.legs.clear();
         let mut closes_at = Timestamp(u64::MAX);
@@ -101,7 +117,7 @@ impl Scanner {
             closes_at = closes_at.min(market.spec.closes_at);
         }
         self.same_time()?;
-        self.sum(payoff, closes_at)
+        self.sum(view, payoff, closes_at, Relation::ExclusiveSet)
     }
 
     /// Whether the books of the legs at hand are of nearly one age.
@@ -117,12 +133,17 @@ impl Scanner {
     }
 
     /// What the legs at hand leave of `payoff`.
-    fn sum(&self, payoff: Usd, closes_at: Timestamp) -> Result<Found, Reason> {
-        let (edge, qty) = basket(&self.legs, payoff).ok_or(Reason::RiskError)?;
+    pub(super) fn sum(
+        &self,
+        view: View<'_>,
+        payoff: Usd,
+        closes_at: Timestamp,
+        relation: Relation,
+    ) -> Result<Found, Reason> {
         Ok(Found::Edge(Seen {
-            kind: OpportunityKind::Mispricing,
-            edge,
-            qty,
+            relation: Some(relation),
+            edge: margin(&self.legs, payoff).ok_or(Reason::RiskError)?,
+            qty: basket_size(view.data, &self.legs)?,
             closes_at,
             oracle_age: Nanos(0),
         }))
@@ -134,7 +155,7 @@ fn asks_below(data: &MarketData, members: &[MarketId], outcome: u8, payoff: Usd)
     let asks = members.iter().try_fold(0_i64, |sum, id| {
         let side = data.market(*id)?.spec.outcomes.get(usize::from(outcome))?;
         let (price, _) = data.book(side.instrument)?.best_ask()?;
-        sum.checked_add(price.0)
+        sum.checked_add(price.0).filter(|sum| *sum < payoff.0)
     });
-    asks.is_some_and(|sum| sum < payoff.0)
+    asks.is_some()
 }

@@ -7,6 +7,7 @@
 
 mod cross_platform;
 mod episodes;
+mod implication;
 mod mispricing;
 mod oracle_lag;
 
@@ -15,6 +16,7 @@ use crate::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp};
 use crate::market_data::{MarketData, MarketState, Touched};
 use crate::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
 use crate::reason::Reason;
+use crate::relation::Relation;
 use crate::units::{Price, Qty, Usd};
 use episodes::{Episodes, Sight};
 use oracle_lag::FairValues;
@@ -48,7 +50,7 @@ impl From<&RiskLimits> for ScanLimits {
 /// How often the scanner looked, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanCounts {
-    /// Looks at one possible edge: a model's outcome, a complement, a set, a pair.
+    /// Looks at one possible edge: a model's outcome, a complement, a set, an implication, a pair.
     pub looks: u64,
     /// Of these, the ones where the prices simply left nothing worth having.
     pub no_edge: u64,
@@ -56,7 +58,7 @@ pub struct ScanCounts {
     pub episodes: [u64; 3],
     /// Reports, first ones and updates.
     pub reports: u64,
-    by_reason: [u64; Reason::ALL.len()],
+    by_reason: [[u64; Reason::ALL.len()]; 3],
 }
 
 impl Default for ScanCounts {
@@ -66,7 +68,7 @@ impl Default for ScanCounts {
             no_edge: 0,
             episodes: [0; 3],
             reports: 0,
-            by_reason: [0; Reason::ALL.len()],
+            by_reason: [[0; Reason::ALL.len()]; 3],
         }
     }
 }
@@ -74,16 +76,28 @@ impl Default for ScanCounts {
 impl ScanCounts {
     /// Why there was no opportunity, and how often; reasons that never occurred are left out.
     pub fn by_reason(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
-        let counts = self.by_reason.iter().copied();
-        Reason::ALL
-            .iter()
-            .copied()
-            .zip(counts)
-            .filter(|(_, n)| *n > 0)
+        let total = |reason: Reason| {
+            let counts = self
+                .by_reason
+                .iter()
+                .filter_map(|of| of.get(reason as usize));
+            counts.fold(0_u64, |sum, n| sum.saturating_add(*n))
+        };
+        let counts = Reason::ALL.iter().map(move |r| (*r, total(*r)));
+        counts.filter(|(_, n)| *n > 0)
     }
 
-    fn refuse(&mut self, reason: Reason) {
-        if let Some(count) = self.by_reason.get_mut(reason as usize) {
+    /// The same for one kind: looks at prices that promised more than they could keep (a phantom), or
+    /// that nothing could be said about (no strike).
+    pub fn refused(&self, kind: OpportunityKind) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        let counts = self.by_reason.get(kind as usize).into_iter().flatten();
+        let counts = Reason::ALL.iter().copied().zip(counts.copied());
+        counts.filter(|(_, n)| *n > 0)
+    }
+
+    fn refuse(&mut self, kind: OpportunityKind, reason: Reason) {
+        let of = self.by_reason.get_mut(kind as usize);
+        if let Some(count) = of.and_then(|of| of.get_mut(reason as usize)) {
             *count = count.saturating_add(1);
         }
     }
@@ -98,8 +112,22 @@ enum Edge {
     Complement(MarketId),
     /// One outcome (by position) of every member of the set with this first member.
     Set(MarketId, u8),
+    /// The first can not come true without the second.
+    Implication(MarketId, MarketId),
     /// One outcome here, the opposite one there.
     Pair(InstrumentId, InstrumentId),
+}
+
+impl Edge {
+    fn kind(self) -> OpportunityKind {
+        match self {
+            Edge::Lag(_) => OpportunityKind::OracleLag,
+            Edge::Complement(_) | Edge::Set(..) | Edge::Implication(..) => {
+                OpportunityKind::Mispricing
+            }
+            Edge::Pair(..) => OpportunityKind::CrossPlatform,
+        }
+    }
 }
 
 /// The surroundings of one scan.
@@ -109,6 +137,15 @@ struct View<'a> {
     seq: Seq,
     data: &'a MarketData,
     limits: ScanLimits,
+    /// Markets of which the message touched a book, ascending.
+    due: &'a [MarketId],
+}
+
+impl View<'_> {
+    /// Whether what binds these two was looked at from the other one already, within this message.
+    fn seen_from(&self, other: MarketId, market: MarketId) -> bool {
+        other < market && self.due.binary_search(&other).is_ok()
+    }
 }
 
 /// See the module.
@@ -175,9 +212,10 @@ impl Scanner {
             seq,
             data,
             limits,
+            due: &[],
         };
         if !touched.closed.is_empty() {
-            self.fair.keep_open(data);
+            self.fair.forget(&touched.closed);
             self.episodes.expire(now);
         }
         self.scan_books(view, touched, out);
@@ -197,10 +235,12 @@ impl Scanner {
         due.extend(books.filter_map(|i| view.data.market_id_of(*i)));
         due.sort_unstable();
         due.dedup();
+        let view = View { due: &due, ..view };
         for market in due.iter().filter_map(|m| view.data.market(*m)) {
             self.oracle_lag(view, market, out);
             self.complement(view, market, out);
             self.exclusive_set(view, market, out);
+            self.implications(view, market, out);
             self.cross_platform(view, market, out);
         }
         self.due = due;
@@ -227,7 +267,7 @@ impl Scanner {
                 return;
             }
             Err(reason) => {
-                self.counts.refuse(reason);
+                self.counts.refuse(edge.kind(), reason);
                 self.episodes.gone(edge, view.now, self.config.rearm);
                 return;
             }
@@ -241,7 +281,7 @@ impl Scanner {
             self.given = 0;
         }
         if self.given >= MAX_PER_RECORD {
-            self.counts.refuse(Reason::EdgeImplausible);
+            self.counts.refuse(edge.kind(), Reason::EdgeImplausible);
             return;
         }
         let next = OpportunityId {
@@ -262,7 +302,7 @@ impl Scanner {
         };
         if id == next {
             self.given += 1;
-            let kind = seen.kind as usize;
+            let kind = edge.kind() as usize;
             if let Some(count) = self.counts.episodes.get_mut(kind) {
                 *count = count.saturating_add(1);
             }
@@ -270,7 +310,8 @@ impl Scanner {
         self.counts.reports = self.counts.reports.saturating_add(1);
         out.push(Opportunity {
             id,
-            kind: seen.kind,
+            kind: edge.kind(),
+            relation: seen.relation,
             at: view.now,
             legs: self.legs.clone(),
             edge: seen.edge,
@@ -293,7 +334,7 @@ enum Found {
 /// An edge as it was seen.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    kind: OpportunityKind,
+    relation: Option<Relation>,
     edge: Usd,
     qty: Qty,
     closes_at: Timestamp,
@@ -328,16 +369,40 @@ fn leg(
     })
 }
 
-/// What a basket that surely pays `payoff` leaves after the prices and fees of its legs, in equal
-/// shares of each.
-fn basket(legs: &[OpportunityLeg], payoff: Usd) -> Option<(Usd, Qty)> {
+/// The two legs of an edge over two markets, as `(market, what to buy there)`.
+type TwoLegs<'a> = [(&'a MarketState, InstrumentId); 2];
+
+/// What a basket that surely pays `payoff` leaves after the prices and fees of its legs.
+fn margin(legs: &[OpportunityLeg], payoff: Usd) -> Option<Usd> {
     let cost = legs.iter().try_fold(Usd::ZERO, |sum, leg| {
         sum.checked_add(Usd(leg.price.0))?.checked_add(leg.fee)
     })?;
-    let qty = legs.iter().map(|leg| leg.qty).min()?;
-    Some((payoff.checked_sub(cost)?, qty))
+    payoff.checked_sub(cost)
+}
+
+/// In how many shares of every leg a basket can be bought: what the thinnest one offers, on every
+/// market's lot, if that is an order everywhere.
+fn basket_size(data: &MarketData, legs: &[OpportunityLeg]) -> Result<Qty, Reason> {
+    let offered = legs.iter().map(|leg| leg.qty).min();
+    let mut qty = offered.ok_or(Reason::RiskError)?;
+    let mut least = Qty::ZERO;
+    for leg in legs {
+        let market = data.market(leg.market).ok_or(Reason::UnknownInstrument)?;
+        // Lots are powers of ten: what lies on the coarsest lies on all.
+        let beyond = qty.0.checked_rem(market.spec.lot.0);
+        qty.0 -= beyond.ok_or(Reason::RiskError)?;
+        least = least.max(market.spec.min_qty);
+    }
+    if qty < least || qty <= Qty::ZERO {
+        return Err(Reason::BelowMinimum);
+    }
+    Ok(qty)
 }
 
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "basket_tests.rs"]
+mod basket_tests;

@@ -13,8 +13,8 @@ use super::{Edge, Found, Scanner, Seen, View, leg};
 use crate::fair_value::{self, Accrued, Rate, TwapTerms, Variance};
 use crate::ids::{MarketId, Nanos, OracleId, Timestamp};
 use crate::market::SettlementRule;
-use crate::market_data::{MarketData, MarketState};
-use crate::opportunity::{Opportunity, OpportunityKind};
+use crate::market_data::MarketState;
+use crate::opportunity::Opportunity;
 use crate::oracle::{OracleState, Reading};
 use crate::reason::Reason;
 use crate::units::{Bps, Price, SpotPrice, Usd};
@@ -64,10 +64,11 @@ impl Strike {
 }
 
 impl FairValues {
-    /// Forgets the markets that no longer trade.
-    pub(super) fn keep_open(&mut self, data: &MarketData) {
-        let open = |market: MarketId| data.market(market).is_some_and(MarketState::is_open);
-        self.by_market.retain(|market, _| open(*market));
+    /// Forgets markets that have closed.
+    pub(super) fn forget(&mut self, closed: &[MarketId]) {
+        for market in closed {
+            self.by_market.remove(market);
+        }
     }
 
     pub(super) fn forget_all(&mut self) {
@@ -115,7 +116,7 @@ impl Scanner {
                 self.legs.clear();
                 self.legs.push(leg);
                 Ok(Found::Edge(Seen {
-                    kind: OpportunityKind::OracleLag,
+                    relation: None,
                     edge: edge.ok_or(Reason::RiskError)?,
                     qty: leg.qty,
                     closes_at: market.spec.closes_at,

@@ -7,14 +7,14 @@ use crate::fixtures::*;
 use crate::ids::{OracleId, Venue};
 use crate::market::{ExclusiveSet, FeeSchedule, MarketSpec, SettlementRule};
 
-struct Bench {
+pub(super) struct Bench {
     desk: Desk,
-    scanner: Scanner,
+    pub scanner: Scanner,
     limits: ScanLimits,
 }
 
 impl Bench {
-    fn new(events: impl IntoIterator<Item = Event>) -> Self {
+    pub fn new(events: impl IntoIterator<Item = Event>) -> Self {
         let config = EngineConfig::default();
         let mut bench = Self {
             desk: Desk::default(),
@@ -27,7 +27,7 @@ impl Bench {
         bench
     }
 
-    fn see(&mut self, ms: u64, event: Event) -> Vec<Opportunity> {
+    pub fn see(&mut self, ms: u64, event: Event) -> Vec<Opportunity> {
         self.desk.apply(ms, event).unwrap();
         let mut out = Vec::new();
         self.scanner.scan(
@@ -41,13 +41,13 @@ impl Bench {
         out
     }
 
-    fn count(&self, reason: Reason) -> u64 {
+    pub fn count(&self, reason: Reason) -> u64 {
         let mut counts = self.scanner.counts().by_reason();
         counts.find(|(r, _)| *r == reason).map_or(0, |(_, n)| n)
     }
 }
 
-const CRYPTO: FeeSchedule = FeeSchedule::polymarket(70_000);
+pub(super) const CRYPTO: FeeSchedule = FeeSchedule::polymarket(70_000);
 
 /// An Up/Down market with the crypto fee, its oracle 0 (stand-in 1) at 97,000 at the opening.
 fn lagging() -> Bench {
@@ -254,6 +254,7 @@ fn a_known_basis_makes_the_newer_value_the_better_one() {
         oracle: OracleId(0),
         strike: spot(97_000),
         strict: true,
+        candle_secs: None,
     };
     let mut b = Bench::new([oracle(0, Some(1)), oracle(1, None), listed(spec)]);
     // Both move every 10 s, and the stand-in trades 10 bp above the source, always.
@@ -280,10 +281,20 @@ fn one_book_seen_at_two_times_is_a_phantom() {
     let mut b = Bench::new([listed(market(0))]);
     b.see(901_000, book(0, 1, (48, 9), (52, 9)));
     b.see(901_100, book(1, 2, (48, 9), (47, 9)));
-    // YES asks 52 c as of 1 ms, NO 47 c as of 2 ms (and is crossed): refused for the first reason met.
-    assert_eq!(b.count(Reason::CrossedBook), 1);
-    b.see(901_200, book(1, 3, (40, 9), (47, 9)));
+    // YES asks 52 c as of 1 ms, NO 47 c as of 2 ms. That it is crossed as well is of no interest.
     assert_eq!(b.count(Reason::PhantomSum), 1);
+    b.see(901_200, book(1, 3, (40, 9), (47, 9)));
+    assert_eq!(b.count(Reason::PhantomSum), 2);
+    // Two messages of one stamp are two messages: between them the other side was not seen.
+    b.see(901_250, book(0, 3, (40, 9), (51, 9)));
+    assert_eq!(b.count(Reason::PhantomSum), 3);
+    // One message with two stamps is no better.
+    b.see(901_260, more(book(0, 3, (40, 9), (50, 9))));
+    assert_eq!(b.see(901_260, book(1, 4, (40, 9), (47, 9))), []);
+    assert_eq!(b.count(Reason::PhantomSum), 4);
+    let of = |kind| b.scanner.counts().refused(kind).collect::<Vec<_>>();
+    assert_eq!(of(OpportunityKind::Mispricing), [(Reason::PhantomSum, 4)]);
+    assert_eq!(of(OpportunityKind::CrossPlatform), []);
     // Both sides in one message: 52 + 46 c is an edge of 2 c, for the smaller size.
     assert_eq!(b.see(901_300, more(book(0, 4, (48, 9), (52, 30)))), []);
     let seen = b.see(901_300, book(1, 4, (40, 9), (46, 10)));
@@ -332,8 +343,9 @@ fn sums_over_a_set() {
     let mut b = set(3, false);
     let ask = |ms, p, q| Event::Level(level(4, ms, BookSide::Ask, (p, q)));
     let seen = b.see(901_500, ask(2, 25, 7));
-    // The bid of 29 c is above that ask: no set, and no complement (25 + 71 c) either.
-    assert_eq!((seen.len(), b.count(Reason::CrossedBook)), (0, 2));
+    // The bid of 29 c is above that ask: no set. The complement (25 + 71 c) is of two times.
+    assert_eq!((seen.len(), b.count(Reason::CrossedBook)), (0, 1));
+    assert_eq!(b.count(Reason::PhantomSum), 1);
     let bid = Event::Level(level(4, 2, BookSide::Bid, (29, 0)));
     let seen = b.see(901_500, bid);
     let [seen] = seen.as_slice() else {
@@ -437,6 +449,7 @@ fn ids_are_numbered_within_their_record() {
             oracle: OracleId(0),
             strike: spot(97_000),
             strict: false,
+            candle_secs: None,
         },
         ..market(id)
     };

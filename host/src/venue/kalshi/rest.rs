@@ -19,6 +19,10 @@ const FRACTION: Qty = Qty(10_000);
 const TEXT_MAX: usize = 300;
 /// Where Chainlink publishes its streams.
 const CHAINLINK_STREAMS: &str = "https://data.chain.link/streams/";
+/// Whose one-second index values decide the crypto series, as their settlement source names it.
+const CF_BENCHMARKS: &str = "cfbenchmarks";
+/// Length of the mean that decides those of 15 minutes.
+const MEAN_SECS: u32 = 60;
 
 /// Why a market object is not usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +100,7 @@ pub fn market(
         taker_delay: Some(Nanos(0)),
         opens_at,
         closes_at,
-        settlement: settlement(value, symbol.as_deref(), oracle),
+        settlement: settlement(value, series, symbol.as_deref(), oracle),
         exclusive_set: None,
         pair_key: symbol.and_then(|symbol| pair_key(series, &symbol, closes_at)),
     })
@@ -164,18 +168,50 @@ fn chainlink_symbol(series: &Value) -> Option<String> {
     (quote == "usd").then(|| format!("{base}{quote}"))
 }
 
+/// "btcusd", when the series is one of 15 minutes on that asset's CF Benchmarks index and nothing else.
+fn cf_symbol(series: &Value) -> Option<String> {
+    let sources = series.get("settlement_sources")?.as_array()?;
+    let [source] = sources.as_slice() else {
+        return None;
+    };
+    let named = ["name", "url"].into_iter().any(|field| {
+        let words = text(source, field).unwrap_or_default().replace(' ', "");
+        words.to_ascii_lowercase().contains(CF_BENCHMARKS)
+    });
+    let asset = text(series, "ticker")?
+        .strip_prefix("KX")?
+        .strip_suffix("15M")?;
+    let letters = !asset.is_empty() && asset.bytes().all(|b| b.is_ascii_uppercase());
+    (named && letters).then(|| format!("{}usd", asset.to_ascii_lowercase()))
+}
+
 fn settlement(
     value: &Value,
+    series: &Value,
     symbol: Option<&str>,
     mut oracle: impl FnMut(&str, &str) -> OracleId,
 ) -> SettlementRule {
-    let (Some(symbol), Some("greater_or_equal")) = (symbol, text(value, "strike_type")) else {
-        return SettlementRule::VenueOnly;
+    let strict = match text(value, "strike_type") {
+        Some("greater_or_equal") => false,
+        Some("greater") => true,
+        _ => return SettlementRule::VenueOnly,
     };
     let strike = value.get("floor_strike").filter(|strike| !strike.is_null());
-    SettlementRule::UpDown {
-        oracle: oracle("chainlink", symbol),
-        strike: strike.and_then(|strike| SpotPrice::parse(&strike.to_string()).ok()),
+    let strike = strike.and_then(|strike| SpotPrice::parse(&strike.to_string()).ok());
+    if let Some(symbol) = cf_symbol(series) {
+        return SettlementRule::MeanAbove {
+            oracle: oracle(CF_BENCHMARKS, &symbol),
+            lookback_secs: MEAN_SECS,
+            strike,
+            strict,
+        };
+    }
+    match symbol.filter(|_| !strict) {
+        Some(symbol) => SettlementRule::UpDown {
+            oracle: oracle("chainlink", symbol),
+            strike,
+        },
+        None => SettlementRule::VenueOnly,
     }
 }
 

@@ -147,6 +147,42 @@ fn a_market_of_the_same_source_shares_its_key_with_polymarket() {
 }
 
 #[test]
+fn the_crypto_quarter_hours_settle_on_the_mean_of_their_last_minute() {
+    let market = |strike_type: &str| {
+        json!({
+            "ticker": "KXBTC15M-26NOV221900-00", "open_time": "2026-11-22T23:45:00Z",
+            "close_time": "2026-11-23T00:00:00Z", "price_level_structure": "linear_cent",
+            "strike_type": strike_type, "floor_strike": 65026.45, "title": "BTC up?",
+        })
+    };
+    let series = |ticker: &str, name: &str| json!({"ticker": ticker, "settlement_sources": [{"name": name}]});
+    let settles = |market: &Value, series: &Value| {
+        let index = |source: &str, symbol: &str| {
+            assert_eq!((source, symbol), ("cfbenchmarks", "btcusd"));
+            OracleId(5)
+        };
+        rest::market(market, series, index).unwrap().settlement
+    };
+    let mean = |strict| SettlementRule::MeanAbove {
+        oracle: OracleId(5),
+        lookback_secs: 60,
+        strike: SpotPrice::parse("65026.45").ok(),
+        strict,
+    };
+    let btc = series("KXBTC15M", "CF Benchmarks");
+    assert_eq!(settles(&market("greater_or_equal"), &btc), mean(false));
+    assert_eq!(settles(&market("greater"), &btc), mean(true));
+    // Another span, another source, another question: only the venue knows.
+    for (kind, series) in [
+        ("less", btc),
+        ("greater", series("KXBTCD", "CF Benchmarks")),
+        ("greater", series("KXBTC15M", "Pyth")),
+    ] {
+        assert_eq!(settles(&market(kind), &series), SettlementRule::VenueOnly);
+    }
+}
+
+#[test]
 fn losses_make_books_unknown_until_a_snapshot() {
     let (ids, spec) = small_world();
     let ticker = &spec.native_id;

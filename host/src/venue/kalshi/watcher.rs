@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::input::InputSender;
 use crate::net::http::{Http, HttpError};
+use crate::net::round_trip::{ASK_EVERY, ASK_FIRST, RoundTrips};
 use crate::net::socket::{Socket, SocketError};
 use crate::oracle;
 use pm_arb_core::event::{Event, GapScope};
@@ -130,6 +131,7 @@ pub async fn run(
         signer,
         orders: inbox,
         tickers: BTreeSet::new(),
+        round_trips: RoundTrips::new(Venue::Kalshi),
         decoder: Decoder::sequenced(),
     };
     tokio::try_join!(scout.run(), line.run()).map(|_| ())
@@ -342,6 +344,7 @@ struct Line {
     signer: Option<(String, Signer)>,
     orders: mpsc::Receiver<Order>,
     tickers: BTreeSet<String>,
+    round_trips: RoundTrips,
     decoder: Decoder,
 }
 
@@ -412,6 +415,7 @@ impl Line {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut alive, mut moved) = (Instant::now(), Instant::now());
+        let mut ask = alive + ASK_FIRST;
         loop {
             let message = tokio::select! {
                 biased;
@@ -439,7 +443,12 @@ impl Line {
             };
             match message {
                 Some(Err(error)) => return Ok(End::Replace(chain(&error))),
-                Some(Ok(None)) => alive = Instant::now(),
+                Some(Ok(None)) => {
+                    alive = Instant::now();
+                    let measured = socket.take_round_trip();
+                    let told = measured.and_then(|took| self.round_trips.took(took));
+                    self.feed.send(told.into_iter().collect()).await?;
+                }
                 Some(Ok(Some(text))) => {
                     alive = Instant::now();
                     session.note(&text);
@@ -480,6 +489,13 @@ impl Line {
                     let silence = Duration::from_millis(self.cfg.silence_ms);
                     if !self.tickers.is_empty() && moved.elapsed() >= silence {
                         return Ok(End::Replace(format!("no data for {silence:?}")));
+                    }
+                    let now = Instant::now();
+                    if now >= ask {
+                        ask = now + ASK_EVERY;
+                        if let Err(error) = socket.ping().await {
+                            return Ok(End::Replace(chain(&error)));
+                        }
                     }
                 }
             }

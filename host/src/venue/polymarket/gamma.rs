@@ -4,6 +4,7 @@
 //! `None` or an error that names the field, never a default. Lists come as JSON inside a string;
 //! numbers as JSON numbers, read by their text.
 
+use super::gamma_rules::{self, Asked};
 use pm_arb_core::event::Resolution;
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OracleId, Timestamp, Venue};
 use pm_arb_core::market::{ExclusiveSet, FeeSchedule, MarketSpec, Outcome, SettlementRule};
@@ -20,6 +21,8 @@ const TEXT_MAX: usize = 300;
 const TWAP_SINCE: Timestamp = day(2026, 8, 7);
 /// Length of the candle that decides an hourly market.
 const HOUR_SECS: u32 = 3_600;
+/// Length of the candles that markets on Bitcoin's price name.
+const MINUTE_SECS: u32 = 60;
 /// Half a dollar: what a share of a split market pays.
 const HALF: Price = Price(ONE / 2);
 
@@ -165,6 +168,17 @@ fn read(
         .time("eventStartTime")?
         .or(window.as_ref().map(|window| window.start))
         .unwrap_or(Timestamp(0));
+    let words = |field: &str| object.text(field).unwrap_or_default();
+    let asked = gamma_rules::asked(words("question"), words("description"), closes_at)
+        .filter(|_| names[0].eq_ignore_ascii_case("yes"));
+    let opens_at = match asked {
+        Some(Asked::Touch { opens_at, .. }) => opens_at,
+        _ => opens_at,
+    };
+    let rule = match asked {
+        Some(asked) => worded(&asked, &mut oracle),
+        None => settlement(object, event, opens_at..closes_at, &mut oracle)?,
+    };
     let [name_0, name_1] = names;
     let [token_0, token_1] = tokens;
     let outcome = |name: String, native_id: String| Outcome {
@@ -188,7 +202,7 @@ fn read(
         taker_delay: taker_delay_on(Venue::Polymarket, family, closes_at),
         opens_at,
         closes_at,
-        settlement: settlement(object, event, opens_at..closes_at, &mut oracle)?,
+        settlement: rule,
         exclusive_set: exclusive_set(object, event),
         pair_key: window.map(|window| window.pair_key()),
     })
@@ -315,6 +329,25 @@ fn settlement(
         });
     }
     Ok(SettlementRule::VenueOnly)
+}
+
+/// The rule of a market that asks this of Binance's minute candles.
+fn worded(asked: &Asked, oracle: &mut impl FnMut(&str, &str) -> OracleId) -> SettlementRule {
+    let oracle = oracle("binance", "btcusdt");
+    match *asked {
+        Asked::Above(strike) => SettlementRule::Above {
+            oracle,
+            strike,
+            strict: true,
+            candle_secs: Some(MINUTE_SECS),
+        },
+        Asked::Touch { barrier, rises, .. } => SettlementRule::Touch {
+            oracle,
+            barrier,
+            rises,
+            interval_secs: MINUTE_SECS,
+        },
+    }
 }
 
 /// `bitcoin-up-or-down-july-24-2026-3pm-et`: a candle of one hour on Binance.

@@ -8,6 +8,8 @@
 mod decode;
 /// Market objects of the Gamma API.
 pub mod gamma;
+/// Rules told in words.
+mod gamma_rules;
 /// The book hash.
 pub mod hash;
 /// The fast scanner for the frames that come thousands of times a second.

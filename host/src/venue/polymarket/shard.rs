@@ -4,13 +4,14 @@
 //! every asset gets its first book, notices a connection that is open but frozen, and declares a gap
 //! before anything is subscribed anew. A subscription dies with its connection.
 
-use super::decode::Decoder;
+use super::decode::{Decoder, FrameError};
 use super::watcher::PolymarketConfig;
 use crate::agent::AgentError;
 use crate::backoff::Backoff;
 use crate::catalog::SharedCatalog;
 use crate::causes::chain;
 use crate::feed::Feed;
+use crate::net::round_trip::{ASK_EVERY, ASK_FIRST, RoundTrips};
 use crate::net::socket::{Socket, SocketError};
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{InstrumentId, MarketId, Venue};
@@ -25,8 +26,6 @@ use tokio::time::MissedTickBehavior;
 
 /// The first answer is one array with a book for every asset.
 const MESSAGE_MAX: usize = 32 << 20;
-/// The server wants a text heartbeat.
-const PING_EVERY: Duration = Duration::from_secs(10);
 /// Without any message for so long, not even the answer to `PING`, the connection is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(25);
 /// How often subscriptions are looked after.
@@ -68,6 +67,10 @@ pub(super) struct Shard {
     catalog: SharedCatalog,
     orders: mpsc::Receiver<Order>,
     resolved: Resolved,
+    round_trips: RoundTrips,
+    /// When the oldest `PING` without an answer was sent. Answers carry no number: one that is lost
+    /// makes the next look longer than it was, never shorter.
+    asked: Option<Instant>,
     decoder: Decoder,
     markets: BTreeMap<MarketId, Arc<MarketSpec>>,
     assets: BTreeMap<InstrumentId, Asset>,
@@ -86,6 +89,7 @@ impl Shard {
         catalog: SharedCatalog,
         orders: mpsc::Receiver<Order>,
         resolved: Resolved,
+        round_trips: RoundTrips,
     ) -> Self {
         Self {
             feed,
@@ -93,6 +97,8 @@ impl Shard {
             catalog,
             orders,
             resolved,
+            round_trips,
+            asked: None,
             decoder: Decoder::new(),
             markets: BTreeMap::new(),
             assets: BTreeMap::new(),
@@ -185,7 +191,8 @@ impl Shard {
         };
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let (mut alive, mut moved, mut pinged) = (Instant::now(), Instant::now(), Instant::now());
+        let (mut alive, mut moved) = (Instant::now(), Instant::now());
+        let mut ask = alive + ASK_FIRST;
         let mut unreadable = 0;
         loop {
             enum Turn {
@@ -230,8 +237,11 @@ impl Shard {
                         return Ok(End::Replace("no answer to PING".to_owned()));
                     }
                     let mut sent = Ok(());
-                    if pinged.elapsed() >= PING_EVERY {
-                        pinged = Instant::now();
+                    // The server wants a text heartbeat, and its answer tells how far away it is.
+                    let now = Instant::now();
+                    if now >= ask {
+                        ask = now + ASK_EVERY;
+                        self.asked.get_or_insert(now);
                         sent = socket.send("PING").await;
                     }
                     let (renew, starved) = self.starving(moved.elapsed());
@@ -248,7 +258,8 @@ impl Shard {
                         self.gap_all("scheduled replacement of the connection")
                             .await?;
                         std::mem::replace(&mut socket, fresh).close().await;
-                        (alive, moved, pinged) = (Instant::now(), Instant::now(), Instant::now());
+                        (alive, moved) = (Instant::now(), Instant::now());
+                        ask = alive + ASK_FIRST;
                         continue;
                     }
                     match sent {
@@ -272,6 +283,7 @@ impl Shard {
             "initial_dump": true, "custom_feature_enabled": true,
         });
         socket.send(hello.to_string()).await?;
+        self.asked = None;
         for asset in self.assets.values_mut() {
             (asset.has_book, asset.tries) = (false, 0);
             (asset.asked, asset.heard) = (Instant::now(), Instant::now());
@@ -315,18 +327,14 @@ impl Shard {
     ) -> Result<(Vec<InstrumentId>, bool), AgentError> {
         let mut events = Vec::new();
         let read = self.decoder.frame(text, &self.catalog.lock(), &mut events);
-        if let Err(error) = read {
-            // It may have been about any of our books.
-            *unreadable += 1;
-            tracing::warn!(venue = "polymarket", error = %chain(&error), "frame refused");
-            let refused = Event::Refused {
-                venue: Some(Venue::Polymarket),
-                reason: Reason::MalformedFrame,
-            };
-            self.feed.send(vec![refused]).await?;
-            self.gap_all("a frame was unreadable").await?;
-            self.feed.ctx.beat();
-            return Ok((self.assets.keys().copied().collect(), false));
+        let counts = match read {
+            Ok(counts) => counts,
+            Err(error) => return self.unreadable(&error, unreadable).await,
+        };
+        if counts.pongs > 0
+            && let Some(asked) = self.asked.take()
+        {
+            events.extend(self.round_trips.took(asked.elapsed()));
         }
         let (mut is_data, mut is_book) = (false, false);
         let now = Instant::now();
@@ -360,6 +368,24 @@ impl Shard {
             self.feed.ctx.ready();
         }
         Ok((self.decoder.take_untrusted(), is_data))
+    }
+
+    /// A frame that says nothing may have been about any of our books.
+    async fn unreadable(
+        &self,
+        error: &FrameError,
+        unreadable: &mut u32,
+    ) -> Result<(Vec<InstrumentId>, bool), AgentError> {
+        *unreadable += 1;
+        tracing::warn!(venue = "polymarket", error = %chain(error), "frame refused");
+        let refused = Event::Refused {
+            venue: Some(Venue::Polymarket),
+            reason: Reason::MalformedFrame,
+        };
+        self.feed.send(vec![refused]).await?;
+        self.gap_all("a frame was unreadable").await?;
+        self.feed.ctx.beat();
+        Ok((self.assets.keys().copied().collect(), false))
     }
 
     /// The assets to ask for again, and whether asking is of no use any more.

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::input::InputSender;
 use crate::net::http::{Http, HttpError};
+use crate::net::round_trip::RoundTrips;
 use crate::oracle;
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{MarketId, Timestamp, Venue};
@@ -140,6 +141,7 @@ struct Watcher {
     catalog: SharedCatalog,
     http: Http,
     resolved: Resolved,
+    round_trips: RoundTrips,
     /// What is looked for and not yet found.
     wanted: BTreeMap<Question, Due>,
     followed: BTreeMap<MarketId, Followed>,
@@ -183,6 +185,7 @@ pub async fn run(
         catalog,
         http,
         resolved: Resolved::default(),
+        round_trips: RoundTrips::new(Venue::Polymarket),
         wanted: BTreeMap::new(),
         followed: BTreeMap::new(),
         carriers: Vec::new(),
@@ -436,6 +439,7 @@ impl Watcher {
             self.catalog.clone(),
             inbox,
             Arc::clone(&self.resolved),
+            self.round_trips.clone(),
         );
         self.shards.spawn(shard.run());
         self.carriers.push(Carrier { orders, assets: 0 });

@@ -216,6 +216,7 @@ fn knows(w: &mut World, kind: OpportunityKind) -> OpportunityId {
     let opportunity = Opportunity {
         id,
         kind,
+        relation: None,
         at: w.now,
         legs: vec![OpportunityLeg {
             instrument: InstrumentId(0),

@@ -1,8 +1,12 @@
 //! Scenarios of the whole engine, as data: what is done, and what comes of it.
 
 mod execution;
+mod families;
+mod grading;
+mod invariants;
 mod limits;
 mod outcomes;
 mod random;
 mod strategies;
+mod travel;
 mod world;

@@ -147,6 +147,7 @@ fn above_is_strict_where_the_market_says_so() {
             oracle: OracleId(0),
             strike: K,
             strict,
+            candle_secs: None,
         }));
         w.at(300_200).oracle(65_000, 300);
         w.check(&[expected]);
@@ -236,8 +237,9 @@ fn the_final_candle_of_the_window_decides() {
                 &[100, 0]
             },
         );
-        w.check(&["alert SETTLEMENT_DISPUTED"]);
+        w.check(&["alert SETTLEMENT_CONTRADICTED"]);
         assert_eq!(w.engine.status().locked, locked);
+        assert_eq!(status(&w), MarketStatus::Contradicted);
     }
 }
 
@@ -252,7 +254,11 @@ fn without_its_candle_a_market_stays_pending_until_the_venue_speaks() {
     assert_eq!(w.engine.status().locked, Usd(5_200_000));
     w.resolve(0, &[0, 100]);
     w.check(&["now resolved left 0 exit 0.00 pnl -5.20"]);
-    assert!(!evidence(&w).contains("candle"));
+    let said = evidence(&w);
+    assert!(
+        said.contains("gamma") && said.contains("not recomputed"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -332,9 +338,16 @@ fn evidence_that_disagrees_locks_the_capital() {
     w.check(&["alert SETTLEMENT_DISPUTED"]);
     assert_eq!(status(&w), MarketStatus::Disputed);
     assert_eq!(w.engine.status().locked, Usd(5_200_000));
-    // More ticks do not end it, the venue agreeing does.
-    w.at(301_000).oracle(66_000, 301);
+    // Neither more ticks nor the same word end it, and five hours later, when the tick is long
+    // forgotten, the venue's word alone is still not enough.
+    for second in 301..18_301 {
+        w.at(second * 1_000 + 500).oracle(64_000, second);
+    }
     w.resolve(0, &[0, 100]);
+    w.check(&[]);
+    assert_eq!(status(&w), MarketStatus::Disputed);
+    // Another wrong word is another alarm; the venue agreeing ends it.
+    w.resolve(0, &[50, 50]);
     w.check(&["alert SETTLEMENT_DISPUTED"]);
     w.resolve(0, &[100, 0]);
     w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
@@ -348,10 +361,18 @@ fn what_is_booked_is_not_booked_again() {
     w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
     let before = w.engine.status();
     w.resolve(0, &[0, 100]);
-    w.check(&["alert SETTLEMENT_DISPUTED"]);
+    w.check(&["alert SETTLEMENT_CONTRADICTED"]);
+    assert_eq!(status(&w), MarketStatus::Contradicted);
+    // The same word again is no news; the right one ends it; void would be another contradiction.
+    w.resolve(0, &[0, 100]);
+    w.check(&[]);
+    w.resolve(0, &[100, 0]);
+    w.check(&["alert SETTLEMENT_RECONCILED"]);
+    assert_eq!(status(&w), MarketStatus::Settled);
+    w.resolve(0, &[50, 50]);
+    w.check(&["alert SETTLEMENT_CONTRADICTED"]);
     let after = w.engine.status();
     assert_eq!((before.cash, before.locked), (after.cash, after.locked));
-    assert_eq!(status(&w), MarketStatus::Settled);
 }
 
 #[test]

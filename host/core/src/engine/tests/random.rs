@@ -139,6 +139,8 @@ fn conserved(w: &World) {
     assert_eq!(sum, 60_000_000, "cash + reserved + locked + fees - gains");
     assert_eq!(ledger.locked(), w.engine.positions.cost());
     assert!(ledger.cash() >= Usd(0));
+    // Running sums are what counting gives, and every position is marked at the bid of its book.
+    w.engine.audit().unwrap();
 }
 
 /// Facts that must hold of any run, read from its effects alone.
@@ -146,6 +148,8 @@ fn sound(w: &World) {
     let mut approved = BTreeSet::new();
     let mut open: BTreeMap<TradeId, i64> = BTreeMap::new();
     let mut seen = BTreeSet::new();
+    let (mut wishes, mut counted) = (BTreeSet::new(), BTreeMap::new());
+    let (mut born, mut told) = (BTreeSet::new(), BTreeSet::new());
     for effect in &w.effects {
         match effect {
             Effect::Publish(message) => {
@@ -163,6 +167,7 @@ fn sound(w: &World) {
                     assert!(row.rejection.is_none() && row.qty.0 > 0);
                     assert!(row.qty <= row.requested_qty);
                     open.insert(row.id, row.qty.0);
+                    born.insert(row.id);
                 } else {
                     assert!(row.rejection.is_some() && row.qty.0 == 0);
                 }
@@ -177,16 +182,35 @@ fn sound(w: &World) {
                 }
             }
             Effect::Abort(text) => panic!("{text}"),
-            Effect::RecordIntent(_)
-            | Effect::RecordMarket(_)
-            | Effect::Corroborate(_)
-            | Effect::WakeAt(_)
-            | Effect::StrategyFailed { .. } => {}
+            Effect::RecordIntent(wish) => {
+                assert!(wishes.insert(wish.id), "wish {} twice", wish.id);
+                for leg in &wish.legs {
+                    assert_eq!(
+                        leg.naive.is_some(),
+                        wish.verdict.is_ok(),
+                        "graded exactly when approved"
+                    );
+                    assert!(leg.naive.is_some() || leg.mid.is_none());
+                }
+            }
+            Effect::CountDenials(count) => {
+                counted.insert((count.strategy, count.reason, count.minute), count.wishes);
+            }
+            Effect::Corroborate(said) => {
+                assert!(born.contains(&said.trade), "the tape speaks of fills only");
+                assert!(told.insert(said.trade), "and once");
+            }
+            Effect::RecordMarket(_) | Effect::WakeAt(_) | Effect::StrategyFailed { .. } => {}
         }
     }
     let summary = w.engine.summary();
     assert_eq!(summary.open_trades as usize, open.len());
     let status = w.engine.status();
+    assert_eq!(
+        status.counts.intents,
+        wishes.len() as u64 + counted.values().sum::<u64>(),
+        "every wish is stored or counted"
+    );
     assert_eq!(status.orders_in_flight, 0);
     assert_eq!(status.reserved, Usd(0));
     if open.is_empty() {

@@ -213,12 +213,19 @@ fn every_wish_is_requested_decided_and_resulted_in_that_order() {
                 Message::Result(_) => "result",
                 _ => "message",
             },
+            Effect::RecordIntent(_) => "judged",
             Effect::RecordTrade(_) => "row",
+            Effect::RecordMarket(_) => "market",
             Effect::WakeAt(_) => "wake",
             _ => "other",
         })
         .collect();
-    assert_eq!(kinds, ["request", "decision", "wake", "row", "result"]);
+    assert_eq!(
+        kinds,
+        [
+            "request", "market", "decision", "judged", "wake", "row", "result"
+        ]
+    );
 }
 
 #[test]

@@ -179,6 +179,11 @@ impl World {
         self.engine.step(&record, &mut self.effects);
     }
 
+    /// The last record.
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+
     /// Moves time to that many milliseconds after the start.
     pub(super) fn at(&mut self, ms: u64) -> &mut Self {
         let at = Timestamp(START * 1_000_000_000 + ms * 1_000_000);
@@ -366,6 +371,7 @@ fn line(effect: &Effect) -> Option<String> {
         },
         Effect::StrategyFailed { strategy, fault } => Some(format!("failed {strategy}: {fault}")),
         Effect::Abort(text) => Some(format!("ABORT {text}")),
+        Effect::CountDenials(count) => Some(format!("counted {} {}", count.reason, count.legs)),
         Effect::RecordIntent(_)
         | Effect::RecordMarket(_)
         | Effect::Corroborate(_)

@@ -1,0 +1,34 @@
+//! What a run counts and keeps no row of, as the database takes it: totals since the run began.
+
+use crate::store::{CountKind, StoreOp};
+use pm_arb_core::engine::Engine;
+use pm_arb_core::ids::Seq;
+use pm_arb_core::opportunity::OpportunityKind;
+
+/// The kinds that the scanner counts episodes of, in its order.
+const SCANNED: [OpportunityKind; 3] = [
+    OpportunityKind::OracleLag,
+    OpportunityKind::Mispricing,
+    OpportunityKind::CrossPlatform,
+];
+
+/// The counts as of record `cause`, the last one stepped.
+#[must_use]
+pub fn of(engine: &Engine, cause: Seq) -> StoreOp {
+    let scanned = engine.scanner().counts();
+    let refused = engine.status().refused_inputs;
+    let refused = refused
+        .iter()
+        .map(|(reason, n)| (CountKind::InputRefused, reason.code().to_owned(), *n));
+    let nothing = scanned
+        .by_reason()
+        .map(|(reason, n)| (CountKind::NoOpportunity, reason.code().to_owned(), n));
+    let seen = SCANNED
+        .iter()
+        .zip(scanned.episodes)
+        .map(|(kind, n)| (CountKind::Opportunities, kind.as_str().to_owned(), n));
+    StoreOp::Counts {
+        cause,
+        counts: refused.chain(nothing).chain(seen).collect(),
+    }
+}
