@@ -2,6 +2,12 @@
 //!
 //! Owns the words and their help, nothing else; `commands` does the work.
 
+mod report;
+
+pub use report::{
+    ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -26,7 +32,8 @@ const AFTER_HELP: &str = "\
 Examples:
   pm-arb pilot --strategies './strategies/*.wasm'            simulated venues, until Ctrl-C
   pm-arb pilot --strategies ./strategies --for 90s --seed 7  for 90 seconds, another world
-  pm-arb report --days 7                                     what came of it
+  pm-arb report --days 7                                     what came of it, and the verdict
+  pm-arb trades --limit 5                                    the last ones; pm-arb trade ID: one whole
   pm-arb import --from polymarket-book --out run recording.jsonl.gz
   pm-arb replay run --strategies ./strategies/oracle-sniper.wasm --json
   pm-arb calibrate run                                       Brier, log loss, reliability
@@ -48,8 +55,12 @@ pub enum LogFormat {
 pub enum Command {
     /// Watch markets, let strategies decide, paper-trade, keep every trade.
     Pilot(PilotArgs),
-    /// Say what the trades of the last days came to.
+    /// Say what the trades of the last days came to, and whether that shows an edge.
     Report(ReportArgs),
+    /// List trades and refusals, newest first.
+    Trades(TradesArgs),
+    /// Show one trade whole: opportunity, decision, book, fee, grades, settlement.
+    Trade(TradeArgs),
     /// Make a run out of recorded market data.
     Import(ImportArgs),
     /// Print the rules of venues in force on a day, with their sources.
@@ -126,20 +137,6 @@ pub struct PilotArgs {
     /// Begin a new run even if the last one has open trades.
     #[arg(long)]
     pub new_run: bool,
-}
-
-/// `pm-arb report`
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// Of the last N days.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub days: u32,
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Where things are kept.
-    #[command(flatten)]
-    pub places: Places,
 }
 
 /// `pm-arb import`

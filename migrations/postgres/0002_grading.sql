@@ -28,6 +28,8 @@ CREATE TABLE paper_intents (
     intent_id                TEXT NOT NULL CHECK (intent_id <> ''),
     seq                      BIGINT NOT NULL CHECK (seq > 0),
     created_ns               BIGINT NOT NULL,
+    -- When the database took the row, by its own clock.
+    stored_ns                BIGINT NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000,
     strategy_id              TEXT NOT NULL CHECK (strategy_id <> ''),
     opportunity_id           TEXT NOT NULL CHECK (opportunity_id <> ''),
     opportunity_type         TEXT NOT NULL CHECK (opportunity_type IN ('oracle_lag', 'mispricing', 'cross_platform', 'signal')),

@@ -27,6 +27,8 @@ CREATE TABLE paper_intents (
     intent_id                TEXT NOT NULL CHECK (intent_id <> ''),
     seq                      INTEGER NOT NULL CHECK (seq > 0),
     created_ns               INTEGER NOT NULL,
+    -- When the database took the row, by its own clock.
+    stored_ns                INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000000),
     strategy_id              TEXT NOT NULL CHECK (strategy_id <> ''),
     opportunity_id           TEXT NOT NULL CHECK (opportunity_id <> ''),
     opportunity_type         TEXT NOT NULL CHECK (opportunity_type IN ('oracle_lag', 'mispricing', 'cross_platform', 'signal')),

@@ -18,6 +18,8 @@ mod published;
 mod rebuild;
 mod recordings;
 mod report;
+mod report_fold;
+mod report_rows;
 mod rules;
 mod services;
 mod settlement;

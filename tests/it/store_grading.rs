@@ -477,7 +477,14 @@ async fn denials_without_rows_are_in_the_summary(_: &Place, store: Store) {
     let later = denials(1, 0).minute;
     assert_eq!(store.summary(later).await.unwrap().rejections, 4);
     assert_eq!(
-        store.summary_of_days(later).await.unwrap().rejections,
+        store
+            .summary_by(&pm_arb::store::analysis::Filter {
+                since: later,
+                ..Default::default()
+            })
+            .await
+            .unwrap()
+            .rejections,
         88,
         "stored now"
     );

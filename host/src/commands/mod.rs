@@ -12,6 +12,8 @@ mod pilot;
 mod replay;
 mod report;
 mod rules;
+mod trades;
+mod which;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
 use clap::CommandFactory;
@@ -25,6 +27,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Pilot(args) => pilot::run(args),
         Command::Report(args) => report::run(args),
+        Command::Trades(args) => trades::list(args),
+        Command::Trade(args) => trades::one(args),
         Command::Import(args) => import::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Replay(args) => replay::run(args),

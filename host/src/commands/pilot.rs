@@ -31,11 +31,8 @@ pub(super) fn run(args: PilotArgs) -> Result<ExitCode, Failure> {
     let runtime = super::runtime()?;
     let ended = pilot::run(&options, &runtime).map_err(failure)?;
     let period = report::Period::last_days(1, crate::clock::Clock::utc().now());
-    output::text(&report::render(
-        &ended.summary,
-        &period,
-        report::Style::of_stdout(),
-    ));
+    let brief = report::Report::brief(ended.summary, period);
+    output::text(&report::render(&brief, report::Style::of_stdout()));
     if !ended.refused_inputs.is_empty() {
         out!(
             "\ninputs refused: {}",

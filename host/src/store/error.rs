@@ -145,6 +145,17 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// A table or column is missing: the schema is that of an older version.
+    #[error(
+        "can not read {what}: the database lacks a part that this version needs; start `pm-arb pilot` on it once, which brings it up to date"
+    )]
+    Outdated {
+        /// What was wanted.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
     /// More rows than one answer may have.
     #[error("more than {limit} rows in {what}; ask for fewer")]
     TooMany {
@@ -184,6 +195,20 @@ const TRANSIENT_CLASSES: [&str; 5] = ["08", "53", "57", "58", "40"];
 const TRANSIENT_CODES: [&str; 2] = ["25006", "55P03"];
 /// SQLite's primary result codes that pass: busy, locked, I/O error, full, can not open.
 const TRANSIENT_SQLITE: [i32; 5] = [5, 6, 10, 13, 14];
+
+/// Whether a statement named a table or column that is not there.
+pub(super) fn lacks_something(error: &sqlx::Error) -> bool {
+    /// SQLSTATE: undefined table, undefined column.
+    const UNDEFINED: [&str; 2] = ["42P01", "42703"];
+    let sqlx::Error::Database(e) = error else {
+        return false;
+    };
+    // SQLite has one code for every fault of a statement.
+    let lite = e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+    (lite && e.message().starts_with("no such "))
+        || e.code()
+            .is_some_and(|code| UNDEFINED.contains(&code.as_ref()))
+}
 
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {

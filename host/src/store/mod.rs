@@ -9,6 +9,9 @@
 //! may be sent again after any failure, and a contradiction is an error, never an overwrite.
 //! Nothing here decides about trades.
 
+/// What a report needs to know of many rows.
+pub mod analysis;
+mod ask;
 mod batch;
 mod error;
 mod field;
@@ -20,6 +23,8 @@ mod row;
 mod sqlite;
 mod sqlite_grading;
 mod summary;
+/// Rows as people read them.
+pub mod view;
 mod writer;
 
 pub use error::StoreError;
@@ -230,18 +235,21 @@ impl Store {
 
     /// What came of the trades made since then (zero for all), of every run, by the runs' own time.
     pub async fn summary(&self, since: Timestamp) -> Result<Summary, StoreError> {
-        self.tally(since, Timestamp(u64::MAX), None).await
+        self.tally(since, Timestamp(u64::MAX), None, None).await
     }
 
     /// The same of one run.
     pub async fn summary_of(&self, run_id: Uuid, since: Timestamp) -> Result<Summary, StoreError> {
-        self.tally(since, Timestamp(u64::MAX), Some(run_id)).await
+        self.tally(since, Timestamp(u64::MAX), Some(run_id), None)
+            .await
     }
 
-    /// What came of the trades made *or stored* since then, of every run: what a report of the last
-    /// days means when recordings of earlier days are traded.
-    pub async fn summary_of_days(&self, since: Timestamp) -> Result<Summary, StoreError> {
-        self.tally(since, since, None).await
+    /// What came of the trades made *or stored* since then: what a report of the last days means when
+    /// recordings of earlier days are traded.
+    pub async fn summary_by(&self, filter: &analysis::Filter) -> Result<Summary, StoreError> {
+        let strategy = filter.strategy.as_deref();
+        self.tally(filter.since, filter.since, filter.run_id, strategy)
+            .await
     }
 
     async fn tally(
@@ -249,12 +257,13 @@ impl Store {
         made: Timestamp,
         stored: Timestamp,
         run_id: Option<Uuid>,
+        strategy: Option<&str>,
     ) -> Result<Summary, StoreError> {
         let ns = |at: Timestamp| i64::try_from(at.0).unwrap_or(i64::MAX);
         let since = [ns(made), ns(stored)];
         match &self.readers {
-            Readers::Postgres(pool) => postgres::tally(pool, since, run_id).await,
-            Readers::Sqlite(pool) => sqlite::tally(pool, since, run_id).await,
+            Readers::Postgres(pool) => postgres::tally(pool, since, run_id, strategy).await,
+            Readers::Sqlite(pool) => sqlite::tally(pool, since, run_id, strategy).await,
         }
         .and_then(summary::of)
         .map_err(read_error("the summary"))
@@ -302,7 +311,12 @@ fn migration_error(url: &str, source: sqlx::migrate::MigrateError) -> StoreError
 }
 
 fn read_error(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
-    move |source| StoreError::Read { what, source }
+    move |source| {
+        if error::lacks_something(&source) {
+            return StoreError::Outdated { what, source };
+        }
+        StoreError::Read { what, source }
+    }
 }
 
 /// The URL without its password, for messages.

@@ -301,6 +301,7 @@ pub(super) async fn tally(
     pool: &PgPool,
     [made, stored]: [i64; 2],
     run_id: Option<Uuid>,
+    strategy: Option<&str>,
 ) -> Result<Vec<super::summary::Line>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT status = 'rejected' AS rejected,
@@ -312,16 +313,19 @@ pub(super) async fn tally(
                 coalesce(sum(realized_pnl) FILTER (WHERE status IN ('closed', 'resolved')), 0) AS pnl
          FROM paper_trades
          WHERE (created_ns >= $1 OR stored_ns >= $3) AND ($2::uuid IS NULL OR run_id = $2)
+           AND ($4::text IS NULL OR strategy_id = $4)
          GROUP BY 1, 2
          UNION ALL
          SELECT TRUE, reason, sum(legs)::bigint, 0, 0, 0, 0
          FROM paper_denials
          WHERE (minute_ns >= $1 OR stored_ns >= $3) AND ($2::uuid IS NULL OR run_id = $2)
+           AND ($4::text IS NULL OR strategy_id = $4)
          GROUP BY 2 HAVING sum(legs) > 0",
     )
     .bind(made)
     .bind(run_id)
     .bind(stored)
+    .bind(strategy)
     .fetch_all(pool)
     .await?;
     rows.iter()

@@ -274,6 +274,7 @@ pub(super) async fn tally(
     pool: &SqlitePool,
     [made, stored]: [i64; 2],
     run_id: Option<Uuid>,
+    strategy: Option<&str>,
 ) -> Result<Vec<super::summary::Line>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT status = 'rejected' AS rejected,
@@ -285,16 +286,19 @@ pub(super) async fn tally(
                 coalesce(sum(realized_pnl_micro) FILTER (WHERE status IN ('closed', 'resolved')), 0) AS pnl
          FROM paper_trades
          WHERE (created_ns >= ?1 OR stored_ns >= ?3) AND (?2 IS NULL OR run_id = ?2)
+           AND (?4 IS NULL OR strategy_id = ?4)
          GROUP BY 1, 2
          UNION ALL
          SELECT 1, reason, sum(legs), 0, 0, 0, 0
          FROM paper_denials
          WHERE (minute_ns >= ?1 OR stored_ns >= ?3) AND (?2 IS NULL OR run_id = ?2)
+           AND (?4 IS NULL OR strategy_id = ?4)
          GROUP BY 2 HAVING sum(legs) > 0",
     )
     .bind(made)
     .bind(run_id.map(|id| id.to_string()))
     .bind(stored)
+    .bind(strategy)
     .fetch_all(pool)
     .await?;
     rows.iter()
