@@ -118,6 +118,14 @@ reasons! {
     IncompleteSet = "INCOMPLETE_SET",
     /// The price to beat is not known yet.
     NoStrike = "NO_STRIKE",
+    /// The order rested and was cancelled before it was filled whole.
+    Cancelled = "CANCELLED",
+    /// The order rested until its time was over and was not filled whole.
+    Expired = "EXPIRED",
+    /// The print repeats the one before it: the same trade told twice.
+    DuplicatePrint = "DUPLICATE_PRINT",
+    /// The print is stamped long before one that came earlier: it feeds no queue.
+    LatePrint = "LATE_PRINT",
 }
 
 impl fmt::Display for Reason {

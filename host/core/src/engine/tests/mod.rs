@@ -4,5 +4,6 @@ mod execution;
 mod limits;
 mod outcomes;
 mod random;
+mod resting;
 mod strategies;
 mod world;
