@@ -10,6 +10,7 @@ mod pilot;
 mod plugin;
 mod recordings;
 mod report;
+mod resting;
 mod services;
 mod sim;
 mod store;

@@ -150,5 +150,10 @@ pub fn times(count: u32, body: &str) -> String {
 pub const SUBMIT: &str = "(local.set $taken (i32.add (local.get $taken)
     (call $submit (i32.const 0) (i64.const 0) (i32.const 0) (i64.const 9) (i32.const 320) (i32.const 1)
       (i64.const 10000000) (i32.const 0) (i64.const 0) (i64.const 1000))))";
+/// The same, resting until it is cancelled.
+pub const SUBMIT_GTC: &str = "(drop (call $submit (i32.const 0) (i64.const 0) (i32.const 0) (i64.const 9)
+    (i32.const 320) (i32.const 1) (i64.const 10000000) (i32.const 2) (i64.const 0) (i64.const 20000)))";
+/// Cancels the tag of that intent.
+pub const CANCEL: &str = "(drop (call $cancel (i64.const 9)))";
 /// Writes a line with control characters at level error.
 pub const LOG: &str = "(call $log (i32.const 3) (i32.const 256) (i32.const 11))";
