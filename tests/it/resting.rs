@@ -3,7 +3,7 @@
 
 use crate::plugin::fixtures::{CANCEL, Fixture, SUBMIT_GTC};
 use crate::support::{recordings, run, stdout};
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use pm_arb::catalog::Catalog;
 use pm_arb::plugin::{Limits, PluginHost};
 use pm_arb::replay::{self, Cast};
@@ -422,7 +422,7 @@ fn recorded_queues_let_resting_orders_through_when_the_prints_say_so() {
         let path = data.join(format!(
             "kalshi/ws_gold15m_202608/{ticker}__{day}.ndjson.gz"
         ));
-        let file = BufReader::new(GzDecoder::new(std::fs::File::open(path).unwrap()));
+        let file = BufReader::new(MultiGzDecoder::new(std::fs::File::open(path).unwrap()));
         let spec = spec(ticker, Timestamp::from_secs(closes));
         let mut ids = Catalog::default();
         let spec = ids.list_market(spec).unwrap();
