@@ -259,7 +259,7 @@ impl Engine {
             Event::Configured(config) => self.configure(config, &mut turn),
             Event::Command(command) => self.command(command, &mut turn),
             Event::Strategy(change) => self.strategy_changed(change, &mut turn),
-            Event::Print(print) => self.printed(print, &mut turn),
+            Event::Print(print) => self.feed_queues(print, &mut turn),
             Event::Refused { reason, .. } => self.refuse_input(*reason),
             Event::MarketListed(_)
             | Event::OracleListed(_)

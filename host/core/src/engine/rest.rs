@@ -100,8 +100,8 @@ impl Engine {
         }
     }
 
-    /// A trade printed.
-    pub(super) fn printed(&mut self, print: &Print, turn: &mut Turn<'_>) {
+    /// A trade printed: the queues it eats into, and the orders it reaches.
+    pub(super) fn feed_queues(&mut self, print: &Print, turn: &mut Turn<'_>) {
         let Some(market) = self.data.market_of(print.instrument) else {
             self.refuse_input(Reason::UnknownInstrument);
             return;
