@@ -18,6 +18,7 @@ mod published;
 mod rebuild;
 mod recordings;
 mod report;
+mod resting;
 mod services;
 mod settlement;
 mod sim;

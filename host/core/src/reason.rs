@@ -120,6 +120,14 @@ reasons! {
     NoStrike = "NO_STRIKE",
     /// The exclusive set has more members than one intent may have legs.
     SetTooLarge = "SET_TOO_LARGE",
+    /// The order rested and was cancelled before it was filled whole.
+    Cancelled = "CANCELLED",
+    /// The order rested until its time was over and was not filled whole.
+    Expired = "EXPIRED",
+    /// The print repeats the one before it: the same trade told twice.
+    DuplicatePrint = "DUPLICATE_PRINT",
+    /// The print is stamped long before one that came earlier: it feeds no queue.
+    LatePrint = "LATE_PRINT",
 }
 
 impl fmt::Display for Reason {
