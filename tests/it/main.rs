@@ -20,6 +20,7 @@ mod recordings;
 mod report;
 mod report_fold;
 mod report_rows;
+mod resting;
 mod rules;
 mod services;
 mod settlement;

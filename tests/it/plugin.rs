@@ -1,6 +1,6 @@
 //! Strategies as components: the real ones do their work, hostile ones are stopped alone.
 
-mod fixtures;
+pub mod fixtures;
 mod hostile;
 mod reload;
 

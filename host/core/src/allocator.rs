@@ -48,6 +48,28 @@ impl Reservation {
         ledger.buy(self.holding, self.amount, cost, fee)
     }
 
+    /// A part of the leg was bought for `cost` and `fee`; at most `keep` stays set aside for the rest.
+    pub fn posted_in_part(
+        &mut self,
+        ledger: &mut Ledger,
+        cost: Usd,
+        fee: Usd,
+        keep: Usd,
+    ) -> Result<(), LedgerError> {
+        let paid = Usd(cost.0.saturating_add(fee.0));
+        let kept = Usd(self.amount.0.saturating_sub(paid.0)).min(keep);
+        let spent = Usd(self.amount.0.saturating_sub(kept.0));
+        ledger.buy(self.holding, spent, cost, fee)?;
+        self.amount = kept;
+        Ok(())
+    }
+
+    /// What is set aside.
+    #[must_use]
+    pub fn amount(&self) -> Usd {
+        self.amount
+    }
+
     /// The leg bought nothing; all is free again.
     pub fn voided(self, ledger: &mut Ledger) -> Result<(), LedgerError> {
         ledger.release(self.holding, self.amount)

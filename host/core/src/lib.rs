@@ -49,12 +49,16 @@ pub mod order;
 pub mod paper;
 /// What is held.
 pub mod position;
+/// Where our orders stand in the queues of their levels.
+pub mod queue;
 /// Why something did not happen.
 pub mod reason;
 /// Which outcome can not happen without another.
 pub mod relation;
 /// What a run came to.
 pub mod report;
+/// Orders that wait in their markets.
+pub mod resting;
 /// Approves or denies.
 pub mod risk;
 /// Rules of venues by date.

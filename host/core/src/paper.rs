@@ -21,6 +21,8 @@ use crate::units::{ONE, Price, Qty, Rounding, Usd, div_round};
 pub const LEVELS_PER_FILL_MAX: usize = 64;
 /// Largest rounding step of any fee schedule (Kalshi's and spring 2026's four decimals).
 const FEE_STEP_MAX: i64 = 100;
+/// The most that one level's roundings of value and fee can add up to, in millionths of a dollar.
+pub(crate) const ROUNDINGS_MAX: i64 = FEE_STEP_MAX + 1;
 /// Where the fee formulas peak: p(1 − p) at one half, p³(1 − p)² at three fifths.
 const FEE_PEAKS: [Price; 2] = [Price(ONE / 2), Price(ONE * 3 / 5)];
 
@@ -161,6 +163,36 @@ impl PaperExecutor {
         Ok(fill)
     }
 
+    /// The book has moved over an order of ours that rests: whoever shows these levels would have met
+    /// it first. Takes up to `qty` of them; how much that is.
+    pub fn run_over(
+        &mut self,
+        leg: &LegPlan,
+        qty: Qty,
+        spec: &MarketSpec,
+        book: &OrderBook,
+    ) -> Qty {
+        let levels = self.reachable(leg, spec, book);
+        let offered = levels.iter().fold(0_i64, |s, l| s.saturating_add(l.1.0));
+        let got = whole_lots(qty.min(Qty(offered)), spec.lot);
+        let mut left = got;
+        let mut parts = Vec::new();
+        for (price, shown) in levels {
+            let part = left.min(shown);
+            if part <= Qty::ZERO {
+                break;
+            }
+            left = Qty(left.0.saturating_sub(part.0));
+            parts.push(FillLevel {
+                price,
+                qty: part,
+                fee: Usd::ZERO,
+            });
+        }
+        self.take(leg, spec, &parts);
+        got
+    }
+
     /// The levels within the limit, best first, less what we took of them before. A sale passes over a
     /// level that would bring less than its fee.
     fn reachable(&self, leg: &LegPlan, spec: &MarketSpec, book: &OrderBook) -> Vec<(Price, Qty)> {
@@ -238,9 +270,7 @@ pub fn worst_cost(fee: FeeSchedule, limit: Price, qty: Qty) -> Option<Usd> {
     let levels = i64::try_from(LEVELS_PER_FILL_MAX).ok()?;
     let roundings = match fee {
         FeeSchedule::Free => levels,
-        _ => levels
-            .checked_add(1)?
-            .checked_mul(FEE_STEP_MAX.checked_add(1)?)?,
+        _ => levels.checked_add(1)?.checked_mul(ROUNDINGS_MAX)?,
     };
     limit
         .times(qty, Rounding::Up)?
@@ -341,7 +371,8 @@ fn opposite(buy: bool) -> BookSide {
     if buy { BookSide::Ask } else { BookSide::Bid }
 }
 
-fn shown(book: &OrderBook, side: BookSide, price: Price) -> Qty {
+/// The size a book shows at a price.
+pub(crate) fn shown(book: &OrderBook, side: BookSide, price: Price) -> Qty {
     let at = |(p, qty): (Price, Qty)| (p == price).then_some(qty);
     let found = match side {
         BookSide::Bid => book.bids().find_map(at),

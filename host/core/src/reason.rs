@@ -124,6 +124,14 @@ reasons! {
     ContradictoryMarket = "CONTRADICTORY_MARKET",
     /// A field without which a market can not be traded is missing: it is not listed.
     MissingField = "MISSING_FIELD",
+    /// The order rested and was cancelled before it was filled whole.
+    Cancelled = "CANCELLED",
+    /// The order rested until its time was over and was not filled whole.
+    Expired = "EXPIRED",
+    /// The print repeats the one before it: the same trade told twice.
+    DuplicatePrint = "DUPLICATE_PRINT",
+    /// The print is stamped long before one that came earlier: it feeds no queue.
+    LatePrint = "LATE_PRINT",
 }
 
 impl fmt::Display for Reason {

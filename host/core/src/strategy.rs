@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_LEGS: usize = 8;
 /// Most intents that one call may return; the rest of the call's output is refused as a protocol fault.
 pub const MAX_INTENTS_PER_CALL: usize = 64;
+/// Most tags that one call may cancel; more are a protocol fault as well.
+pub const MAX_CANCELS_PER_CALL: usize = 64;
 
 /// A strategy: told what happens, answers with intents. One call at a time, no clock, no I/O.
 pub trait Strategy: Send {
@@ -43,14 +45,23 @@ pub trait Strategy: Send {
 pub struct Output {
     /// Wishes, in order.
     pub intents: Vec<Intent>,
+    /// Tags of its own whose resting orders are to be cancelled. Orders of the same call are not meant.
+    pub cancels: Vec<u64>,
     /// Wake me then (the earliest wins).
     pub wake_at: Option<Timestamp>,
 }
 
 impl Output {
+    /// Whether the call wanted nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.intents.is_empty() && self.cancels.is_empty() && self.wake_at.is_none()
+    }
+
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
         self.intents.clear();
+        self.cancels.clear();
         self.wake_at = None;
     }
 }
@@ -216,9 +227,11 @@ pub struct Filled {
     pub price: Price,
     /// Fees paid.
     pub fee: Usd,
+    /// Whether the order rested and was hit; otherwise it took.
+    pub maker: bool,
 }
 
-/// A refusal of one leg.
+/// A refusal of one leg, or of what was left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// Which intent.

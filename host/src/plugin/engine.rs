@@ -17,7 +17,7 @@ use wasmtime::{Config, Engine};
 
 /// The package of the contract, and the functions its world exports.
 const PACKAGE: &str = "pm-arb:strategy/";
-const TYPES_INTERFACE: &str = "pm-arb:strategy/types@0.1.0";
+const TYPES_INTERFACE: &str = "pm-arb:strategy/types@0.2.0";
 const EXPORTS: [&str; 6] = [
     "describe", "init", "on-quote", "on-event", "snapshot", "restore",
 ];

@@ -42,7 +42,7 @@ pub enum PluginError {
     Invalid(#[source] wasmtime::Error),
     /// It was built for another version of the world.
     #[error(
-        "it speaks {found}; this host speaks pm-arb:strategy@0.1.0. Rebuild it against this host's \
+        "it speaks {found}; this host speaks pm-arb:strategy@0.2.0. Rebuild it against this host's \
          wit/strategy.wit"
     )]
     WrongVersion {
@@ -51,7 +51,7 @@ pub enum PluginError {
     },
     /// It imports what the host does not give.
     #[error(
-        "it imports {}, which no strategy gets: only pm-arb:strategy/host@0.1.0 and a WASI 0.2 \
+        "it imports {}, which no strategy gets: only pm-arb:strategy/host@0.2.0 and a WASI 0.2 \
          without files, network and real time. Remove the dependency that needs it", names.join(", ")
     )]
     UnknownImport {
@@ -60,7 +60,7 @@ pub enum PluginError {
     },
     /// It does not export the world.
     #[error(
-        "it lacks {}, which the world `strategy` of pm-arb:strategy@0.1.0 exports. Is it a strategy? \
+        "it lacks {}, which the world `strategy` of pm-arb:strategy@0.2.0 exports. Is it a strategy? \
          Implement the SDK's trait and name it in `export!`", names.join(", ")
     )]
     MissingExport {
@@ -69,7 +69,7 @@ pub enum PluginError {
     },
     /// A function has other types than the world says.
     #[error(
-        "`{name}` has other types than in pm-arb:strategy@0.1.0. Rebuild it against this host's \
+        "`{name}` has other types than in pm-arb:strategy@0.2.0. Rebuild it against this host's \
          wit/strategy.wit"
     )]
     WrongType {

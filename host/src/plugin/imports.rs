@@ -1,16 +1,16 @@
-//! What a strategy can call: `log`, `submit`, `wake-at`, and the state behind them.
+//! What a strategy can call: `log`, `submit`, `cancel`, `wake-at`, and the state behind them.
 //!
 //! Owns the data of a store. A host function never returns an error for what a guest passes, except
 //! to stop it for lack of fuel; what is too much is counted or answered with "not taken".
 
 use super::limits::{
-    HOST_CALL_FUEL, INTENTS_PER_CALL, LOG_LINE_BYTES, LOG_LINES_PER_CALL, LOG_LINES_PER_SECOND,
-    Limits, Meter,
+    CANCELS_PER_CALL, HOST_CALL_FUEL, INTENTS_PER_CALL, LOG_LINE_BYTES, LOG_LINES_PER_CALL,
+    LOG_LINES_PER_SECOND, Limits, Meter,
 };
 use super::wasi::ClosedWasi;
 use super::wire::{EventId, WireIntent, WireLevel};
 use pm_arb_core::ids::{InstrumentId, OpportunityId, Seq, Timestamp};
-use pm_arb_core::strategy::{Intent, IntentLeg, MAX_LEGS, TimeInForce};
+use pm_arb_core::strategy::{Intent, IntentLeg, MAX_LEGS};
 use pm_arb_core::units::{Price, Qty, Usd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use wasmtime::component::{Linker, WasmStr};
 use wasmtime::{Result, StoreContextMut, Trap};
 
 /// The interface of the world that the host offers.
-pub(super) const HOST_INTERFACE: &str = "pm-arb:strategy/host@0.1.0";
+pub(super) const HOST_INTERFACE: &str = "pm-arb:strategy/host@0.2.0";
 
 /// The data of one instance's store.
 pub(super) struct Guest {
@@ -30,6 +30,8 @@ pub(super) struct Guest {
     pub(super) listening: bool,
     /// What the present call submitted.
     pub(super) intents: Vec<Intent>,
+    /// Tags the present call cancels.
+    pub(super) cancels: Vec<u64>,
     /// When it wants to be woken.
     pub(super) wake_at: Option<Timestamp>,
     /// What it holds.
@@ -47,6 +49,7 @@ impl Guest {
             now: Arc::new(AtomicU64::new(0)),
             listening: false,
             intents: Vec::new(),
+            cancels: Vec::new(),
             wake_at: None,
             meter: Meter::new(limits),
             log: LogBudget::default(),
@@ -58,6 +61,7 @@ impl Guest {
     pub(super) fn begin(&mut self, listening: bool) {
         self.listening = listening;
         self.intents.clear();
+        self.cancels.clear();
         self.wake_at = None;
         self.meter.refused = false;
         self.log.in_call = 0;
@@ -130,6 +134,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     let mut host = linker.instance(HOST_INTERFACE)?;
     host.func_wrap("log", log)?;
     host.func_wrap("submit", submit)?;
+    host.func_wrap("cancel", cancel)?;
     host.func_wrap("wake-at", wake_at)
 }
 
@@ -180,14 +185,20 @@ fn submit(mut store: StoreContextMut<'_, Guest>, (wire,): (WireIntent,)) -> Resu
         tag: wire.tag,
         legs,
         qty: Qty(wire.qty),
-        time_in_force: if wire.fill_or_kill {
-            TimeInForce::Fok
-        } else {
-            TimeInForce::Fak
-        },
+        time_in_force: wire.time_in_force.into(),
         expected_edge: Usd(wire.expected_edge),
     });
     Ok((true,))
+}
+
+fn cancel(mut store: StoreContextMut<'_, Guest>, (tag,): (u64,)) -> Result<(bool,)> {
+    charge(&mut store, 0)?;
+    let guest = store.data_mut();
+    let taken = guest.listening && guest.cancels.len() < CANCELS_PER_CALL;
+    if taken {
+        guest.cancels.push(tag);
+    }
+    Ok((taken,))
 }
 
 fn wake_at(mut store: StoreContextMut<'_, Guest>, (at,): (u64,)) -> Result<()> {

@@ -225,6 +225,9 @@ impl ComponentStrategy {
                 if !guest.intents.is_empty() {
                     out.intents.append(&mut guest.intents);
                 }
+                if !guest.cancels.is_empty() {
+                    out.cancels.append(&mut guest.cancels);
+                }
                 if let Some(at) = guest.wake_at.take() {
                     out.wake_at = Some(out.wake_at.map_or(at, |earlier| earlier.min(at)));
                 }

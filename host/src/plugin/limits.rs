@@ -3,7 +3,7 @@
 //! All of them are functions of what the strategy did, never of time: a replay meets the same ones
 //! at the same instruction.
 
-use pm_arb_core::strategy::MAX_INTENTS_PER_CALL;
+use pm_arb_core::strategy::{MAX_CANCELS_PER_CALL, MAX_INTENTS_PER_CALL};
 use wasmtime::{ResourceLimiter, Result};
 
 /// What one strategy may use. The defaults fit Rust components; other toolchains need more.
@@ -52,6 +52,8 @@ pub const LOG_LINES_PER_SECOND: u32 = 50;
 pub const LOG_LINE_BYTES: usize = 400;
 /// Intents of one call; see the core.
 pub const INTENTS_PER_CALL: usize = MAX_INTENTS_PER_CALL;
+/// Cancels of one call; see the core.
+pub const CANCELS_PER_CALL: usize = MAX_CANCELS_PER_CALL;
 /// Settings handed to a strategy.
 pub const PARAMS_MAX: usize = 64;
 /// Bytes of a strategy's name or version.

@@ -2,10 +2,10 @@
 //! core's. Nothing here decides anything. `wasmtime` checks them against every component's own types.
 
 use pm_arb_core::event::{OracleTick, Print};
-use pm_arb_core::ids::{IntentId, OpportunityId};
+use pm_arb_core::ids::{IntentId, OpportunityId, Timestamp};
 use pm_arb_core::market::{FeeSchedule, MarketSpec};
 use pm_arb_core::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
-use pm_arb_core::strategy::{Filled, Quote, Refused, Settled, StrategyEvent, Topics};
+use pm_arb_core::strategy::{Filled, Quote, Refused, Settled, StrategyEvent, TimeInForce, Topics};
 use pm_arb_core::units::{Rounding, Usd, div_round};
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList, flags};
 
@@ -88,6 +88,8 @@ pub(super) struct WireMarket {
     #[component(name = "min-qty")]
     min_qty: i64,
     fee: WireFee,
+    #[component(name = "maker-fee")]
+    maker_fee: WireFee,
     #[component(name = "opens-at")]
     opens_at: u64,
     #[component(name = "closes-at")]
@@ -166,6 +168,7 @@ pub(super) struct WireFill {
     qty: i64,
     price: i64,
     fee: i64,
+    maker: bool,
 }
 
 #[derive(ComponentType, Lower)]
@@ -234,6 +237,30 @@ pub(super) struct WireIntentLeg {
     pub(super) limit: i64,
 }
 
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(variant)]
+pub(super) enum WireTimeInForce {
+    #[component(name = "fak")]
+    Fak,
+    #[component(name = "fok")]
+    Fok,
+    #[component(name = "gtc")]
+    Gtc,
+    #[component(name = "gtd")]
+    Gtd(u64),
+}
+
+impl From<WireTimeInForce> for TimeInForce {
+    fn from(wire: WireTimeInForce) -> Self {
+        match wire {
+            WireTimeInForce::Fak => Self::Fak,
+            WireTimeInForce::Fok => Self::Fok,
+            WireTimeInForce::Gtc => Self::Gtc,
+            WireTimeInForce::Gtd(until) => Self::Gtd(Timestamp(until)),
+        }
+    }
+}
+
 /// The legs stay in the guest's memory until their number is known to be small.
 #[derive(ComponentType, Lift)]
 #[component(record)]
@@ -242,8 +269,8 @@ pub(super) struct WireIntent {
     pub(super) tag: u64,
     pub(super) legs: WasmList<WireIntentLeg>,
     pub(super) qty: i64,
-    #[component(name = "fill-or-kill")]
-    pub(super) fill_or_kill: bool,
+    #[component(name = "time-in-force")]
+    pub(super) time_in_force: WireTimeInForce,
     #[component(name = "expected-edge")]
     pub(super) expected_edge: i64,
 }
@@ -296,7 +323,7 @@ impl From<&Quote> for WireQuote {
 }
 
 impl WireEvent {
-    /// `None` for an event that version 0.1 of the world has no word for: it is not told.
+    /// `None` for an event that version 0.2 of the world has no word for: it is not told.
     pub(super) fn new(event: &StrategyEvent<'_>) -> Option<Self> {
         Some(match event {
             StrategyEvent::MarketListed(spec) => Self::MarketListed(market(spec)),
@@ -333,14 +360,19 @@ fn market(spec: &MarketSpec) -> WireMarket {
         lot: spec.lot.0,
         // Where it is not known, orders are refused for that reason.
         min_qty: spec.min_qty.map_or(0, |qty| qty.0),
-        fee: match spec.fee {
-            FeeSchedule::Free => WireFee::Free,
-            FeeSchedule::Quadratic { rate_ppm, .. } => WireFee::Quadratic(rate_ppm),
-            FeeSchedule::QuadraticSquared { .. } | FeeSchedule::Unknown => WireFee::Other,
-        },
+        fee: fee(spec.fee),
+        maker_fee: fee(spec.maker_fee),
         opens_at: spec.opens_at.0,
         closes_at: spec.closes_at.0,
         oracle: spec.settlement.oracle().map(|id| id.0),
+    }
+}
+
+fn fee(schedule: FeeSchedule) -> WireFee {
+    match schedule {
+        FeeSchedule::Free => WireFee::Free,
+        FeeSchedule::Quadratic { rate_ppm, .. } => WireFee::Quadratic(rate_ppm),
+        FeeSchedule::QuadraticSquared { .. } | FeeSchedule::Unknown => WireFee::Other,
     }
 }
 
@@ -402,6 +434,7 @@ fn fill(fill: &Filled) -> WireFill {
         qty: fill.qty.0,
         price: fill.price.0,
         fee: fill.fee.0,
+        maker: fill.maker,
     }
 }
 

@@ -17,7 +17,7 @@ use pm_arb_sdk::money::{ONE, over_down, times_down};
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
     Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, OpportunityLeg, Settings,
-    Strategy, Timestamp, Topics,
+    Strategy, TimeInForce, Timestamp, Topics,
 };
 
 /// Version of the snapshot's form.
@@ -80,7 +80,7 @@ impl CrossPlatform {
             tag: 0,
             legs: vec![buy(a), buy(b)],
             qty: self.grids.fit(seen, wanted)?,
-            fill_or_kill: true,
+            time_in_force: TimeInForce::Fok,
             expected_edge: edge,
         })
     }

@@ -37,7 +37,7 @@ fn buys_both_legs_on_the_coarser_lot() {
         panic!("one intent");
     };
     assert_eq!((intent.qty, intent.expected_edge), (100 * ONE, 60_000));
-    assert!(intent.fill_or_kill && intent.legs.len() == 2);
+    assert!(intent.time_in_force == TimeInForce::Fok && intent.legs.len() == 2);
     // 30 dollars at 0.93: 32.25 shares, cut to whole ones because Kalshi sells whole ones.
     let [intent] = &tell(
         &mut crosser(&[("stake_max", "0.03")]),

@@ -15,8 +15,8 @@ use pm_arb_sdk::keep::{Grids, Taken};
 use pm_arb_sdk::money::{ONE, over_down, times_down};
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
-    Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, Settings, Strategy, Timestamp,
-    Topics,
+    Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, Settings, Strategy, TimeInForce,
+    Timestamp, Topics,
 };
 
 /// Version of the snapshot's form.
@@ -70,7 +70,7 @@ impl MispricingHunter {
             tag: 0,
             legs: buy_all(seen),
             qty: self.grids.fit(seen, wanted)?,
-            fill_or_kill: true,
+            time_in_force: TimeInForce::Fok,
             expected_edge: edge,
         })
     }

@@ -36,7 +36,7 @@ fn buys_every_leg_in_equal_shares_or_none() {
         panic!("one intent");
     };
     assert_eq!((intent.qty, intent.expected_edge), (50 * ONE, 40_000));
-    assert!(intent.fill_or_kill);
+    assert!(intent.time_in_force == TimeInForce::Fok);
     let limits: Vec<_> = intent
         .legs
         .iter()

@@ -17,8 +17,8 @@ use pm_arb_sdk::keep::{Exposure, Grids, Taken};
 use pm_arb_sdk::money::{ONE, over_down, times_down};
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
-    Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, Settings, Strategy, Timestamp,
-    Topics,
+    Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, Settings, Strategy, TimeInForce,
+    Timestamp, Topics,
 };
 
 /// Version of the snapshot's form.
@@ -82,7 +82,7 @@ impl OracleSniper {
                 limit: leg.price,
             }],
             qty: self.grids.fit(seen, wanted)?,
-            fill_or_kill: false,
+            time_in_force: TimeInForce::Fak,
             expected_edge: edge,
         })
     }

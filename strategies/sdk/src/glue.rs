@@ -20,6 +20,10 @@ impl Host for Live {
         host::submit(intent)
     }
 
+    fn cancel(&mut self, tag: u64) -> bool {
+        host::cancel(tag)
+    }
+
     fn wake_at(&mut self, at: Timestamp) {
         host::wake_at(at);
     }

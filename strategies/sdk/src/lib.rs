@@ -36,7 +36,7 @@ pub mod testing;
 pub use bindings::pm_arb::strategy::host::Level;
 pub use bindings::pm_arb::strategy::types::{
     Event, EventId, FeeSchedule, Fill, Intent, IntentLeg, Market, Opportunity, OpportunityKind,
-    OpportunityLeg, OracleTick, Outcome, Print, Quote, Refusal, Settlement, Topics,
+    OpportunityLeg, OracleTick, Outcome, Print, Quote, Refusal, Settlement, TimeInForce, Topics,
 };
 pub use settings::Settings;
 
@@ -72,6 +72,9 @@ pub trait Host {
     fn log(&mut self, level: Level, text: &str);
     /// Wishes. False: the host did not take it.
     fn submit(&mut self, intent: &Intent) -> bool;
+    /// Cancels every order of ours with that tag that rests or is on its way to. False: the host did not
+    /// take it.
+    fn cancel(&mut self, tag: u64) -> bool;
     /// Asks for an [`Event::Timer`] then; the earliest of one call wins.
     fn wake_at(&mut self, at: Timestamp);
 }

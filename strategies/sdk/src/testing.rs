@@ -12,6 +12,8 @@ pub struct Recorder {
     pub lines: Vec<String>,
     /// Wishes, in order.
     pub intents: Vec<Intent>,
+    /// Tags it cancelled, in order.
+    pub cancels: Vec<u64>,
     /// When it asked to be woken.
     pub wakes: Vec<Timestamp>,
 }
@@ -23,6 +25,11 @@ impl Host for Recorder {
 
     fn submit(&mut self, intent: &Intent) -> bool {
         self.intents.push(intent.clone());
+        true
+    }
+
+    fn cancel(&mut self, tag: u64) -> bool {
+        self.cancels.push(tag);
         true
     }
 
@@ -76,6 +83,7 @@ pub fn listed(id: u32, lot: i64, min_qty: i64) -> Market {
         lot,
         min_qty,
         fee: FeeSchedule::Free,
+        maker_fee: FeeSchedule::Free,
         opens_at: 0,
         closes_at: 60_000_000_000,
         oracle: None,
@@ -93,5 +101,6 @@ pub fn fill(instrument: u32, bought: bool, qty: i64, price: i64, fee: i64) -> Fi
         qty,
         price,
         fee,
+        maker: false,
     }
 }

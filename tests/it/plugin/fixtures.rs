@@ -76,16 +76,17 @@ impl Fixture {
     }
 
     fn text(&self) -> String {
-        let host = if self.wit.contains("package pm-arb:strategy@0.2.0;") {
-            "pm-arb:strategy/host@0.2.0"
+        let host = if self.wit.contains("package pm-arb:strategy@0.3.0;") {
+            "pm-arb:strategy/host@0.3.0"
         } else {
-            "pm-arb:strategy/host@0.1.0"
+            "pm-arb:strategy/host@0.2.0"
         };
         format!(
             r#"(module
   (import "{host}" "log" (func $log (param i32 i32 i32)))
   (import "{host}" "submit"
-    (func $submit (param i32 i64 i32 i64 i32 i32 i64 i32 i64) (result i32)))
+    (func $submit (param i32 i64 i32 i64 i32 i32 i64 i32 i64 i64) (result i32)))
+  (import "{host}" "cancel" (func $cancel (param i64) (result i32)))
   (import "{host}" "wake-at" (func $wake_at (param i64)))
   {imports}
   (memory (export "memory") 2)
@@ -148,6 +149,11 @@ pub fn times(count: u32, body: &str) -> String {
 /// Submits one intent: buy 10 shares of instrument 1 at 0.50.
 pub const SUBMIT: &str = "(local.set $taken (i32.add (local.get $taken)
     (call $submit (i32.const 0) (i64.const 0) (i32.const 0) (i64.const 9) (i32.const 320) (i32.const 1)
-      (i64.const 10000000) (i32.const 0) (i64.const 1000))))";
+      (i64.const 10000000) (i32.const 0) (i64.const 0) (i64.const 1000))))";
+/// The same, resting until it is cancelled.
+pub const SUBMIT_GTC: &str = "(drop (call $submit (i32.const 0) (i64.const 0) (i32.const 0) (i64.const 9)
+    (i32.const 320) (i32.const 1) (i64.const 10000000) (i32.const 2) (i64.const 0) (i64.const 20000)))";
+/// Cancels the tag of that intent.
+pub const CANCEL: &str = "(drop (call $cancel (i64.const 9)))";
 /// Writes a line with control characters at level error.
 pub const LOG: &str = "(call $log (i32.const 3) (i32.const 256) (i32.const 11))";

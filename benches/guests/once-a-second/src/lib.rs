@@ -5,7 +5,9 @@
 //! loads of one file can differ.
 
 use pm_arb_sdk::state::{self, Writer};
-use pm_arb_sdk::{Event, Host, Intent, IntentLeg, Quote, Settings, Strategy, Timestamp, Topics};
+use pm_arb_sdk::{
+    Event, Host, Intent, IntentLeg, Quote, Settings, Strategy, TimeInForce, Timestamp, Topics,
+};
 
 /// Version of the snapshot's form.
 const STATE: u32 = 1;
@@ -50,7 +52,7 @@ impl Strategy for OnceASecond {
                     limit: quote.ask_price.saturating_add(self.reach),
                 }],
                 qty: SHARES,
-                fill_or_kill: false,
+                time_in_force: TimeInForce::Fak,
                 expected_edge: EDGE,
             });
         }

@@ -12,8 +12,9 @@ use crate::compat;
 use crate::config::FillModel;
 use crate::effect::{AlertLevel, Effect, Message, Rejection, TradeStatus};
 use crate::ids::{IntentId, MarketId, Nanos, Timestamp, TradeId};
+use crate::ledger::{Ledger, LedgerError};
 use crate::market::MarketStatus;
-use crate::order::{LegPlan, LegState, Order};
+use crate::order::{LegPlan, LegState, Order, OrderPlan};
 use crate::paper::{Arrival, Fill, whole_lots};
 use crate::position::{Exit, Position, Sale};
 use crate::reason::Reason;
@@ -24,15 +25,34 @@ use std::collections::BTreeSet;
 /// The limit of an unwinding sale: any bid at all.
 const ANY_BID: Price = Price(1);
 
+/// A purchase as it is booked.
+pub(super) struct Purchase<'a> {
+    pub(super) source: Provenance<'a>,
+    pub(super) n: u16,
+    pub(super) leg: &'a LegPlan,
+    pub(super) fill: &'a Fill,
+    /// Which fill of the leg, from 0.
+    pub(super) nth: u16,
+    pub(super) maker: bool,
+    pub(super) arrived_at: Timestamp,
+}
+
 impl Engine {
     /// Does everything that was due at or before the record.
     pub(super) fn advance(&mut self, turn: &mut Turn<'_>) {
-        while let Some(&(due, intent, leg)) = self.due.first() {
-            if due > turn.at || self.broken {
+        while !self.broken {
+            let arrival = self.due.first().copied();
+            let due = arrival.map_or(Timestamp(u64::MAX), |(due, ..)| due);
+            if due.min(self.next_errand()) > turn.at {
                 break;
             }
-            self.due.pop_first();
-            self.arrive(intent, leg, due, turn);
+            match arrival {
+                Some((due, intent, leg)) if due <= self.next_errand() => {
+                    self.due.pop_first();
+                    self.arrive(intent, leg, due, turn);
+                }
+                _ => self.run_errand(turn),
+            }
         }
         self.decide_tape(turn);
         if turn.at >= self.guardian.next_day() {
@@ -53,7 +73,7 @@ impl Engine {
         let timers = self.slots.iter().filter_map(|slot| slot.timer);
         self.next_timer = timers.min().unwrap_or(never);
         let order = self.due.first().map_or(never, |(due, ..)| *due);
-        let wake = order.min(self.next_timer);
+        let wake = order.min(self.next_timer).min(self.next_errand());
         self.next_due = wake
             .min(self.guardian.next_day())
             .min(self.next_housekeeping)
@@ -82,12 +102,11 @@ impl Engine {
         let LegState::InFlight(reservation) = before else {
             return;
         };
-        let wanted = if leg.buy {
-            order.plan.qty
-        } else {
-            let held = self.positions.held(order.plan.strategy, leg.instrument);
-            order.plan.qty.min(held)
-        };
+        if order.plan.time_in_force.rests() {
+            self.post(order, leg, reservation, due, turn);
+            return;
+        }
+        let wanted = self.wanted(&order.plan, &leg);
         let filled = self.fill(
             &leg,
             wanted,
@@ -104,7 +123,11 @@ impl Engine {
                     let voided = reservation.voided(&mut self.ledger);
                     self.booked(voided, turn);
                 }
-                self.unfilled(&order, n, &leg, &rejection, due, turn)
+                let source = Provenance::of(&order.plan, &order.author);
+                self.unfilled(&source, row_leg(n, &leg), &rejection, due, due, turn);
+                let (tag, reason) = (order.plan.tag, rejection.reason);
+                self.notify_refused(&source, tag, leg.instrument, reason, 0, turn);
+                LegState::Refused(reason)
             }
         };
         if let Some(state) = order.legs.get_mut(index) {
@@ -118,7 +141,7 @@ impl Engine {
     }
 
     /// What the market gives a leg at this moment.
-    fn fill(
+    pub(super) fn fill(
         &mut self,
         leg: &LegPlan,
         qty: Qty,
@@ -181,10 +204,38 @@ impl Engine {
         at: Timestamp,
         turn: &mut Turn<'_>,
     ) -> LegState {
-        let source = Provenance::of(&order.plan, &order.author);
-        let Some(mut row) = self.row(&source, row_leg(n, leg), at, turn) else {
-            self.abort("a leg was filled in a market that is not known", turn);
+        let purchase = Purchase {
+            source: Provenance::of(&order.plan, &order.author),
+            n,
+            leg,
+            fill,
+            nth: 0,
+            maker: false,
+            arrived_at: at,
+        };
+        let pay = |ledger: &mut Ledger| reservation.posted(ledger, fill.value, fill.fee);
+        let Some(trade) = self.purchase(&purchase, pay, at, turn) else {
             return LegState::Refused(Reason::UnknownInstrument);
+        };
+        self.filled(&order.plan, leg, fill, false, turn);
+        LegState::Bought {
+            trade,
+            qty: fill.qty,
+        }
+    }
+
+    /// Opens the row of a purchase and pays for it; its number.
+    pub(super) fn purchase(
+        &mut self,
+        purchase: &Purchase<'_>,
+        pay: impl FnOnce(&mut Ledger) -> Result<(), LedgerError>,
+        at: Timestamp,
+        turn: &mut Turn<'_>,
+    ) -> Option<TradeId> {
+        let (leg, fill) = (purchase.leg, purchase.fill);
+        let Some(mut row) = self.row(&purchase.source, row_leg(purchase.n, leg), at, turn) else {
+            self.abort("a leg was filled in a market that is not known", turn);
+            return None;
         };
         let trade = row.id;
         self.positions.open(
@@ -201,10 +252,13 @@ impl Engine {
                 exited_cost: Usd::ZERO,
             },
         );
-        let posted = reservation.posted(&mut self.ledger, fill.value, fill.fee);
+        let posted = pay(&mut self.ledger);
         if self.booked(posted, turn) {
             row.status = TradeStatus::Open;
             row.risk_approved = true;
+            row.fill = purchase.nth;
+            row.maker = purchase.maker;
+            row.arrived_at = purchase.arrived_at;
             row.qty = fill.qty;
             row.price = fill.price;
             row.cost = fill.value;
@@ -213,13 +267,9 @@ impl Engine {
             row.book_epoch = fill.book_epoch;
             row.levels.clone_from(&fill.levels);
             self.record_trade(row, turn);
-            self.filled(order, leg, fill, turn);
             self.watch_losses(turn);
         }
-        LegState::Bought {
-            trade,
-            qty: fill.qty,
-        }
+        Some(trade)
     }
 
     fn sold(
@@ -233,23 +283,24 @@ impl Engine {
         let rows = self.positions.rows_of(order.plan.strategy, leg.instrument);
         let evidence = format!("sold by intent {}", order.plan.intent);
         self.exit(&rows, fill, at, &evidence, turn);
-        self.filled(order, leg, fill, turn);
+        self.filled(&order.plan, leg, fill, false, turn);
         LegState::Sold
     }
 
-    fn unfilled(
+    /// Records that a leg that was approved bought or sold nothing.
+    pub(super) fn unfilled(
         &mut self,
-        order: &Order,
-        n: u16,
-        leg: &LegPlan,
+        source: &Provenance<'_>,
+        leg: RowLeg,
         rejection: &Rejection,
+        arrived_at: Timestamp,
         at: Timestamp,
         turn: &mut Turn<'_>,
-    ) -> LegState {
+    ) {
         self.counts.unfilled = self.counts.unfilled.saturating_add(1);
-        let source = Provenance::of(&order.plan, &order.author);
-        if let Some(mut row) = self.row(&source, row_leg(n, leg), at, turn) {
+        if let Some(mut row) = self.row(source, leg, at, turn) {
             row.risk_approved = true;
+            row.arrived_at = arrived_at;
             row.fill_book_age = self
                 .data
                 .book(leg.instrument)
@@ -257,26 +308,31 @@ impl Engine {
             row.rejection = Some(rejection.clone());
             self.record_trade(row, turn);
         }
-        let (tag, reason) = (order.plan.tag, rejection.reason);
-        self.notify_refused(&source, tag, leg.instrument, reason, 0, turn);
-        LegState::Refused(reason)
     }
 
-    fn filled(&mut self, order: &Order, leg: &LegPlan, fill: &Fill, turn: &mut Turn<'_>) {
+    pub(super) fn filled(
+        &mut self,
+        plan: &OrderPlan,
+        leg: &LegPlan,
+        fill: &Fill,
+        maker: bool,
+        turn: &mut Turn<'_>,
+    ) {
         self.counts.fills = self.counts.fills.saturating_add(1);
-        let slot = self.slot_mut(order.plan.strategy);
+        let slot = self.slot_mut(plan.strategy);
         slot.fills = slot.fills.saturating_add(1);
         let filled = Filled {
-            intent: order.plan.intent,
-            tag: order.plan.tag,
+            intent: plan.intent,
+            tag: plan.tag,
             instrument: leg.instrument,
             bought: leg.buy,
             qty: fill.qty,
             price: fill.price,
             fee: fill.fee,
+            maker,
         };
         let notice = Notice {
-            to: order.plan.strategy,
+            to: plan.strategy,
             round: 0,
             fate: Fate::Filled(filled),
         };
@@ -347,7 +403,7 @@ impl Engine {
                     order.matched()
                 );
                 self.exit(&[trade], &fill, at, &evidence, turn);
-                self.filled(order, &sale, &fill, turn);
+                self.filled(&order.plan, &sale, &fill, false, turn);
                 let source = Provenance::of(&order.plan, &order.author);
                 let (tag, reason) = (order.plan.tag, Reason::LegUnwound);
                 self.notify_refused(&source, tag, leg.instrument, reason, 0, turn);
@@ -369,7 +425,7 @@ impl Engine {
     }
 
     /// Takes sold shares out of rows.
-    fn exit(
+    pub(super) fn exit(
         &mut self,
         rows: &[TradeId],
         fill: &Fill,
@@ -427,13 +483,15 @@ impl Engine {
             .flat_map(|order| order.plan.legs.iter().map(|leg| leg.holding.market))
             .collect();
         for market in old {
-            if in_flight.contains(&market) || self.positions.any_in(market) {
+            let resting = self.resting.iter().any(|o| o.leg.holding.market == market);
+            if in_flight.contains(&market) || resting || self.positions.any_in(market) {
                 continue;
             }
             if let Some(state) = self.data.market(market) {
                 self.paper.forget(&state.spec);
                 self.tape.forget(&state.spec);
             }
+            self.prints.forget(market);
             self.guardian.forget(market);
             self.settlement.forget(market);
             self.market_rows.forget(market);
@@ -442,7 +500,7 @@ impl Engine {
     }
 }
 
-fn row_leg(n: u16, leg: &LegPlan) -> RowLeg {
+pub(super) fn row_leg(n: u16, leg: &LegPlan) -> RowLeg {
     RowLeg {
         n,
         instrument: leg.instrument,

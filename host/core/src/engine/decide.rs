@@ -17,6 +17,7 @@ use crate::opportunity::OpportunityKind;
 use crate::oracle::Reading;
 use crate::order::{Author, LegState, Order, OrderPlan};
 use crate::reason::Reason;
+use crate::resting::MAX_ORDERS_RESTING;
 use crate::risk::{Approved, LegFacts, Scene, Wish};
 use crate::scanner::MAX_PER_RECORD;
 use crate::strategy::{Intent, MAX_LEGS, Refused};
@@ -205,6 +206,12 @@ impl Engine {
                 "one more".to_owned(),
             );
         }
+        if intent.time_in_force.rests() && self.orders_resting() >= MAX_ORDERS_RESTING {
+            return too_many(
+                format!("{MAX_ORDERS_RESTING} orders that rest or are on their way to"),
+                "one more".to_owned(),
+            );
+        }
         let equity = self.equity();
         // The guardian is taken out for the call: it changes while it looks at everything else.
         let mut guardian = core::mem::take(&mut self.guardian);
@@ -269,7 +276,7 @@ impl Engine {
         Some(proxy.map_or(own, |proxy| proxy.reading(now, max_age)))
     }
 
-    /// Shares held less those on their way to be sold.
+    /// Shares held less those on their way to be sold or waiting for it.
     fn sellable(&self, strategy: StrategyId, instrument: InstrumentId) -> Qty {
         let held = self.positions.held(strategy, instrument);
         if held == Qty::ZERO {
@@ -282,7 +289,19 @@ impl Engine {
             .flat_map(|order| order.plan.legs.iter().map(|leg| (leg, order.plan.qty)))
             .filter(|(leg, _)| !leg.buy && leg.instrument == instrument)
             .fold(0_i64, |sum, (_, qty)| sum.saturating_add(qty.0));
-        Qty(held.0.saturating_sub(on_sale).max(0))
+        let waiting = self.resting.on_sale(strategy, instrument);
+        Qty(held
+            .0
+            .saturating_sub(on_sale)
+            .saturating_sub(waiting.0)
+            .max(0))
+    }
+
+    /// Orders that rest or will.
+    fn orders_resting(&self) -> usize {
+        let flying = self.orders.values();
+        let will = flying.filter(|order| order.plan.time_in_force.rests());
+        self.resting.len().saturating_add(will.count())
     }
 
     /// Reserves the money and puts the order on its way.

@@ -11,8 +11,8 @@ use crate::ids::{Nanos, StrategyId, Timestamp};
 use crate::opportunity::Opportunity;
 use crate::order::Author;
 use crate::strategy::{
-    Filled, MAX_INTENTS_PER_CALL, Output, Refused, Settled, Strategy, StrategyEvent, StrategyFault,
-    Topics,
+    Filled, MAX_CANCELS_PER_CALL, MAX_INTENTS_PER_CALL, Output, Refused, Settled, Strategy,
+    StrategyEvent, StrategyFault, Topics,
 };
 use crate::units::Usd;
 use std::sync::Arc;
@@ -250,7 +250,7 @@ impl Engine {
         slot.calls = slot.calls.saturating_add(1);
         self.output.clear();
         match f(strategy, turn.at, &mut self.output) {
-            Ok(()) if self.output.intents.is_empty() && self.output.wake_at.is_none() => {}
+            Ok(()) if self.output.is_empty() => {}
             Ok(()) => self.take_output(at, round, turn),
             Err(fault) => {
                 self.output.clear();
@@ -265,15 +265,27 @@ impl Engine {
             slot.timer = Some(slot.timer.map_or(wake_at, |timer| timer.min(wake_at)));
             turn.reschedule = true;
         }
+        // Cancels first: orders of the same call are not meant.
+        let mut cancels = core::mem::take(&mut self.output.cancels);
+        let mut too_many = cancels.len() > MAX_CANCELS_PER_CALL;
+        cancels.truncate(MAX_CANCELS_PER_CALL);
+        if let Some(strategy) = self.slots.get(at).map(|slot| slot.id) {
+            for tag in cancels.drain(..) {
+                self.withdraw_tag(strategy, tag, turn);
+            }
+        }
+        self.output.cancels = cancels;
         let mut intents = core::mem::take(&mut self.output.intents);
-        let too_many = intents.len() > MAX_INTENTS_PER_CALL;
+        too_many |= intents.len() > MAX_INTENTS_PER_CALL;
         intents.truncate(MAX_INTENTS_PER_CALL);
         for intent in intents.drain(..) {
             self.decide(at, &intent, round, turn);
         }
         self.output.intents = intents;
         if too_many {
-            let fault = format!("more than {MAX_INTENTS_PER_CALL} intents from one call");
+            let fault = format!(
+                "more than {MAX_INTENTS_PER_CALL} intents or {MAX_CANCELS_PER_CALL} cancels from one call"
+            );
             self.failed(at, StrategyFault::Protocol(fault), turn);
         }
     }

@@ -3,9 +3,10 @@
 //! One step takes one record and does, in this order:
 //!
 //! 1. *Time passes* ([`advance`]): orders that were due at or before it arrive, in due order, each
-//!    against the book as it stood then.
-//! 2. *The fact is applied*: market data, configuration, commands, strategies coming and going.
-//!    While a message of several records is not whole, the step ends here.
+//!    against the book as it stood then; cancels arrive and resting orders expire ([`withdraw`]).
+//! 2. *The fact is applied*: market data, configuration, commands, strategies coming and going; a
+//!    trade fills resting orders ([`rest`]). While a message of several records is not whole, the
+//!    step ends here; after it, the book may have moved over a resting order.
 //! 3. *Money moves on outcomes* ([`settle`]): markets that ended wait, and those with evidence are booked.
 //! 4. *The scanner looks* at what the message touched.
 //! 5. *Strategies are told* ([`dispatch`]): first their own fills, then the fact, then opportunities.
@@ -22,9 +23,11 @@ mod deny;
 mod dispatch;
 mod equity;
 mod markets;
+mod rest;
 mod settle;
 mod status;
 mod ward;
+mod withdraw;
 
 pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, StrategyStatus};
@@ -38,11 +41,13 @@ use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
 use crate::opportunity::Opportunity;
-use crate::order::{Author, Order};
-use crate::paper::PaperExecutor;
+use crate::order::{Author, Order, OrderPlan};
+use crate::paper::{self, PaperExecutor};
 use crate::position::Positions;
+use crate::queue::PrintGate;
 use crate::reason::Reason;
 use crate::report::{Summary, Tally};
+use crate::resting::RestingOrders;
 use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::{Outcome, Settlement};
@@ -99,6 +104,8 @@ pub struct Engine {
     guardian: RiskGuardian,
     orders: BTreeMap<IntentId, Order>,
     due: BTreeSet<(Timestamp, IntentId, u16)>,
+    resting: RestingOrders,
+    prints: PrintGate,
     paper: PaperExecutor,
     positions: Positions,
     ledger: Ledger,
@@ -165,6 +172,8 @@ impl Engine {
             guardian: RiskGuardian::default(),
             orders: BTreeMap::new(),
             due: BTreeSet::new(),
+            resting: RestingOrders::default(),
+            prints: PrintGate::default(),
             paper: PaperExecutor::default(),
             positions: Positions::default(),
             ledger: Ledger::default(),
@@ -270,6 +279,9 @@ impl Engine {
             Event::Level(level) => {
                 if applied.is_ok() {
                     self.paper.level_shown(level);
+                    let at = record.at;
+                    let shown = rest::level_of(level);
+                    self.resting.shown(level.instrument, at, shown);
                 }
                 // Most records end here: a change below the top of a book concerns nobody.
                 if self.touched.is_empty() && self.notices.is_empty() && !turn.reschedule {
@@ -279,16 +291,22 @@ impl Engine {
             Event::Snapshot(snapshot) => {
                 if let (Ok(()), Some(book)) = (applied, self.data.book(snapshot.instrument)) {
                     self.paper.book_shown(snapshot.instrument, book);
+                    let shown = |side, price| Some(paper::shown(book, side, price));
+                    self.resting.shown(snapshot.instrument, record.at, shown);
                 }
             }
             Event::Configured(config) => self.configure(config, &mut turn),
             Event::Command(command) => self.command(command, &mut turn),
             Event::Strategy(change) => self.strategy_changed(change, &mut turn),
-            Event::Print(print) if applied.is_ok() => self.printed(print, &mut turn),
+            Event::Print(print) => {
+                if applied.is_ok() {
+                    self.printed(print, &mut turn);
+                    self.feed_queues(print, &mut turn);
+                }
+            }
             Event::Refused { reason, .. } => self.refuse_input(*reason),
             Event::MarketListed(_)
             | Event::OracleListed(_)
-            | Event::Print(_)
             | Event::TickSize { .. }
             | Event::Gap { .. }
             | Event::OracleTick(_)
@@ -308,6 +326,7 @@ impl Engine {
 
     /// What follows from a whole message.
     fn conclude(&mut self, record: &Record, applied: bool, turn: &mut Turn<'_>) {
+        self.review_resting(turn);
         self.settle(&record.event, applied, turn);
         self.tell_notices(turn);
         self.tell_event(&record.event, applied, turn);
@@ -374,6 +393,7 @@ impl Engine {
         if self.halted.is_none() {
             self.alert(AlertLevel::Critical, "HALTED", why.clone(), turn);
             self.halted = Some(why);
+            self.withdraw_all(|_| true, Reason::Halted, turn);
         }
     }
 
@@ -408,6 +428,8 @@ impl Engine {
                 slot.quarantined = true;
                 slot.timer = None;
                 self.allocator.set_active(id, false);
+                let own = |plan: &OrderPlan| plan.strategy == id;
+                self.withdraw_all(own, Reason::StrategyQuarantined, turn);
                 let text = format!("{}: {fault}", self.name_of(id));
                 self.alert(AlertLevel::Critical, "STRATEGY_QUARANTINED", text, turn);
             }
@@ -417,6 +439,7 @@ impl Engine {
                 slot.runtime = None;
                 slot.timer = None;
                 self.allocator.set_active(id, false);
+                self.withdraw_all(|plan| plan.strategy == id, Reason::Cancelled, turn);
             }
         }
         turn.reschedule = true;

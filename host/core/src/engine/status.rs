@@ -37,7 +37,7 @@ pub struct EngineStatus {
     pub equity: Usd,
     /// Free.
     pub cash: Usd,
-    /// Set aside for orders in flight.
+    /// Set aside for orders in flight and at rest.
     pub reserved: Usd,
     /// Positions at cost.
     pub locked: Usd,
@@ -47,6 +47,8 @@ pub struct EngineStatus {
     pub open_trades: usize,
     /// Orders in flight.
     pub orders_in_flight: usize,
+    /// Orders that rest in a market's queue.
+    pub orders_resting: usize,
     /// By stage.
     pub counts: Counts,
     /// Inputs that could not be used, by reason.
@@ -121,6 +123,7 @@ impl Engine {
             fees: self.ledger.fees(),
             open_trades: self.positions.len(),
             orders_in_flight: self.orders.len(),
+            orders_resting: self.resting.len(),
             counts: Counts {
                 calls: self.slots.iter().map(|slot| slot.calls).sum(),
                 ..self.counts

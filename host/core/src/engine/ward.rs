@@ -68,9 +68,11 @@ impl Engine {
     /// Ends the run if the record left anything behind that can not be.
     pub(super) fn check(&mut self, record: &Record, effects: &mut Vec<Effect>) {
         // Orders that are over need their approval no more. There are few, and they end one by one.
-        if self.ward.approved.len() > self.orders.len() {
-            let orders = &self.orders;
-            self.ward.approved.retain(|id| orders.contains_key(id));
+        let under_way = self.orders.len().saturating_add(self.resting.len());
+        if self.ward.approved.len() > under_way {
+            let (orders, resting) = (&self.orders, &self.resting);
+            let goes_on = |id: &IntentId| orders.contains_key(id) || resting.get(*id).is_some();
+            self.ward.approved.retain(goes_on);
         }
         if let Some(what) = self.violation() {
             self.broken = true;
@@ -100,7 +102,7 @@ impl Engine {
         if held != told {
             return Some(format!("{held} rows are held and {told} were told as open"));
         }
-        if self.orders.len() > self.ward.approved.len() {
+        if self.orders.len().saturating_add(self.resting.len()) > self.ward.approved.len() {
             return Some("an order is under way that risk did not approve".to_owned());
         }
         self.ward.wrong.clone()

@@ -8,12 +8,13 @@ use crate::config::FillModel;
 use crate::effect::Rejection;
 use crate::ids::{MarketId, Nanos, Venue};
 use crate::ledger::Holding;
-use crate::market::MarketStatus;
+use crate::market::{FeeSchedule, MarketStatus};
 use crate::opportunity::OpportunityKind;
 use crate::oracle::Reading;
 use crate::order::LegPlan;
 use crate::paper::worst_cost;
 use crate::reason::Reason;
+use crate::resting::worst_cost_resting;
 use crate::strategy::{IntentLeg, MAX_LEGS};
 use crate::units::{Bps, Price, Qty, Rounding, Usd};
 use std::collections::BTreeSet;
@@ -51,6 +52,17 @@ pub(super) fn known_legs<'a>(wish: &Wish<'a>) -> Result<Vec<Leg<'a>>, Rejection>
         return invalid(
             "a sale is an order of its own",
             "a sale among legs".to_owned(),
+        );
+    }
+    if intent.legs.len() > 1 && intent.time_in_force.rests() {
+        // Legs that wait would fill at times of others' choosing: no group is evened out that way.
+        return invalid(
+            "an order that may rest has one leg",
+            format!(
+                "{} legs, {}",
+                intent.legs.len(),
+                intent.time_in_force.as_str()
+            ),
         );
     }
     if intent.opportunity.is_some() && wish.seen.is_none() {
@@ -133,7 +145,8 @@ pub(super) fn order_of(
             format!("{qty} shares"),
         );
     }
-    if spec.fee.fee(leg.limit, Qty::ZERO).is_none() {
+    let known = |fee: FeeSchedule| fee.fee(leg.limit, Qty::ZERO).is_some();
+    if !known(spec.fee) || (wish.intent.time_in_force.rests() && !known(spec.maker_fee)) {
         return deny(
             Reason::UnknownFee,
             "a known fee schedule".to_owned(),
@@ -157,10 +170,12 @@ pub(super) fn order_of(
     let Some(delay) = delay else {
         return unknown_rule("taker delay");
     };
-    let reserve = if leg.buy {
-        worst_cost(spec.fee, leg.limit, qty).ok_or_else(overflow)?
-    } else {
+    let reserve = if !leg.buy {
         Usd::ZERO
+    } else if wish.intent.time_in_force.rests() {
+        worst_cost_resting(spec, leg.limit, qty).ok_or_else(overflow)?
+    } else {
+        worst_cost(spec.fee, leg.limit, qty).ok_or_else(overflow)?
     };
     let latency = &scene.config.execution.latency;
     let travel = scene.latencies.travel(latency, spec.venue, wish.id);

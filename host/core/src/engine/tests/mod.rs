@@ -7,6 +7,7 @@ mod invariants;
 mod limits;
 mod outcomes;
 mod random;
+mod resting;
 mod strategies;
 mod travel;
 mod world;

@@ -1,13 +1,14 @@
 //! Whatever happens, money is conserved, denials never fill, and the same records give the same effects.
 
-use super::world::{World, buy, cents, group, sell, shares};
+use super::world::{World, bid_for, buy, cents, group, offer, sell, shares};
 use crate::config::EngineConfig;
 use crate::effect::{Effect, Message, TradeStatus};
-use crate::event::{BookSide, Event, GapScope};
-use crate::ids::{InstrumentId, MarketId, TradeId};
+use crate::event::{BookSide, Event, GapScope, StrategyChange, StrategyChangeKind};
+use crate::ids::{InstrumentId, IntentId, MarketId, Nanos, StrategyId, Timestamp, TradeId};
 use crate::market::FeeSchedule;
-use crate::strategy::TimeInForce;
-use crate::units::{Bps, Usd};
+use crate::order::LegState;
+use crate::strategy::{StrategyFault, TimeInForce};
+use crate::units::{Bps, Price, Usd};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,12 @@ enum Action {
     Resume,
     Fail,
     Trading(u32, bool),
+    Rest(usize, u32, i64, i64, Option<u64>),
+    Offer(u32, i64, i64),
+    Trade(u32, i64, i64, bool, u64),
+    Cancel(u64),
+    Tick(u32, bool),
+    Quarantine,
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -50,6 +57,14 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Resume),
         1 => Just(Action::Fail),
         1 => (0..2_u32, any::<bool>()).prop_map(|(m, o)| Action::Trading(m, o)),
+        8 => (0..2_usize, 0..4_u32, 1..100_i64, 5..60_i64, prop::option::of(0..3_000_u64))
+            .prop_map(|(s, i, p, q, until)| Action::Rest(s, i, p, q, until)),
+        4 => (0..4_u32, 1..100_i64, 5..40_i64).prop_map(|(i, p, q)| Action::Offer(i, p, q)),
+        8 => (0..5_u32, 0..101_i64, 0..80_i64, any::<bool>(), 0..2_500_u64)
+            .prop_map(|(i, p, q, b, late)| Action::Trade(i, p, q, b, late)),
+        2 => (1..3_u64).prop_map(Action::Cancel),
+        1 => (0..4_u32, any::<bool>()).prop_map(|(i, fine)| Action::Tick(i, fine)),
+        1 => Just(Action::Quarantine),
     ]
 }
 
@@ -106,6 +121,33 @@ fn act(w: &mut World, ms: &mut u64, action: &Action) {
             market: MarketId(m),
             open,
         }),
+        Action::Rest(s, i, p, q, until) => {
+            let mut intent = bid_for(i, p, q);
+            intent.tag = 1 + q.unsigned_abs() % 2;
+            if let Some(after) = until {
+                intent.time_in_force = TimeInForce::Gtd(w.now.plus(Nanos::from_ms(after)));
+            }
+            w.wish_of(s, intent);
+        }
+        Action::Offer(i, p, q) => w.wish(offer(i, p, q)),
+        Action::Trade(i, p, q, bought, late) => {
+            let stamp = w.now.0.saturating_sub(Nanos::from_ms(late).0);
+            w.trade_of(i, p, q, bought, Timestamp(stamp));
+        }
+        Action::Cancel(tag) => w.cancel(tag),
+        Action::Tick(i, fine) => w.step(Event::TickSize {
+            instrument: InstrumentId(i),
+            tick: if fine { Price(1_000) } else { Price(10_000) },
+        }),
+        Action::Quarantine => {
+            w.step(Event::Strategy(Box::new(StrategyChange {
+                id: StrategyId(0),
+                kind: StrategyChangeKind::Quarantined {
+                    fault: StrategyFault::OutOfFuel,
+                },
+            })));
+            w.reinstall(0);
+        }
     }
 }
 
@@ -115,6 +157,7 @@ fn run(actions: &[Action]) -> World {
     w.market(0, |m| m.fee = FeeSchedule::polymarket(70_000));
     w.market(1, |m| {
         m.fee = FeeSchedule::kalshi(70_000);
+        m.maker_fee = FeeSchedule::kalshi(17_500);
         m.taker_delay = Some(crate::ids::Nanos::from_ms(700));
     });
     w.book(0, &[(48, 30)], &[(50, 30)]);
@@ -141,6 +184,19 @@ fn conserved(w: &World) {
     assert!(ledger.cash() >= Usd(0));
     // Running sums are what counting gives, and every position is marked at the bid of its book.
     w.engine.audit().unwrap();
+    // What is set aside is what orders in flight and at rest have set aside.
+    let engine = &w.engine;
+    let flying = engine.orders.values().flat_map(|order| {
+        order.legs.iter().map(|leg| match leg {
+            LegState::InFlight(Some(reservation)) => reservation.amount().0,
+            _ => 0,
+        })
+    });
+    let resting = engine.resting.iter().map(|order| {
+        assert!(order.left.0 > 0, "what rests wants something");
+        order.reservation.as_ref().map_or(0, |r| r.amount().0)
+    });
+    assert_eq!(ledger.reserved().0, flying.chain(resting).sum::<i64>());
 }
 
 /// Facts that must hold of any run, read from its effects alone.
@@ -150,6 +206,8 @@ fn sound(w: &World) {
     let mut seen = BTreeSet::new();
     let (mut wishes, mut counted) = (BTreeSet::new(), BTreeMap::new());
     let (mut born, mut told) = (BTreeSet::new(), BTreeSet::new());
+    let mut fills: BTreeMap<(IntentId, u16), (u16, i64)> = BTreeMap::new();
+    let mut rejected = BTreeSet::new();
     for effect in &w.effects {
         match effect {
             Effect::Publish(message) => {
@@ -165,11 +223,23 @@ fn sound(w: &World) {
                 if row.status == TradeStatus::Open {
                     assert!(row.risk_approved, "a denied wish filled");
                     assert!(row.rejection.is_none() && row.qty.0 > 0);
-                    assert!(row.qty <= row.requested_qty);
+                    // The fills of a leg are numbered, never too many, and never follow a rejection.
+                    let (nth, sum) = fills.entry((row.intent, row.leg)).or_default();
+                    assert_eq!(row.fill, *nth);
+                    assert!(!rejected.contains(&(row.intent, row.leg)));
+                    *nth += 1;
+                    *sum += row.qty.0;
+                    assert!(*sum <= row.requested_qty.0);
+                    assert!(row.arrived_at <= row.at);
+                    if row.maker {
+                        assert!(row.levels.len() == 1 && row.levels[0].price == row.price);
+                    }
                     open.insert(row.id, row.qty.0);
                     born.insert(row.id);
                 } else {
                     assert!(row.rejection.is_some() && row.qty.0 == 0);
+                    assert!(rejected.insert((row.intent, row.leg)), "rejected twice");
+                    assert!(!fills.contains_key(&(row.intent, row.leg)));
                 }
             }
             Effect::UpdateTrade(update) => {
@@ -211,7 +281,8 @@ fn sound(w: &World) {
         wishes.len() as u64 + counted.values().sum::<u64>(),
         "every wish is stored or counted"
     );
-    assert_eq!(status.orders_in_flight, 0);
+    assert_eq!((status.orders_in_flight, status.orders_resting), (0, 0));
+    assert_eq!(w.engine.resting.next_errand(), Timestamp(u64::MAX));
     assert_eq!(status.reserved, Usd(0));
     if open.is_empty() {
         // With nothing open, the rows' profit is exactly what the cash gained.
@@ -248,6 +319,11 @@ fn random_runs_do_trade() {
         Action::Wait(1_000),
         Action::Sell(0, 40, 5),
         Action::Wait(400),
+        Action::Rest(0, 0, 49, 10, Some(2_000)),
+        Action::Wait(400),
+        Action::Trade(0, 49, 4, false, 0),
+        Action::Cancel(1),
+        Action::Wait(400),
     ] {
         act(&mut w, &mut ms, &action);
     }
@@ -256,7 +332,9 @@ fn random_runs_do_trade() {
         "leg 0 open 8@0.50 fee 0.00",
         "leg 1 open 8@0.42 fee 0.00",
         "now open left 15 exit 0.48 pnl -0.10",
+        "leg 0 open 4@0.49 fee 0.00 maker",
     ]);
+    assert_eq!(w.told().last().unwrap(), "refused CANCELLED");
     assert_eq!(
         w.engine
             .positions

@@ -12,6 +12,7 @@ use crate::event::{
 };
 use crate::ids::{InstrumentId, MarketId, Nanos, OracleId, Seq, StrategyId, Timestamp, Venue};
 use crate::market::{FeeSchedule, MarketSpec, OracleSpec, Outcome, SettlementRule};
+use crate::reason::Reason;
 use crate::strategy::{
     Intent, IntentLeg, Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault,
     TimeInForce, Topics,
@@ -27,6 +28,8 @@ pub(super) const START: u64 = 1_785_844_800;
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) wishes: VecDeque<Intent>,
+    /// Tags to cancel with the next print.
+    pub(super) cancels: Vec<u64>,
     pub(super) told: Vec<String>,
     pub(super) fail: bool,
     /// Wishes to answer every refusal with.
@@ -57,6 +60,7 @@ impl Strategy for Scripted {
         let told = match event {
             StrategyEvent::Print(_) => {
                 out.intents.extend(script.wishes.drain(..));
+                out.cancels.append(&mut script.cancels);
                 if script.fail {
                     return Err(StrategyFault::OutOfFuel);
                 }
@@ -64,7 +68,8 @@ impl Strategy for Scripted {
             }
             StrategyEvent::Filled(f) => {
                 let verb = if f.bought { "bought" } else { "sold" };
-                format!("{verb} {}@{}", f.qty, f.price)
+                let maker = if f.maker { " maker" } else { "" };
+                format!("{verb} {}@{}{maker}", f.qty, f.price)
             }
             StrategyEvent::Refused(r) => {
                 out.intents.extend(script.stubborn.clone());
@@ -319,14 +324,52 @@ impl World {
         self.print();
     }
 
+    /// A trade that only wakes the strategies: a buyer at 99 cents, stamped like no other.
     pub(super) fn print(&mut self) {
         self.step(Event::Print(Print {
             instrument: InstrumentId(0),
-            price: cents(50),
-            qty: shares(1),
+            price: cents(99),
+            qty: Qty(i64::try_from(self.seq).unwrap() + 1),
             taker_bought: true,
             venue_time: self.now,
         }));
+    }
+
+    /// A trade between others: whose book, cents, shares, and whether the taker bought.
+    pub(super) fn trade(&mut self, instrument: u32, price: i64, qty: i64, taker_bought: bool) {
+        self.trade_of(instrument, price, qty, taker_bought, self.now);
+    }
+
+    pub(super) fn trade_of(
+        &mut self,
+        instrument: u32,
+        price: i64,
+        qty: i64,
+        taker_bought: bool,
+        venue_time: Timestamp,
+    ) {
+        self.step(Event::Print(Print {
+            instrument: InstrumentId(instrument),
+            price: cents(price),
+            qty: shares(qty),
+            taker_bought,
+            venue_time,
+        }));
+    }
+
+    /// Strategy 0 cancels.
+    pub(super) fn cancel(&mut self, tag: u64) {
+        self.scripts[0].lock().unwrap().cancels.push(tag);
+        self.print();
+    }
+
+    /// How often an input was refused for that reason.
+    pub(super) fn refused(&self, reason: Reason) -> u64 {
+        let counts = self.engine.status().refused_inputs;
+        counts
+            .iter()
+            .find(|(r, _)| *r == reason)
+            .map_or(0, |(_, n)| *n)
     }
 
     pub(super) fn told(&self) -> Vec<String> {
@@ -355,7 +398,17 @@ fn line(effect: &Effect) -> Option<String> {
             let what = format!("leg {} {}", row.leg, row.status.as_str());
             Some(match (&row.rejection, row.status) {
                 (Some(r), TradeStatus::Rejected) => format!("{what} {}", r.reason),
-                _ => format!("{what} {}@{} fee {}", row.qty, row.price, row.fees),
+                _ => {
+                    let nth = match row.fill {
+                        0 => String::new(),
+                        n => format!(" fill {n}"),
+                    };
+                    let maker = if row.maker { " maker" } else { "" };
+                    format!(
+                        "{what} {}@{} fee {}{nth}{maker}",
+                        row.qty, row.price, row.fees
+                    )
+                }
             })
         }
         Effect::UpdateTrade(update) => Some(format!(
@@ -408,6 +461,22 @@ pub(super) fn group(legs: &[(u32, i64)], qty: i64) -> Intent {
         qty: shares(qty),
         time_in_force: TimeInForce::Fak,
         expected_edge: Usd(100_000),
+    }
+}
+
+/// A purchase that rests until it is cancelled.
+pub(super) fn bid_for(instrument: u32, limit: i64, qty: i64) -> Intent {
+    Intent {
+        time_in_force: TimeInForce::Gtc,
+        ..buy(instrument, limit, qty)
+    }
+}
+
+/// A sale that rests until it is cancelled.
+pub(super) fn offer(instrument: u32, limit: i64, qty: i64) -> Intent {
+    Intent {
+        time_in_force: TimeInForce::Gtc,
+        ..sell(instrument, limit, qty)
     }
 }
 
