@@ -68,15 +68,26 @@ impl Engine {
     /// Ends the run if the record left anything behind that can not be.
     pub(super) fn check(&mut self, record: &Record, effects: &mut Vec<Effect>) {
         // Orders that are over need their approval no more. There are few, and they end one by one.
-        if self.ward.approved.len() > self.orders.len() {
-            let orders = &self.orders;
-            self.ward.approved.retain(|id| orders.contains_key(id));
+        if self.ward.approved.len() > self.under_way() {
+            let mut approved = core::mem::take(&mut self.ward.approved);
+            approved.retain(|intent| self.is_under_way(*intent));
+            self.ward.approved = approved;
         }
         if let Some(what) = self.violation() {
             self.broken = true;
             let (seq, kind) = (record.seq, record.event.kind());
             effects.push(Effect::Abort(violated(seq, kind, &what)));
         }
+    }
+
+    /// How many orders may still fill. Wherever an order waits, it must be counted here.
+    fn under_way(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// Whether the order of this intent may still fill.
+    fn is_under_way(&self, intent: IntentId) -> bool {
+        self.orders.contains_key(&intent)
     }
 
     fn violation(&self) -> Option<String> {
