@@ -175,6 +175,10 @@ fn one_of_each() -> Vec<Event> {
             payouts: vec![Price(1_000_000), Price(0)],
             evidence: "gamma".into(),
         })),
+        Event::Latency {
+            venue: Venue::Kalshi,
+            own: Nanos(300),
+        },
     ]
 }
 
@@ -275,10 +279,10 @@ fn cold_layouts_have_their_golden_hash() {
     for event in one_of_each() {
         all.update(encoded(&event));
     }
-    assert_eq!(pm_arb::journal::FORMAT, 1);
+    assert_eq!(pm_arb::journal::FORMAT, 2);
     assert_eq!(
         hex(&all.finalize()),
-        "239b78a06e141faae260832300024c9b2e5fb31335c6b278c114f770881f17e4"
+        "7b05a16a9aa83f0c09e49cf38fd13e6e2e15bb293c2d3488fde626ba4bebce37"
     );
 }
 
@@ -289,7 +293,7 @@ fn files_have_their_golden_bytes() {
     let bytes = fs::read(segment(dir.path(), 1)).unwrap();
     assert_eq!(
         hex(&bytes),
-        "504d4152424a4e4c0100000001000000b428b5d9df195bb9a1dc115e071b836c01000000000000005107362ffb51907b01000000010000000000000000d0368fb8c4a61804"
+        "504d4152424a4e4c0200000001000000b428b5d9df195bb9a1dc115e071b836c01000000000000000c76dd69fb51907b01000000010000000000000000d0368fb8c4a61804"
     );
 }
 
@@ -560,10 +564,10 @@ fn another_format_is_refused_by_name() {
     write(dir.path(), &[Event::Tick], None);
     let run = dir.path().join("run.json");
     let text = fs::read_to_string(&run).unwrap();
-    fs::write(&run, text.replace("\"format\": 1", "\"format\": 2")).unwrap();
+    fs::write(&run, text.replace("\"format\": 2", "\"format\": 3")).unwrap();
     assert!(matches!(
         JournalReader::open(dir.path()).unwrap_err(),
-        JournalError::Version { found: 2, .. }
+        JournalError::Version { found: 3, .. }
     ));
     fs::write(&run, "{").unwrap();
     assert!(matches!(

@@ -19,7 +19,7 @@ fn candles_and_markets_on_them_have_their_golden_bytes() {
         low: SpotPrice(-5),
     }));
     let bytes = encoded(&candle);
-    assert_eq!(hex(&bytes), "00100301020607");
+    assert_eq!(hex(&bytes), "001003010206070a09");
     let mut back = Event::Tick;
     codec::decode_into(&bytes, &mut back).unwrap();
     assert_eq!(back, candle);

@@ -9,6 +9,8 @@ mod decode;
 mod fees;
 /// Market objects of the REST API.
 pub mod rest;
+/// Finds markets and outcomes.
+mod scout;
 /// Proof of identity for the handshake.
 mod sign;
 /// The task that watches the venue.

@@ -163,9 +163,9 @@ fn a_market_of_the_same_source_shares_its_key_with_polymarket() {
 
 #[test]
 fn the_crypto_quarter_hours_settle_on_the_mean_of_their_last_minute() {
-    let market = |strike_type: &str| {
+    let market = |strike_type: &str, series: &Value| {
         json!({
-            "ticker": "KXBTC15M-26NOV221900-00", "open_time": "2026-11-22T23:45:00Z",
+            "ticker": format!("{}-26NOV221900-00", series["ticker"].as_str().unwrap()), "open_time": "2026-11-22T23:45:00Z",
             "close_time": "2026-11-23T00:00:00Z", "price_level_structure": "linear_cent",
             "strike_type": strike_type, "floor_strike": 65026.45, "title": "BTC up?",
         })
@@ -187,15 +187,21 @@ fn the_crypto_quarter_hours_settle_on_the_mean_of_their_last_minute() {
         strict,
     };
     let btc = series("KXBTC15M", "CF Benchmarks");
-    assert_eq!(settles(&market("greater_or_equal"), &btc), mean(false));
-    assert_eq!(settles(&market("greater"), &btc), mean(true));
+    assert_eq!(
+        settles(&market("greater_or_equal", &btc), &btc),
+        mean(false)
+    );
+    assert_eq!(settles(&market("greater", &btc), &btc), mean(true));
     // Another span, another source, another question: only the venue knows.
     for (kind, series) in [
         ("less", btc),
         ("greater", series("KXBTCD", "CF Benchmarks")),
         ("greater", series("KXBTC15M", "Pyth")),
     ] {
-        assert_eq!(settles(&market(kind), &series), SettlementRule::VenueOnly);
+        assert_eq!(
+            settles(&market(kind, &series), &series),
+            SettlementRule::VenueOnly
+        );
     }
 }
 
