@@ -117,8 +117,22 @@ pub struct ExecutionKeys {
     pub own_latency_ms: u64,
     /// Other draws for another seed.
     pub latency_seed: u64,
+    /// By whose rules orders fill.
+    pub fills: FillsBy,
     /// `[share of orders in basis points, at most so many milliseconds]`, for draws.
     pub latency_quantiles: Vec<(i32, u64)>,
+}
+
+/// See [`ExecutionKeys::fills`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FillsBy {
+    /// Ours.
+    Honest,
+    /// The book of the decision, at once: as other backtesters fill.
+    DecisionBook,
+    /// The middle of the book, however large the order: as the most generous of them do.
+    Mid,
 }
 
 /// See [`ExecutionKeys::latency`].
@@ -220,6 +234,7 @@ impl Default for ExecutionKeys {
             latency: LatencyFrom::Auto,
             own_latency_ms: 50,
             latency_seed: 0,
+            fills: FillsBy::Honest,
             latency_quantiles: Vec::new(),
         }
     }
@@ -303,7 +318,11 @@ impl Config {
             },
             execution: Execution {
                 latency: self.execution.of(self.execution.latency)?,
-                fills: FillModel::Honest,
+                fills: match self.execution.fills {
+                    FillsBy::Honest => FillModel::Honest,
+                    FillsBy::DecisionBook => FillModel::DecisionBook,
+                    FillsBy::Mid => FillModel::Mid,
+                },
             },
             scanner: ScannerConfig {
                 edge_min: usd("scanner.edge_min", &s.edge_min)?,
