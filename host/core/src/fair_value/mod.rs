@@ -2,7 +2,7 @@
 //!
 //! The only folder of the core with floats. They stay inside: prices come in and go out as integers,
 //! probabilities leave rounded to 1e-6, and the opaque types ([`Rate`], [`Variance`], [`Distance`],
-//! [`Calibration`]) have no accessor. `ln`, `exp`, `erfc` and `atan` come from `libm`, the rest is
+//! [`Calibration`]) have no accessor. `ln`, `exp` and `erfc` come from `libm`, the rest is
 //! IEEE-exact, so every machine gets the same bits. Nothing here knows of markets, fees or decisions.
 //!
 //! Every question comes down to a [`Distance`]: how far the spot is from the strike, in standard

@@ -1,28 +1,37 @@
 //! Tails: how much likelier than normal a far move is, learnt from how markets came out.
 //!
-//! A small committee of laws, normal and Student-t with three degrees of freedom, each at several widths.
-//! Its word is the mean of theirs, weighted by how likely each one made the outcomes so far (Bayes, with
-//! a fixed prior) and forgetting slowly. The plain digital is a member, so that on a day without fat
-//! tails the committee comes to speak nearly like it.
+//! A small committee of laws: the plain digital, and laws that are normal nine times in ten and three times
+//! as wide the tenth time, each at its own width. Its word is the mean of theirs, weighted by how likely
+//! each one made the outcomes so far (Bayes, with a fixed prior) and forgetting slowly. The plain
+//! digital is a member with much of the prior, so that on a day without fat tails the committee comes
+//! to speak nearly like it.
 //!
 //! Owns the weights. It never looks at a price: outcomes and distances are all it is told.
 
 use super::{Distance, phi};
 
-/// Widths of the laws, in standard deviations as measured: 1 is the textbook's.
-const WIDTHS: [f64; 6] = [0.85, 1.0, 1.1, 1.25, 1.45, 1.7];
-/// Laws in the committee: both shapes at every width.
-const MEMBERS: usize = 2 * WIDTHS.len();
-/// Before any outcome, widths are believed to lie about this: prices trend a little over minutes, so
-/// ten-second returns understate what a few minutes may bring.
-const PRIOR_WIDTH: f64 = 1.1;
-/// The standard deviation of that belief, in the logarithm.
-const PRIOR_SPREAD: f64 = 0.1;
-/// Before any outcome, Student's laws have this share together.
-const PRIOR_FAT: f64 = 0.4;
-/// Student's laws are drawn in by this much, so that at one width both shapes agree on the half of all
-/// moves that are small: the quartile of the normal law over that of Student's, 0.6745 / 0.7649.
-const STUDENT_SCALE: f64 = 0.882;
+/// A member of the committee.
+struct Law {
+    /// Of its core, in standard deviations as measured: 1 is the textbook's.
+    width: f64,
+    /// How often a move comes from a core [`WILD`] times as wide.
+    wild: f64,
+    /// Its weight before any outcome.
+    prior: f64,
+}
+
+/// The committee. Half an hour of returns is a mean over quiet and wild minutes: most moves are smaller
+/// than it says and a few are far larger. The law that is believed most says just that, with a
+/// standard deviation of 1.2 in all; the wider ones wait for days that need them.
+const LAWS: [Law; 5] = [
+    Law::new(1.0, 0.0, 0.30),
+    Law::new(0.9, 0.1, 0.60),
+    Law::new(1.05, 0.1, 0.06),
+    Law::new(1.25, 0.1, 0.03),
+    Law::new(1.5, 0.1, 0.01),
+];
+/// How much wider the wild moves are.
+const WILD: f64 = 3.0;
 /// What a member said is not taken for less likely than this: one outcome alone silences nobody.
 const LIKELIHOOD_MIN: f64 = 1e-6;
 
@@ -30,16 +39,16 @@ const LIKELIHOOD_MIN: f64 = 1e-6;
 #[derive(Debug, Clone)]
 pub(super) struct Tails {
     /// Log likelihood of what was seen, forgetting.
-    evidence: [f64; MEMBERS],
+    evidence: [f64; LAWS.len()],
     /// Of the members; they sum to one.
-    weights: [f64; MEMBERS],
+    weights: [f64; LAWS.len()],
 }
 
 impl Default for Tails {
     fn default() -> Self {
         let mut tails = Self {
-            evidence: [0.0; MEMBERS],
-            weights: [0.0; MEMBERS],
+            evidence: [0.0; LAWS.len()],
+            weights: [0.0; LAWS.len()],
         };
         tails.renew();
         tails
@@ -72,42 +81,30 @@ impl Tails {
     }
 
     fn renew(&mut self) {
-        let prior = |width: f64, share: f64| {
-            let x = libm::log(width / PRIOR_WIDTH) / PRIOR_SPREAD;
-            -0.5 * x * x + libm::log(share)
-        };
-        let normal = WIDTHS.iter().map(|width| prior(*width, 1.0 - PRIOR_FAT));
-        let fat = WIDTHS.iter().map(|width| prior(*width, PRIOR_FAT));
-        let logs = normal.chain(fat).zip(&self.evidence);
-        for (weight, (prior, evidence)) in self.weights.iter_mut().zip(logs) {
-            *weight = prior + evidence;
+        let known = self.weights.iter_mut().zip(LAWS.iter().zip(&self.evidence));
+        for (weight, (law, evidence)) in known {
+            *weight = libm::log(law.prior) + evidence;
         }
         normalize(&mut self.weights);
     }
 }
 
-/// What every member says.
-fn opinions(distance: Distance) -> [f64; MEMBERS] {
-    let mut said = [0.0; MEMBERS];
-    let (normal, fat) = said.split_at_mut(WIDTHS.len());
-    for (said, width) in normal.iter_mut().zip(WIDTHS) {
-        *said = distance.probability(|z| phi(z / width));
+impl Law {
+    const fn new(width: f64, wild: f64, prior: f64) -> Self {
+        Self { width, wild, prior }
     }
-    for (said, width) in fat.iter_mut().zip(WIDTHS) {
-        *said = distance.probability(|z| student3(z / (width * STUDENT_SCALE)));
+
+    /// The probability of a move that is not beyond `z`.
+    fn cumulative(&self, z: f64) -> f64 {
+        let core = z / self.width;
+        (1.0 - self.wild) * phi(core) + self.wild * phi(core / WILD)
     }
-    said
 }
 
-/// The law of Student's t with three degrees of freedom:
-/// `1/2 + (θ + sin θ · cos θ) / π` with `θ = atan(t / √3)`.
-pub(super) fn student3(t: f64) -> f64 {
-    if t.is_infinite() {
-        return if t > 0.0 { 1.0 } else { 0.0 };
-    }
-    let x = t / libm::sqrt(3.0);
-    let p = 0.5 + (libm::atan(x) + x / (1.0 + x * x)) / core::f64::consts::PI;
-    p.clamp(0.0, 1.0)
+/// What every member says.
+fn opinions(distance: Distance) -> [f64; LAWS.len()] {
+    LAWS.each_ref()
+        .map(|law| distance.probability(|z| law.cumulative(z)))
 }
 
 /// Of an outcome that was given the probability `p`.
