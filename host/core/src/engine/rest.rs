@@ -229,7 +229,8 @@ impl Engine {
             self.resting.keep(order);
             return;
         }
-        let made = made(&leg, spec, qty).map(|(value, fee)| {
+        let made = made(&leg, spec, qty).and_then(|made| affordable(&order, made));
+        let made = made.map(|(value, fee)| {
             let book = self.data.book(leg.instrument);
             Fill {
                 qty,
@@ -407,6 +408,23 @@ fn made(leg: &LegPlan, spec: &MarketSpec, qty: Qty) -> Result<(Usd, Usd), Reject
         observed: "an overflow".to_owned(),
     })?;
     Ok((value, fee))
+}
+
+/// A maker's fee can rise while an order rests: what is not set aside is not spent.
+fn affordable(order: &RestingOrder, made: (Usd, Usd)) -> Result<(Usd, Usd), Rejection> {
+    let (value, fee) = made;
+    let Some(reservation) = &order.reservation else {
+        return Ok(made);
+    };
+    let set_aside = reservation.amount();
+    if value.checked_add(fee).is_some_and(|paid| paid <= set_aside) {
+        return Ok(made);
+    }
+    Err(Rejection {
+        reason: Reason::RiskError,
+        limit: format!("{set_aside} USD reserved"),
+        observed: format!("{value} USD and {fee} USD fees"),
+    })
 }
 
 /// The side of the book an order rests on.

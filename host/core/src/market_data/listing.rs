@@ -3,7 +3,7 @@
 use super::{InstrumentState, Links, MAX_ORACLES, MAX_OUTCOMES, MarketData, MarketState, Touched};
 use crate::book::OrderBook;
 use crate::ids::{OracleId, Timestamp};
-use crate::market::{MarketSpec, MarketStatus, OracleSpec, Outcome};
+use crate::market::{MarketSpec, MarketStatus, OracleSpec};
 use crate::oracle::OracleState;
 use crate::reason::Reason;
 use crate::units::{Price, Qty};
@@ -39,12 +39,6 @@ impl MarketData {
         self.check_spec(spec)?;
         self.unlink(spec.id);
         let before = self.markets.remove(spec.id.index());
-        if let Some(before) = &before {
-            let gone = |o: &&Outcome| spec.outcome(o.instrument).is_none();
-            for outcome in before.spec.outcomes.iter().filter(gone) {
-                self.instruments.remove(outcome.instrument.index());
-            }
-        }
         for outcome in &spec.outcomes {
             let make = || InstrumentState {
                 market: spec.id,
@@ -121,11 +115,16 @@ impl MarketData {
                 .any(|p| p.instrument == o.instrument);
             !elsewhere && !twice
         });
+        // Somebody may hold what a market once had.
+        let kept = self.market(spec.id).is_none_or(|before| {
+            let mut had = before.spec.outcomes.iter();
+            had.all(|o| spec.outcome(o.instrument).is_some())
+        });
         let sizes = spec.lot.0 > 0
             && spec.min_qty.is_none_or(|qty| qty >= Qty::ZERO)
             && spec.tick.is_none_or(Price::is_tradable);
         let count = (1..=MAX_OUTCOMES).contains(&spec.outcomes.len());
-        if numbers && own && sizes && count && spec.closes_at > spec.opens_at {
+        if numbers && own && kept && sizes && count && spec.closes_at > spec.opens_at {
             Ok(())
         } else {
             Err(Reason::MalformedFrame)

@@ -3,8 +3,9 @@
 use super::world::{START, World, buy};
 use crate::effect::Effect;
 use crate::event::{Event, OracleTick};
-use crate::ids::{MarketId, OracleId, Timestamp};
+use crate::ids::{InstrumentId, MarketId, OracleId, Timestamp};
 use crate::market::{MarketStatus, OracleSpec, SettlementRule};
+use crate::reason::Reason;
 use crate::units::{SpotPrice, Usd};
 
 const K: SpotPrice = SpotPrice(65_000_000_000_000_000_000_000);
@@ -388,4 +389,18 @@ fn an_old_market_is_forgotten_and_an_open_row_keeps_it() {
     w.at(day + 1_000_000).tick();
     assert!(w.engine.market_data().market(MarketId(0)).is_none());
     assert_eq!(w.now, Timestamp::from_secs(START + 86_400 + 1_000));
+}
+
+#[test]
+fn a_listing_that_drops_an_outcome_is_refused_and_what_is_held_is_still_paid() {
+    let mut w = World::new();
+    w.wish(buy(0, 52, 10));
+    w.at(300).tick();
+    w.check(&["leg 0 open 10@0.52 fee 0.00"]);
+    let mut spec = w.engine.data.market(MarketId(0)).unwrap().spec.clone();
+    spec.outcomes[0].instrument = InstrumentId(40);
+    w.step(Event::MarketListed(Box::new(spec)));
+    assert_eq!(w.refused(Reason::MalformedFrame), 1);
+    w.resolve(0, &[100, 0]);
+    w.check(&["now resolved left 0 exit 1.00 pnl 4.80"]);
 }

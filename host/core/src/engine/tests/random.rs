@@ -33,6 +33,9 @@ enum Action {
     Cancel(u64),
     Tick(u32, bool),
     Quarantine,
+    Unload,
+    Relist(u32, u32, i64),
+    Latency(u64),
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -65,6 +68,9 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (1..3_u64).prop_map(Action::Cancel),
         1 => (0..4_u32, any::<bool>()).prop_map(|(i, fine)| Action::Tick(i, fine)),
         1 => Just(Action::Quarantine),
+        1 => Just(Action::Unload),
+        2 => (0..2_u32, 0..5_u32, 0..600_i64).prop_map(|(m, rule, end)| Action::Relist(m, rule, end)),
+        1 => (0..900_u64).prop_map(Action::Latency),
     ]
 }
 
@@ -148,6 +154,36 @@ fn act(w: &mut World, ms: &mut u64, action: &Action) {
             })));
             w.reinstall(0);
         }
+        Action::Unload => {
+            w.step(Event::Strategy(Box::new(StrategyChange {
+                id: StrategyId(0),
+                kind: StrategyChangeKind::Unloaded,
+            })));
+            w.reinstall(0);
+        }
+        // The venue states another fee, another end, or another grid.
+        Action::Relist(m, rule, end) => {
+            let Some(state) = w.engine.data.market(MarketId(m)) else {
+                return;
+            };
+            let mut spec = state.spec.clone();
+            match rule {
+                0 => spec.maker_fee = FeeSchedule::kalshi(900_000),
+                1 => spec.maker_fee = FeeSchedule::Unknown,
+                2 => spec.fee = FeeSchedule::kalshi(900_000),
+                3 => {
+                    spec.closes_at = spec
+                        .closes_at
+                        .plus(Nanos(end.unsigned_abs() * 1_000_000_000))
+                }
+                _ => spec.tick = Some(Price(20_000)),
+            }
+            w.step(Event::MarketListed(Box::new(spec)));
+        }
+        Action::Latency(own) => w.step(Event::Latency {
+            venue: crate::ids::Venue::Polymarket,
+            own: Nanos::from_ms(own),
+        }),
     }
 }
 
@@ -291,8 +327,6 @@ fn sound(w: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn money_is_conserved_and_runs_repeat(actions in prop::collection::vec(action(), 1..120)) {
         let first = run(&actions);

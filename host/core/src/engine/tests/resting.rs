@@ -4,7 +4,7 @@ use super::world::{START, World, bid_for, buy, cents, group, offer, sell, shares
 use crate::config::EngineConfig;
 use crate::effect::{Effect, TradeRecord};
 use crate::event::{Event, GapScope, StrategyChange, StrategyChangeKind};
-use crate::ids::{InstrumentId, StrategyId, Timestamp};
+use crate::ids::{InstrumentId, MarketId, StrategyId, Timestamp};
 use crate::market::FeeSchedule;
 use crate::reason::Reason;
 use crate::resting::MAX_ORDERS_RESTING;
@@ -481,5 +481,44 @@ fn so_many_rest_and_no_more() {
     w.check(&["leg 0 rejected RATE_LIMIT"]);
     w.at(400).resolve(0, &[100, 0]);
     assert_eq!(w.lines().len(), MAX_ORDERS_RESTING);
+    at_end(&w);
+}
+
+#[test]
+fn a_makers_fee_that_rose_beyond_what_is_set_aside_ends_the_order() {
+    let mut w = resting();
+    // 4.80 for the shares, 0.101 for roundings; ten shares now cost a maker 0.9 × 10 × 0.48 × 0.52 more.
+    assert!(w.engine.status().reserved < Usd(4_800_000 + 2_246_400));
+    let mut spec = w.engine.data.market(MarketId(0)).unwrap().spec.clone();
+    spec.maker_fee = FeeSchedule::kalshi(900_000);
+    w.at(400).step(Event::MarketListed(Box::new(spec)));
+    w.at(500).trade(0, 47, 10, false);
+    w.check(&["leg 0 rejected RISK_ERROR"]);
+    at_end(&w);
+    assert_eq!(w.engine.status().cash, START_CASH);
+}
+
+#[test]
+fn after_a_restart_what_was_under_way_is_refused_and_what_rested_waits_at_the_back() {
+    let mut w = resting();
+    w.at(400).wish(buy(0, 50, 10));
+    w.wish(bid_for(0, 47, 10));
+    // What a pilot that comes back records in the instant of its last record.
+    w.step(Event::Gap {
+        scope: GapScope::Venue(crate::ids::Venue::Polymarket),
+        cause: "the pilot was not running".to_owned(),
+    });
+    w.at(60_000).tick();
+    w.check(&[
+        "leg 0 rejected BOOK_INTERRUPTED",
+        "leg 0 rejected BOOK_INTERRUPTED",
+    ]);
+    assert_eq!(w.engine.status().orders_resting, 1);
+    // Its place is lost: behind all that is shown now.
+    w.book(0, &[(48, 300)], &[(50, 100)]);
+    w.at(61_000).trade(0, 48, 300, false);
+    w.check(&[]);
+    w.at(61_100).trade(0, 48, 10, false);
+    w.check(&["leg 0 open 10@0.48 fee 0.00 maker"]);
     at_end(&w);
 }
