@@ -522,7 +522,7 @@ async fn one_trade_whole(place: &Place, store: Store) {
     let held = trade_uuid(RUN, bought(4, 0).id).to_string();
     let page = stdout(&ask(&["trade", &held]));
     for part in [
-        "Edge        +$0.0325 a share after fees, 7 shares offered",
+        "Edge        +$0.0325 a share after fees and haircut, 7 shares offered",
         "Oracle      180.0 ms old",
         "ask 0.47 for 7, fair 0.52, fee 0.017437",
         "Market      pending since 2026-09-21 14:28:21.000000 UTC",

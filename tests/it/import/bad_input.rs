@@ -269,3 +269,32 @@ fn an_outcome_that_flips_is_told_as_it_was_recorded() {
     let refused = engine.status().refused_inputs;
     assert_eq!(refused, [(Reason::ContradictoryMarket, 1)]);
 }
+
+#[test]
+fn a_description_with_another_window_than_its_slug_is_told_in_the_run() {
+    let market = |slug: &str, start: u64, end: u64, id: u8| {
+        format!(
+            r#"{{"slug": "{slug}", "conditionId": "0x{id}", "startTs": {start}, "endTs": {end}, "upTokenId": "{id}1", "downTokenId": "{id}2"}}"#
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("markets.json");
+    let good = market("btc-updown-5m-1776808200", 1776808200, 1776808500, 1);
+    let bad = market("btc-updown-5m-1776808500", 1776808500, 1776808499, 2);
+    fs::write(
+        &file,
+        format!("{{\n\"current\": {good},\n\"next\": {bad}\n}}"),
+    )
+    .unwrap();
+    let frame = dir.path().join("ws.jsonl");
+    let book = r#"{"capturedAt":1776808414,"payload":{"market":"0x1","asset_id":"11","timestamp":"1776808414000","bids":[],"asks":[],"event_type":"book"}}"#;
+    fs::write(&frame, book).unwrap();
+    let run = dir.path().join("run");
+    let report = import::run(&request(Format::PolymarketMarket, &run, &[file, frame])).unwrap();
+    println!("{:?}", report.refused);
+    let counts = census(&run);
+    assert_eq!(
+        (counts.get("listed"), counts.get("refused")),
+        (Some(&1), Some(&1))
+    );
+}
