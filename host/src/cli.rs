@@ -141,8 +141,12 @@ pub struct PilotArgs {
 
 /// `pm-arb import`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb import --from l2-snapshots --out runs/september recordings/*.jsonl.gz recordings/markets.jsonl\n  pm-arb import --from chainlink-markets --out runs/july recordings/july"
+)]
 pub struct ImportArgs {
-    /// What the files are.
+    /// What the files are: polymarket-book, polymarket-market, l2-snapshots, chainlink-markets,
+    /// binance-stream, aligned-ladder or top-of-book.
     #[arg(long, value_name = "FORMAT")]
     pub from: crate::import::Format,
     /// Folder of the run to make.
@@ -158,6 +162,9 @@ pub struct ImportArgs {
 
 /// `pm-arb rules`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb rules --at 2026-04-21 --venue polymarket\n  pm-arb rules --rules my-rules.toml --json"
+)]
 pub struct RulesArgs {
     /// In force then: a day (`2026-07-24`, UTC) or an instant (`2026-07-24T12:00:00Z`); default: now.
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
@@ -178,6 +185,9 @@ pub struct RulesArgs {
 
 /// `pm-arb replay`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb replay runs/september --strategies ./strategies --json\n  pm-arb replay data/runs/20261101T093000Z-1a2b3c4d"
+)]
 pub struct ReplayArgs {
     /// Folder of a run.
     #[arg(value_name = "RUN")]
@@ -195,6 +205,9 @@ pub struct ReplayArgs {
 
 /// `pm-arb compare`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb compare runs/september --a oracle-sniper.wasm --b 'oracle-sniper.wasm?haircut=0.08'"
+)]
 pub struct CompareArgs {
     /// Folders of runs.
     #[arg(value_name = "RUN", required = true)]
@@ -218,6 +231,7 @@ pub struct CompareArgs {
 
 /// `pm-arb calibrate`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  pm-arb calibrate runs/july runs/august --json")]
 pub struct CalibrateArgs {
     /// Folders of runs.
     #[arg(value_name = "RUN", required = true)]

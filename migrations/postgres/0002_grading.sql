@@ -115,7 +115,7 @@ CREATE TABLE paper_markets (
 -- looks of the scanner that led to nothing. Replaced by every newer count.
 CREATE TABLE paper_counts (
     run_id       UUID NOT NULL REFERENCES runs (run_id),
-    kind         TEXT NOT NULL CHECK (kind IN ('input_refused', 'no_opportunity', 'opportunities', 'latency')),
+    kind         TEXT NOT NULL CHECK (kind IN ('input_refused', 'no_opportunity', 'opportunities', 'silence', 'latency')),
     name         TEXT NOT NULL,
     count        BIGINT NOT NULL CHECK (count >= 0),
     updated_seq  BIGINT NOT NULL,

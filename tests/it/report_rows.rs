@@ -31,6 +31,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 on_both! {
     three_executors_as_worked_out_by_hand
     forecast_verdict_markets_and_counts
+    a_taken_back_outcome_is_told_with_both_words
     breakdowns_put_every_trade_in_its_place
     filters_leave_out_what_they_should
     the_command_line_tells_the_same
@@ -189,7 +190,8 @@ async fn world(place: &Place, store: &Store) {
             "INSERT INTO paper_counts (run_id, kind, name, count, updated_seq) VALUES
                  ('{RUN}', 'input_refused', 'UNKNOWN_MARKET', 3, 8),
                  ('{RUN}', 'no_opportunity', 'ONE_BOOK', 100, 8),
-                 ('{RUN}', 'no_opportunity', 'STALE_BOOK', 200, 8)"
+                 ('{RUN}', 'no_opportunity', 'STALE_BOOK', 200, 8),
+                 ('{RUN}', 'silence', 'chainlink btcusd', 2, 8)"
         ),
     )
     .await;
@@ -253,12 +255,30 @@ async fn forecast_verdict_markets_and_counts(place: &Place, store: Store) {
         "pending: btc-8 since 2026-09-21 14:28 UTC, $2.40 locked\n    no tick at the closing second\n",
         "  Inputs refused: 3\n    UNKNOWN_MARKET           3\n",
         "  Looks that led to none: 300\n    STALE_BOOK         200\n    ONE_BOOK           100\n",
+        "  Silences of a minute and more: 2\n    chainlink btcusd           2\n",
         "Tape: 50.0% of 2 fills confirmed by a real trade within a second (1/2), 1 not known\n",
     ] {
         assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
     let widest = text.lines().map(|l| l.chars().count()).max().unwrap();
     assert!(widest <= 100, "{widest} columns:\n{text}");
+}
+
+async fn a_taken_back_outcome_is_told_with_both_words(place: &Place, store: Store) {
+    world(place, &store).await;
+    sql(
+        place,
+        "UPDATE paper_markets SET status = 'contradicted',
+             evidence = 'booked because Up; since then Down' WHERE market_number = 7",
+    )
+    .await;
+    let text = render(&report(&store, None).await, Style::Plain);
+    for part in [
+        "\n  contradicted        1   $0.00\n",
+        "\n  contradicted: btc-7 since 2026-09-21 14:28 UTC, $0.00 locked\n    booked because Up; since then Down\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing:\n{text}");
+    }
 }
 
 async fn breakdowns_put_every_trade_in_its_place(place: &Place, store: Store) {
@@ -502,7 +522,7 @@ async fn one_trade_whole(place: &Place, store: Store) {
     let held = trade_uuid(RUN, bought(4, 0).id).to_string();
     let page = stdout(&ask(&["trade", &held]));
     for part in [
-        "Edge        +$0.0325 a share after fees, 7 shares offered",
+        "Edge        +$0.0325 a share after fees and haircut, 7 shares offered",
         "Oracle      180.0 ms old",
         "ask 0.47 for 7, fair 0.52, fee 0.017437",
         "Market      pending since 2026-09-21 14:28:21.000000 UTC",

@@ -140,7 +140,9 @@ fn market(text: &str, intake: &mut Intake) -> Result<(), String> {
     if let Some(draft) = intake.draft(index) {
         draft.spec = spec;
         draft.keep = true;
-        draft.published = published;
+        if let Some(word) = published {
+            draft.publish(word)?;
+        }
     }
     Ok(())
 }

@@ -50,6 +50,9 @@ impl Window {
     }
 }
 
+/// Most words on the outcome of one market; a line with one more is refused.
+const WORDS_MAX: usize = 16;
+
 /// An outcome as the recording states it.
 #[derive(Debug, Clone)]
 pub(super) struct Published {
@@ -98,7 +101,8 @@ pub(super) struct Draft {
     pub span: Option<(Timestamp, Timestamp)>,
     /// Listed even when no message is about it.
     pub keep: bool,
-    pub published: Option<Published>,
+    /// What the recording says came of it; more than one word where it contradicts itself.
+    pub published: Vec<Published>,
     /// The venue's own object, when the recording holds it.
     pub object: Option<Box<Value>>,
 }
@@ -205,7 +209,7 @@ impl Draft {
             tokens_seen: Vec::new(),
             span: None,
             keep: false,
-            published: None,
+            published: Vec::new(),
             object: None,
         }
     }
@@ -234,6 +238,25 @@ impl Draft {
             Some((first, _)) => first.min(self.spec.opens_at),
             None => self.spec.opens_at,
         }
+    }
+
+    /// Takes the recording's word on its outcome. The same word twice is one; another one is kept as
+    /// well: the engine tells of the contradiction.
+    pub fn publish(&mut self, word: Published) -> Result<(), String> {
+        if self
+            .published
+            .last()
+            .is_some_and(|last| last.payouts == word.payouts)
+        {
+            return Ok(());
+        }
+        if self.published.len() >= WORDS_MAX {
+            return Err(format!(
+                "its outcome changes for more than the {WORDS_MAX}th time"
+            ));
+        }
+        self.published.push(word);
+        Ok(())
     }
 
     /// When its outcome is told. Where the recording does not say, never before the close nor before

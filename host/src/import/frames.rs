@@ -68,6 +68,10 @@ struct Market<'a> {
     tick_size: Option<&'a RawValue>,
     #[serde(borrow)]
     min_order_size: Option<&'a RawValue>,
+    #[serde(borrow)]
+    start_ts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    end_ts: Option<&'a RawValue>,
 }
 
 pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportError> {
@@ -249,6 +253,13 @@ fn described(text: &str, intake: &mut Intake) -> Result<(), String> {
     ];
     if ids.iter().any(|id| id.is_empty()) || market.up_token_id == market.down_token_id {
         let why = format!("an id of {} is empty or named twice", market.slug);
+        return Err(intake.contradicts(why));
+    }
+    let is_at = |raw: Option<&RawValue>, at| {
+        raw.is_none_or(|raw| number::text(raw).and_then(number::seconds) == Some(at))
+    };
+    if !is_at(market.start_ts, window.opens_at) || !is_at(market.end_ts, window.closes_at) {
+        let why = format!("startTs and endTs are not the window of {}", market.slug);
         return Err(intake.contradicts(why));
     }
     let units = |raw: Option<&RawValue>, name: &str| match raw {

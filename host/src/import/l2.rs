@@ -186,12 +186,12 @@ fn market(text: &str, intake: &mut Intake) -> Result<(), String> {
     };
     let published = match (payout(line.payout_up), payout(line.payout_down)) {
         (None, None) => None,
-        (Some(up), Some(down)) => Some(Published::new(
-            None,
-            [up, down],
-            "the recording's payouts; it does not say when they were published",
-        )?),
-        _ => return Err("one payout is missing".to_owned()),
+        (Some(up), Some(down)) => {
+            let evidence = "the recording's payouts; it does not say when they were published";
+            let word = Published::new(None, [up, down], evidence);
+            Some(word.map_err(|why| intake.contradicts(why))?)
+        }
+        _ => return Err(intake.contradicts("one payout is missing")),
     };
     let index = draft(&window, intake);
     if let Some(draft) = intake.draft(index) {
@@ -205,7 +205,9 @@ fn market(text: &str, intake: &mut Intake) -> Result<(), String> {
                 outcome.name = name;
             }
         }
-        draft.published = published;
+        if let Some(word) = published {
+            draft.publish(word)?;
+        }
     }
     Ok(())
 }

@@ -115,7 +115,10 @@ fn line(text: &str, intake: &mut Intake) -> Result<Messages, String> {
             let payouts = match winner {
                 "UP" => [Price::DOLLAR, Price::ZERO],
                 "DOWN" => [Price::ZERO, Price::DOLLAR],
-                other => return Err(format!("winner {other:?} is neither UP nor DOWN")),
+                other => {
+                    let why = format!("winner {other:?} is neither UP nor DOWN");
+                    return Err(intake.contradicts(why));
+                }
             };
             let evidence = "the recording's winner; it does not say when it was published";
             Some(Published::new(None, payouts, evidence)?)
@@ -158,8 +161,8 @@ fn line(text: &str, intake: &mut Intake) -> Result<Messages, String> {
         {
             draft.name_tokens(up, down);
         }
-        if published.is_some() {
-            draft.published = published;
+        if let Some(word) = published {
+            draft.publish(word)?;
         }
     }
     Ok(messages)

@@ -134,7 +134,7 @@ pub(super) fn list_markets(
                 None => grids.push(grid),
             }
         }
-        if let Some(published) = &draft.published {
+        for published in &draft.published {
             milestones.push(Milestone {
                 at: draft.resolved_at(published),
                 is_outcome: true,

@@ -16,8 +16,11 @@ const SCANNED: [OpportunityKind; 3] = [
 #[must_use]
 pub fn of(engine: &Engine, cause: Seq) -> StoreOp {
     let scanned = engine.scanner().counts();
-    let refused = engine.status().refused_inputs;
-    let refused = refused
+    let status = engine.status();
+    let silences = status.silences.into_iter();
+    let silences = silences.map(|(stream, n)| (CountKind::Silence, stream, n));
+    let refused = status
+        .refused_inputs
         .iter()
         .map(|(reason, n)| (CountKind::InputRefused, reason.code().to_owned(), *n));
     let nothing = scanned
@@ -29,6 +32,6 @@ pub fn of(engine: &Engine, cause: Seq) -> StoreOp {
         .map(|(kind, n)| (CountKind::Opportunities, kind.as_str().to_owned(), n));
     StoreOp::Counts {
         cause,
-        counts: refused.chain(nothing).chain(seen).collect(),
+        counts: refused.chain(nothing).chain(seen).chain(silences).collect(),
     }
 }

@@ -7,7 +7,7 @@
 use super::text::{Style, cut, instant, per_share, signed, tame, wrapped};
 use crate::store::view::{GradeView, IntentView, TradePage, TradeView};
 use pm_arb_core::ids::{Nanos, Timestamp};
-use pm_arb_core::opportunity::Opportunity;
+use pm_arb_core::opportunity::{Opportunity, OpportunityKind};
 use pm_arb_core::units::{ONE, Price, Qty, Rounding, Usd, div_round};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -100,15 +100,17 @@ fn opportunity(page: &TradePage) -> Part {
     part.line(
         "Edge",
         format!(
-            "{} a share after fees, {} shares offered",
+            "{} a share after {}, {} shares offered",
             per_share(o.edge),
+            match o.kind {
+                OpportunityKind::OracleLag => "fees and haircut",
+                _ => "fees",
+            },
             o.qty
         ),
     );
-    let relation = serde_json::from_str::<Value>(seen).unwrap_or_default();
-    match relation.get("relation") {
-        None | Some(Value::Null) => {}
-        Some(relation) => part.line("Relation", tame(&relation.to_string())),
+    if let Some(relation) = o.relation {
+        part.line("Relation", relation.to_string());
     }
     if o.oracle_age.0 > 0 {
         part.line("Oracle", format!("{} old", span(o.oracle_age)));

@@ -295,7 +295,15 @@ fn forecast(report: &Report, style: Style) -> Vec<String> {
 }
 
 /// The order in which states of markets are told.
-const STATES: [&str; 6] = ["open", "paused", "pending", "disputed", "settled", "void"];
+const STATES: [&str; 7] = [
+    "open",
+    "paused",
+    "pending",
+    "disputed",
+    "contradicted",
+    "settled",
+    "void",
+];
 
 fn markets(report: &Report) -> Vec<String> {
     if report.markets.is_empty() {
@@ -346,11 +354,12 @@ pub(super) fn by_state(markets: &[MarketState]) -> BTreeMap<&str, (u64, Usd)> {
     states
 }
 
-/// Markets whose money waits for a word: disputed ones first, then by money.
+/// Markets that somebody should look at: money waits for a word, or one contradicts what was booked.
+/// Contradicted and disputed ones first, then by money.
 pub(super) fn waiting(markets: &[MarketState]) -> Vec<&MarketState> {
     let mut waiting: Vec<&MarketState> = markets
         .iter()
-        .filter(|m| ["pending", "disputed"].contains(&m.status.as_str()))
+        .filter(|m| ["pending", "disputed", "contradicted"].contains(&m.status.as_str()))
         .collect();
     waiting.sort_by(|a, b| {
         (a.status.cmp(&b.status))
@@ -379,10 +388,11 @@ fn risk_events(summary: &Summary) -> Vec<String> {
 }
 
 /// Kinds of counts, and what they are called.
-const COUNTS: [(&str, &str); 4] = [
+const COUNTS: [(&str, &str); 5] = [
     ("opportunities", "Opportunities seen"),
     ("no_opportunity", "Looks that led to none"),
     ("input_refused", "Inputs refused"),
+    ("silence", "Silences of a minute and more"),
     ("latency", "Latency"),
 ];
 

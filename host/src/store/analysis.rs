@@ -140,7 +140,7 @@ pub struct MarketState {
 /// How often something happened that has no row of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count {
-    /// "input_refused", "no_opportunity", "opportunities" or "latency".
+    /// "input_refused", "no_opportunity", "opportunities", "silence" or "latency".
     pub kind: String,
     /// Which.
     pub name: String,

@@ -23,14 +23,17 @@ pub enum CountKind {
     NoOpportunity,
     /// Episodes of edges, by opportunity type.
     Opportunities,
+    /// Silences of a minute and more, by stream.
+    Silence,
 }
 
 impl CountKind {
     /// Every kind.
-    pub const ALL: [CountKind; 3] = [
+    pub const ALL: [CountKind; 4] = [
         CountKind::InputRefused,
         CountKind::NoOpportunity,
         CountKind::Opportunities,
+        CountKind::Silence,
     ];
 
     /// The name used in tables.
@@ -40,6 +43,7 @@ impl CountKind {
             CountKind::InputRefused => "input_refused",
             CountKind::NoOpportunity => "no_opportunity",
             CountKind::Opportunities => "opportunities",
+            CountKind::Silence => "silence",
         }
     }
 }

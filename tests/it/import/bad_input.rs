@@ -4,7 +4,10 @@ use super::{census, records, request};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pm_arb::import::{self, Format, ImportError};
+use pm_arb_core::engine::Engine;
 use pm_arb_core::event::Event;
+use pm_arb_core::market::MarketStatus;
+use pm_arb_core::reason::Reason;
 use pm_arb_core::units::{Price, Qty};
 use std::fs;
 use std::io::Write as _;
@@ -233,4 +236,65 @@ fn frames_of_a_market_that_nothing_describes_are_refused() {
     let report = import::run(&wanted).unwrap();
     assert_eq!((report.markets, report.refused_count), (1, 0));
     assert_eq!(census(&out)["snapshot"], 1);
+}
+
+/// A recording that contradicts itself keeps both words; the engine books the first and names the second.
+#[test]
+fn an_outcome_that_flips_is_told_as_it_was_recorded() {
+    let line = |winner: &str| {
+        format!(
+            r#"{{"window_ts": 1785106200, "slug": "btc-updown-5m-1785106200", "open_px": 65477.0, "samples": [], "winner": "{winner}"}}"#
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ladder.jsonl");
+    let lines = ["DOWN", "DOWN", "UP", "SIDEWAYS"].map(line).join("\n");
+    fs::write(&file, lines).unwrap();
+    let run = dir.path().join("run");
+    let report = import::run(&request(Format::AlignedLadder, &run, &[file])).unwrap();
+    assert_eq!(report.refused_count, 1);
+
+    let (mut engine, mut effects) = (Engine::new(), Vec::new());
+    let (mut words, mut market) = (0, None);
+    for record in records(&run) {
+        if let Event::Resolved(word) = &record.event {
+            words += 1;
+            market = Some(word.market);
+        }
+        engine.step(&record, &mut effects);
+    }
+    assert_eq!(words, 2, "the same word twice is one");
+    let state = engine.market_data().market(market.unwrap()).unwrap();
+    assert_eq!(state.status, MarketStatus::Contradicted);
+    let refused = engine.status().refused_inputs;
+    assert_eq!(refused, [(Reason::ContradictoryMarket, 1)]);
+}
+
+#[test]
+fn a_description_with_another_window_than_its_slug_is_told_in_the_run() {
+    let market = |slug: &str, start: u64, end: u64, id: u8| {
+        format!(
+            r#"{{"slug": "{slug}", "conditionId": "0x{id}", "startTs": {start}, "endTs": {end}, "upTokenId": "{id}1", "downTokenId": "{id}2"}}"#
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("markets.json");
+    let good = market("btc-updown-5m-1776808200", 1776808200, 1776808500, 1);
+    let bad = market("btc-updown-5m-1776808500", 1776808500, 1776808499, 2);
+    fs::write(
+        &file,
+        format!("{{\n\"current\": {good},\n\"next\": {bad}\n}}"),
+    )
+    .unwrap();
+    let frame = dir.path().join("ws.jsonl");
+    let book = r#"{"capturedAt":1776808414,"payload":{"market":"0x1","asset_id":"11","timestamp":"1776808414000","bids":[],"asks":[],"event_type":"book"}}"#;
+    fs::write(&frame, book).unwrap();
+    let run = dir.path().join("run");
+    let report = import::run(&request(Format::PolymarketMarket, &run, &[file, frame])).unwrap();
+    println!("{:?}", report.refused);
+    let counts = census(&run);
+    assert_eq!(
+        (counts.get("listed"), counts.get("refused")),
+        (Some(&1), Some(&1))
+    );
 }

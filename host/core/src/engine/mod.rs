@@ -25,6 +25,7 @@ mod equity;
 mod markets;
 mod rest;
 mod settle;
+mod silence;
 mod status;
 mod ward;
 mod withdraw;
@@ -56,6 +57,7 @@ use crate::tape::TapeReader;
 use deny::Denials;
 use dispatch::{Notice, Slot};
 use markets::MarketRows;
+use silence::Silences;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use ward::Ward;
@@ -119,6 +121,7 @@ pub struct Engine {
     ward: Ward,
     counts: Counts,
     refused_inputs: BTreeMap<Reason, u64>,
+    silences: Silences,
 
     now: Timestamp,
     /// Nothing is due before then.
@@ -186,6 +189,7 @@ impl Engine {
             ward: Ward::default(),
             counts: Counts::default(),
             refused_inputs: BTreeMap::new(),
+            silences: Silences::default(),
             now: Timestamp(0),
             next_due: Timestamp(0),
             next_timer: Timestamp(u64::MAX),
@@ -269,6 +273,7 @@ impl Engine {
         if record.at >= self.next_due {
             self.advance(&mut turn);
         }
+        self.silences.hear(record.at, &record.event);
         let applied = self.data.apply(record, &mut self.touched);
         if let Err(reason) = applied {
             self.refuse_input(reason);

@@ -1,7 +1,7 @@
 //! What the engine shows of itself: for the terminal, the dashboard and health. Changes nothing.
 
 use super::Engine;
-use crate::ids::{Nanos, StrategyId, Timestamp, Venue};
+use crate::ids::{Nanos, OracleId, StrategyId, Timestamp, Venue};
 use crate::reason::Reason;
 use crate::units::{Bps, Usd};
 
@@ -53,6 +53,8 @@ pub struct EngineStatus {
     pub counts: Counts,
     /// Inputs that could not be used, by reason.
     pub refused_inputs: Vec<(Reason, u64)>,
+    /// How often books and prints, or an oracle feed, were silent for a minute and more.
+    pub silences: Vec<(String, u64)>,
     /// The way to each venue, as it was last measured.
     pub latencies: Vec<(Venue, Nanos)>,
     /// In order of their ids.
@@ -130,7 +132,20 @@ impl Engine {
             },
             latencies: self.latencies.last().collect(),
             refused_inputs: self.refused_inputs.iter().map(|(r, n)| (*r, *n)).collect(),
+            silences: self
+                .silences
+                .counts()
+                .map(|(of, n)| (self.stream(of), n))
+                .collect(),
             strategies,
+        }
+    }
+
+    fn stream(&self, of: Option<OracleId>) -> String {
+        match of.and_then(|id| self.data.oracle(id)) {
+            Some(oracle) => format!("{} {}", oracle.spec().source, oracle.spec().symbol),
+            None if of.is_some() => "unlisted oracle".to_owned(),
+            None => "books and prints".to_owned(),
         }
     }
 

@@ -345,7 +345,7 @@ impl Settlement {
             return lacks("only its venue decides a market of other than two outcomes");
         };
         let Some(oracle) = spec.settlement.oracle() else {
-            return lacks("its venue has not published an outcome, and nobody else decides it");
+            return lacks("nobody but its venue decides it");
         };
         let Some(source) = data.oracle(oracle) else {
             return lacks("its settlement source is not followed");

@@ -56,7 +56,7 @@ pub struct FrameCounts {
     pub levels: u32,
     /// Trades.
     pub prints: u32,
-    /// Trades already seen.
+    /// Trades already seen; each is an [`Event::Refused`] as `DUPLICATE_PRINT`.
     pub repeated: u32,
     /// New grids.
     pub tick_sizes: u32,

@@ -180,6 +180,10 @@ impl Decoder {
             let key = key.finish();
             if self.trades.contains(&key) {
                 counts.repeated += 1;
+                out.push(Event::Refused {
+                    venue: Some(Venue::Polymarket),
+                    reason: Reason::DuplicatePrint,
+                });
                 return Ok(());
             }
             if self.trades.len() == TRADES_KEPT {

@@ -355,7 +355,13 @@ fn grids_trades_and_outcomes() {
     );
     let (events, _) = frame(&mut decoder, &ids, &trade);
     assert!(matches!(&events[..], [Event::Print(p)] if p.instrument == down && !p.taker_bought));
-    assert_eq!(frame(&mut decoder, &ids, &trade).1.repeated, 1);
+    let (events, counts) = frame(&mut decoder, &ids, &trade);
+    assert_eq!(counts.repeated, 1);
+    let told = Event::Refused {
+        venue: Some(Venue::Polymarket),
+        reason: Reason::DuplicatePrint,
+    };
+    assert_eq!(events, [told], "a trade told twice is counted by name");
 
     for assets in [
         format!(r#"["{DOWN}","{UP}"]"#),
