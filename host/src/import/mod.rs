@@ -27,6 +27,7 @@ mod emit;
 mod files;
 mod frames;
 mod intake;
+mod kalshi;
 mod l2;
 mod ladder;
 mod listing;
@@ -56,11 +57,13 @@ pub enum Format {
     AlignedLadder,
     /// Best bid and ask of Up and Down once a second, asked for one by one, as columns.
     TopOfBook,
+    /// Raw Kalshi frames: `{"recv_ms": milliseconds, "event": …}`, REST answers and `MARKETS.csv`.
+    KalshiFrames,
 }
 
 impl Format {
     /// Every format, in order.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 8] = [
         Format::PolymarketBook,
         Format::PolymarketMarket,
         Format::L2Snapshots,
@@ -68,6 +71,7 @@ impl Format {
         Format::BinanceStream,
         Format::AlignedLadder,
         Format::TopOfBook,
+        Format::KalshiFrames,
     ];
 
     /// The name on the command line.
@@ -81,6 +85,7 @@ impl Format {
             Format::BinanceStream => "binance-stream",
             Format::AlignedLadder => "aligned-ladder",
             Format::TopOfBook => "top-of-book",
+            Format::KalshiFrames => "kalshi-frames",
         }
     }
 }
@@ -268,6 +273,7 @@ fn import_into(
             Format::BinanceStream => binance::read(&mut lines, &mut intake)?,
             Format::AlignedLadder => ladder::read(&mut lines, &mut intake)?,
             Format::TopOfBook => top::read(&mut lines, &mut intake)?,
+            Format::KalshiFrames => kalshi::read(&mut lines, &mut intake)?,
         }
         intake.lines += lines.line();
     }

@@ -234,3 +234,52 @@ fn frames_of_a_market_that_nothing_describes_are_refused() {
     assert_eq!((report.markets, report.refused_count), (1, 0));
     assert_eq!(census(&out)["snapshot"], 1);
 }
+
+/// Numbers of a subscription jump inside one market's file; a number that comes twice is one message.
+/// A level that falls below zero makes the book unknown until its next snapshot.
+#[test]
+fn frames_of_kalshi_may_jump_but_not_repeat() {
+    let dir = tempfile::tempdir().unwrap();
+    let frame = |ms: u64, seq: u64, kind: &str, msg: &str| {
+        format!(
+            r#"{{"recv_ms":{ms},"event":{{"type":"{kind}","sid":1,"seq":{seq},"msg":{{"market_ticker":"KXA-1-00",{msg}}}}}}}"#
+        )
+    };
+    let book = r#""yes_dollars_fp":[["0.4000","5.00"]],"no_dollars_fp":[["0.5000","5.00"]]"#;
+    let delta = |size: &str| {
+        format!(
+            r#""price_dollars":"0.4000","delta_fp":"{size}","side":"yes","ts_ms":1785901541000"#
+        )
+    };
+    let text = [
+        frame(1_785_901_540_000, 10, "orderbook_snapshot", book),
+        frame(1_785_901_541_000, 17, "orderbook_delta", &delta("2.00")),
+        frame(1_785_901_541_000, 17, "orderbook_delta", &delta("2.00")),
+        frame(1_785_901_542_000, 20, "orderbook_delta", &delta("-8.00")),
+        frame(1_785_901_543_000, 21, "orderbook_delta", &delta("1.00")),
+        r#"{"recv_ms":1785901544000,"event":7}"#.to_owned(),
+        frame(1_785_901_700_000, 30, "orderbook_snapshot", book),
+    ];
+    fs::write(dir.path().join("frames.ndjson"), text.join("\n")).unwrap();
+    let out = dir.path().join("run");
+    let wanted = request(Format::KalshiFrames, &out, &[dir.path().to_owned()]);
+    let error = import::run(&wanted).unwrap_err();
+    assert!(error.to_string().contains("repeats message 17"), "{error}");
+
+    let markets = "window,open_time,close_time,strike_type,floor_strike,status,result,settlement_ts,price_level_structure\n\
+         KXA-1-00,2026-08-05T03:45:00Z,2026-08-05T04:00:00Z,greater_or_equal,4128.56,finalized,no,2026-08-05T04:00:04Z,linear_cent\n\
+         KXA-1-00,2026-08-05T03:45:00Z,2026-08-05T04:00:00Z,greater_or_equal,4128.56,finalized,yes,2026-08-05T04:00:04Z,linear_cent\n";
+    fs::write(dir.path().join("MARKETS.csv"), markets).unwrap();
+    let report = import::run(&wanted).unwrap();
+    let why: Vec<_> = report.refused.iter().map(|r| (r.line, &r.why)).collect();
+    assert_eq!(
+        why.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        [3, 3, 6, 4],
+        "{why:?}"
+    );
+    assert!(why[0].1.contains("described before"), "{why:?}");
+    assert!(why[3].1.contains("takes more"), "{why:?}");
+    let found = census(&out);
+    assert_eq!((found["snapshot"], found["level"], found["gap"]), (4, 2, 2));
+    assert_eq!((found["resolved"], report.unused), (1, 1));
+}
