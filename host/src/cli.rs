@@ -142,7 +142,9 @@ pub struct PilotArgs {
 /// `pm-arb import`
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// What the files are.
+    /// What the files are (docs/backtesting.md says more): polymarket-book, polymarket-market,
+    /// l2-snapshots, chainlink-markets, binance-stream, aligned-ladder, top-of-book, kalshi-frames,
+    /// chainlink-text, polymarket-events.
     #[arg(long, value_name = "FORMAT")]
     pub from: crate::import::Format,
     /// Folder of the run to make.

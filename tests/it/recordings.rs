@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Every recording that can be imported: its format, and where it is. Of the largest ones, which hold
 /// the same kind of market again and again, some files.
-pub const RECORDINGS: [(&str, &[&str]); 8] = [
+pub const RECORDINGS: [(&str, &[&str]); 10] = [
     (
         "polymarket-book",
         &["polymarket/ws_book_btc5m_20260416/btc-updown-5m-1776329100.jsonl.gz"],
@@ -22,7 +22,10 @@ pub const RECORDINGS: [(&str, &[&str]); 8] = [
     ("polymarket-market", &["polymarket/ws_raw_btc5m_20260421"]),
     ("l2-snapshots", &["polymarket/l2_btc15m_20260928"]),
     ("chainlink-markets", &["aligned/btc5m_20260724_chainlink"]),
-    ("binance-stream", &["binance/ws_raw_spot"]),
+    (
+        "binance-stream",
+        &["binance/ws_raw_spot", "binance/ws_raw_usdm"],
+    ),
     ("aligned-ladder", &["aligned/btc5m_202607_binance_ladder"]),
     ("top-of-book", &["polymarket/top_btc15m_1hz"]),
     (
@@ -33,6 +36,8 @@ pub const RECORDINGS: [(&str, &[&str]); 8] = [
             "kalshi/ws_gold15m_202608/metadata",
         ],
     ),
+    ("chainlink-text", &["aligned/btc5m_202607_1hz_text"]),
+    ("polymarket-events", &["polymarket/ws_events_mlb_2025"]),
 ];
 
 /// Imports a recording into a folder of its own.

@@ -7,6 +7,7 @@
 
 use super::intake::{EVENTS, FRAME, Intake, KALSHI_FRAME};
 use super::listing::{Grid, Markets, Milestone, list_feeds, list_markets, stands_in};
+use super::silence::Silences;
 use super::sort::Merge;
 use super::{Format, ImportError, ImportReport, Refusal};
 use crate::catalog::Catalog;
@@ -43,6 +44,7 @@ struct Emitter {
     /// Facts of the recording that are in the journal.
     used: u64,
     unused: u64,
+    silences: Silences,
     /// File, line, why.
     refused: Vec<(usize, u64, String)>,
 }
@@ -79,6 +81,7 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
         events: Vec::new(),
         used: 0,
         unused: 0,
+        silences: Silences::default(),
         refused: Vec::new(),
     };
     emitter.append(begin, &Event::Configured(Box::default()))?;
@@ -112,7 +115,7 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
         events: emitter.writer.last_seq().0,
         markets,
         oracles: oracle_count,
-        notes: notes(&intake),
+        notes: [notes(&intake), emitter.silences.notes()].concat(),
         refused: intake.refused,
         refused_count: intake.refused_count,
     })
@@ -159,6 +162,9 @@ fn notes(intake: &Intake) -> Vec<String> {
             "the recording does not say which token is Up: only the venue could settle these markets"
                 .to_owned(),
         );
+    }
+    if intake.format == Format::PolymarketEvents {
+        notes.push(super::events::ASSUMED.to_owned());
     }
     if intake.format == Format::TopOfBook {
         notes.push(super::top::ASSUMED.to_owned());
@@ -216,6 +222,7 @@ impl Emitter {
         }
         self.tell_grids(at, &events)?;
         for event in &events {
+            self.silences.hear(at, event);
             self.append(at, event)?;
         }
         let is_use = |e: &&Event| !matches!(e, Event::Refused { .. } | Event::Gap { .. });
@@ -235,6 +242,7 @@ impl Emitter {
             let number = |id: InstrumentId| self.instruments.get(id.index()).copied().flatten();
             let known = match &mut event {
                 Event::Snapshot(book) => number(book.instrument).map(|id| book.instrument = id),
+                Event::Level(level) => number(level.instrument).map(|id| level.instrument = id),
                 Event::OracleTick(tick) => {
                     let id = self.oracles.get(tick.oracle.index()).copied().flatten();
                     id.map(|id| tick.oracle = id)

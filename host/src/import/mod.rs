@@ -24,6 +24,7 @@ mod binance;
 mod chainlink;
 mod draft;
 mod emit;
+mod events;
 mod files;
 mod frames;
 mod intake;
@@ -32,7 +33,9 @@ mod l2;
 mod ladder;
 mod listing;
 mod number;
+mod silence;
 mod sort;
+mod text;
 mod top;
 
 use intake::Intake;
@@ -59,11 +62,15 @@ pub enum Format {
     TopOfBook,
     /// Raw Kalshi frames: `{"recv_ms": milliseconds, "event": …}`, REST answers and `MARKETS.csv`.
     KalshiFrames,
+    /// One market a file as text: its strike, outcome, and Chainlink once a second.
+    ChainlinkText,
+    /// Polymarket's books and price changes as columns, a row a level.
+    PolymarketEvents,
 }
 
 impl Format {
     /// Every format, in order.
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 10] = [
         Format::PolymarketBook,
         Format::PolymarketMarket,
         Format::L2Snapshots,
@@ -72,6 +79,8 @@ impl Format {
         Format::AlignedLadder,
         Format::TopOfBook,
         Format::KalshiFrames,
+        Format::ChainlinkText,
+        Format::PolymarketEvents,
     ];
 
     /// The name on the command line.
@@ -86,6 +95,8 @@ impl Format {
             Format::AlignedLadder => "aligned-ladder",
             Format::TopOfBook => "top-of-book",
             Format::KalshiFrames => "kalshi-frames",
+            Format::ChainlinkText => "chainlink-text",
+            Format::PolymarketEvents => "polymarket-events",
         }
     }
 }
@@ -274,6 +285,8 @@ fn import_into(
             Format::AlignedLadder => ladder::read(&mut lines, &mut intake)?,
             Format::TopOfBook => top::read(&mut lines, &mut intake)?,
             Format::KalshiFrames => kalshi::read(&mut lines, &mut intake)?,
+            Format::ChainlinkText => text::read(&mut lines, &mut intake)?,
+            Format::PolymarketEvents => events::read(&mut lines, &mut intake)?,
         }
         intake.lines += lines.line();
     }

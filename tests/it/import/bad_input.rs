@@ -283,3 +283,80 @@ fn frames_of_kalshi_may_jump_but_not_repeat() {
     assert_eq!((found["snapshot"], found["level"], found["gap"]), (4, 2, 2));
     assert_eq!((found["resolved"], report.unused), (1, 1));
 }
+
+/// Rows of one token, type, hash and time are one message; a book holds a level once.
+#[test]
+fn rows_of_levels_become_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.csv");
+    let row = |token: &str, kind: &str, price: &str, side: &str, size: &str, ms: u64| {
+        format!("mlb-a-b-2025-06-17,{token},1,{kind},{price},{side},{size},h{ms},{ms}")
+    };
+    let at = 1_750_209_622_594;
+    let text = [
+        "market_slug,asset_id,market_id,event_type,price,side,size,hash,timestamp".to_owned(),
+        row("77", "book", "0.6", "ask", "5.0", at),
+        row("77", "book", "0.4", "bid", "7.0", at),
+        row("77", "book", "0.4", "bid", "7.0", at),
+        row("78", "book", "0.4", "SELL", "5.0", at),
+        row("77", "price_change", "0.4", "BUY", "0", at + 1),
+        row("77", "price_change", "0.6", "ask", "nan", at + 2),
+        row("79", "price_change", "0.6", "ask", "1", at + 2),
+        row("77", "trade", "0.6", "ask", "1", at + 200_000),
+        row("77", "price_change", "0.6", "ask", "1", at + 200_000),
+        "mlb-a-b-2025-06-17,77".to_owned(),
+    ];
+    fs::write(&file, text.join("\n")).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::PolymarketEvents, &out, &[file])).unwrap();
+    let lines: Vec<_> = report.refused.iter().map(|r| r.line).collect();
+    assert_eq!(lines, [4, 7, 8, 9, 11], "{:?}", report.refused);
+    let found = census(&out);
+    assert_eq!(
+        (found["snapshot"], found["level"], found["listed"]),
+        (2, 2, 1)
+    );
+    let silent = &report.notes[1];
+    assert!(
+        silent.contains("1 times, the longest for 199 seconds"),
+        "{silent}"
+    );
+}
+
+/// A value belongs to the second its row names; what the recorder warns of stands with the outcome.
+#[test]
+fn text_of_a_market_gives_its_values_and_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("btc5m.txt");
+    let text = "header:\n  market_start_ts: 1783376400 (2026-07-06)\n  market_end_ts: 1783376700 (x)\n\
+        \x20 price_to_beat: 64325.99\n  outcome: Down\n  final_chainlink: 64241.62\n  warnings:\n\
+        \x20   - outcome provisional\n\ndata:\nsec   time  quote\n-----\n\
+        300   5:00  DOWN  51c    +5$  gain= 81.7%  btc=  64331.12\n\
+        299   4:58  DOWN  51c    +5$  gain= 81.7%  btc=  64331.12\n\
+        301   5:01  DOWN  51c    +5$  gain= 81.7%  btc=  64331.12\n\
+        \x20 5   0:05  DOWN ---    -86$  gain=   ---  btc=\n\
+        \x20 4   0:04  DOWN ---    -84$  gain=   ---  btc=  64241.75\n";
+    fs::write(&file, text).unwrap();
+    let out = dir.path().join("run");
+    let report = import::run(&request(Format::ChainlinkText, &out, &[file])).unwrap();
+    let lines: Vec<_> = report.refused.iter().map(|r| r.line).collect();
+    assert_eq!(lines, [14, 15, 16], "{:?}", report.refused);
+    let (mut ticks, mut told) = (Vec::new(), Vec::new());
+    for record in records(&out) {
+        match record.event {
+            Event::OracleTick(tick) => ticks.push((record.at.secs(), tick.price.to_string())),
+            Event::Resolved(resolution) => told.push(resolution.evidence),
+            _ => {}
+        }
+    }
+    let expected = [
+        (1_783_376_400, "64331.12"),
+        (1_783_376_696, "64241.75"),
+        (1_783_376_700, "64241.62"),
+    ];
+    assert_eq!(ticks, expected.map(|(at, value)| (at, value.to_owned())));
+    assert!(
+        told.len() == 1 && told[0].ends_with("the recorder warns: outcome provisional"),
+        "{told:?}"
+    );
+}
