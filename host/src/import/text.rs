@@ -1,8 +1,8 @@
 //! `chainlink-text`: one market a file as text, with Chainlink's value once a second.
 //!
 //! A header of `name: value` lines (window, price to beat, final price, outcome) and `- warning` lines,
-//! which stand in the evidence of the outcome; the line `data:`, and
-//! below it rows of `seconds left, clock, favourite, delta, gain, btc= value`.
+//! which stand in the evidence of the outcome; the line `data:`; and below it rows of
+//! `seconds left, clock, favourite, delta, gain, btc= value`.
 //!
 //! The favourite's price has neither a size nor another side: it backs no book, and is left out. What is
 //! used is the value of every second, at the second it names; the price to beat, which the recorder
