@@ -145,8 +145,9 @@ pub struct PilotArgs {
     after_help = "Examples:\n  pm-arb import --from l2-snapshots --out runs/september recordings/*.jsonl.gz recordings/markets.jsonl\n  pm-arb import --from chainlink-markets --out runs/july recordings/july"
 )]
 pub struct ImportArgs {
-    /// What the files are: polymarket-book, polymarket-market, l2-snapshots, chainlink-markets,
-    /// binance-stream, aligned-ladder or top-of-book.
+    /// What the files are (docs/backtesting.md says more): polymarket-book, polymarket-market,
+    /// l2-snapshots, chainlink-markets, binance-stream, aligned-ladder, top-of-book, kalshi-frames,
+    /// chainlink-text, polymarket-events.
     #[arg(long, value_name = "FORMAT")]
     pub from: crate::import::Format,
     /// Folder of the run to make.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod level_rows;
 
 use crate::support::rules;
 use pm_arb::import::{self, Format, ImportReport, ImportRequest};

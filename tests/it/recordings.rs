@@ -12,25 +12,41 @@ use pm_arb_core::units::{Price, Usd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Every recording that can be imported: its format, and where it is.
-pub const RECORDINGS: [(&str, &str); 6] = [
+/// Every recording that can be imported: its format, and where it is. Of the largest ones, which hold
+/// the same kind of market again and again, some files.
+pub const RECORDINGS: [(&str, &[&str]); 10] = [
     (
         "polymarket-book",
-        "polymarket/ws_book_btc5m_20260416/btc-updown-5m-1776329100.jsonl.gz",
+        &["polymarket/ws_book_btc5m_20260416/btc-updown-5m-1776329100.jsonl.gz"],
     ),
-    ("polymarket-market", "polymarket/ws_raw_btc5m_20260421"),
-    ("l2-snapshots", "polymarket/l2_btc15m_20260928"),
-    ("chainlink-markets", "aligned/btc5m_20260724_chainlink"),
-    ("binance-stream", "binance/ws_raw_spot"),
-    ("aligned-ladder", "aligned/btc5m_202607_binance_ladder"),
+    ("polymarket-market", &["polymarket/ws_raw_btc5m_20260421"]),
+    ("l2-snapshots", &["polymarket/l2_btc15m_20260928"]),
+    ("chainlink-markets", &["aligned/btc5m_20260724_chainlink"]),
+    (
+        "binance-stream",
+        &["binance/ws_raw_spot", "binance/ws_raw_usdm"],
+    ),
+    ("aligned-ladder", &["aligned/btc5m_202607_binance_ladder"]),
+    ("top-of-book", &["polymarket/top_btc15m_1hz"]),
+    (
+        "kalshi-frames",
+        &[
+            "kalshi/ws_gold15m_202608/KXGOLD15M-26AUG101930-30__2026-08-10.ndjson.gz",
+            "kalshi/ws_gold15m_202608/MARKETS.csv",
+            "kalshi/ws_gold15m_202608/metadata",
+        ],
+    ),
+    ("chainlink-text", &["aligned/btc5m_202607_1hz_text"]),
+    ("polymarket-events", &["polymarket/ws_events_mlb_2025"]),
 ];
 
 /// Imports a recording into a folder of its own.
-pub fn imported(format: &str, files: &Path) -> (tempfile::TempDir, PathBuf) {
+pub fn imported(format: &str, files: &[PathBuf]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    let (to, from) = (out.to_str().unwrap(), files.to_str().unwrap());
-    stdout(&run(&["import", "--from", format, "--out", to, from]));
+    let mut args = vec!["import", "--from", format, "--out", out.to_str().unwrap()];
+    args.extend(files.iter().map(|file| file.to_str().unwrap()));
+    stdout(&run(&args));
     (dir, out)
 }
 
@@ -84,7 +100,7 @@ fn the_ladder_is_traded_and_settled_by_its_winners() {
         return;
     };
     let files = data.join("aligned/btc5m_202607_binance_ladder/ladder.jsonl.gz");
-    let (_dir, out) = imported("aligned-ladder", &files);
+    let (_dir, out) = imported("aligned-ladder", &[files]);
     let sniper = strategies().join("oracle-sniper.wasm");
     let (first, second) = (replayed(&out, &sniper), replayed(&out, &sniper));
     assert_eq!(first, second, "two processes, one run");
@@ -137,8 +153,9 @@ fn every_recording_can_be_traded() {
     let Some(data) = recordings("every_recording_can_be_traded") else {
         return;
     };
-    for (format, name) in RECORDINGS {
-        let (_dir, out) = imported(format, &data.join(name));
+    for (format, names) in RECORDINGS {
+        let files: Vec<_> = names.iter().map(|name| data.join(name)).collect();
+        let (_dir, out) = imported(format, &files);
         let said = replayed(&out, &strategies());
         let count = |key: &str| said[key].as_u64().unwrap();
         assert!(count("events") > 0 && count("settled") <= count("fills"));

@@ -5,13 +5,15 @@
 //! market's grid proves that the grid had become finer: the change is written before it, because a
 //! recording of books alone does not hold the venue's announcement.
 
-use super::intake::{EVENTS, FRAME, Intake};
+use super::intake::{EVENTS, FRAME, Intake, KALSHI_FRAME};
 use super::listing::{Grid, Markets, Milestone, list_feeds, list_markets, stands_in};
+use super::silence::Silences;
 use super::sort::Merge;
 use super::{Format, ImportError, ImportReport, Refusal};
 use crate::catalog::Catalog;
 use crate::causes::chain;
 use crate::journal::{JournalError, JournalWriter, RunMeta, codec};
+use crate::venue::kalshi;
 use crate::venue::polymarket::Decoder;
 use pm_arb_core::event::{BookSnapshot, Event, GapScope};
 use pm_arb_core::ids::{InstrumentId, OracleId, Timestamp, Venue};
@@ -19,6 +21,7 @@ use pm_arb_core::market::MarketSpec;
 use pm_arb_core::units::Price;
 use sha2::Digest as _;
 use std::path::Path;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Grids of the venue, coarse to fine.
@@ -28,6 +31,7 @@ struct Emitter {
     writer: JournalWriter,
     catalog: Catalog,
     decoder: Decoder,
+    kalshi: kalshi::Decoder,
     /// Real numbers by provisional ones.
     instruments: Vec<Option<InstrumentId>>,
     oracles: Vec<Option<OracleId>>,
@@ -40,6 +44,7 @@ struct Emitter {
     /// Facts of the recording that are in the journal.
     used: u64,
     unused: u64,
+    silences: Silences,
     /// File, line, why.
     refused: Vec<(usize, u64, String)>,
 }
@@ -68,6 +73,7 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
         writer: JournalWriter::create(dir, &meta)?,
         catalog,
         decoder: Decoder::new(),
+        kalshi: kalshi::Decoder::new(Arc::clone(&intake.rules)),
         instruments,
         oracles,
         grids,
@@ -75,6 +81,7 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
         events: Vec::new(),
         used: 0,
         unused: 0,
+        silences: Silences::default(),
         refused: Vec::new(),
     };
     emitter.append(begin, &Event::Configured(Box::default()))?;
@@ -83,7 +90,10 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
         emitter.append(begin, &Event::OracleListed(Box::new(feed)))?;
     }
     for (reason, count) in std::mem::take(&mut intake.left_out) {
-        let venue = Some(Venue::Polymarket);
+        let venue = Some(match intake.format {
+            Format::KalshiFrames => Venue::Kalshi,
+            _ => Venue::Polymarket,
+        });
         for _ in 0..count {
             emitter.append(begin, &Event::Refused { venue, reason })?;
         }
@@ -105,7 +115,7 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
         events: emitter.writer.last_seq().0,
         markets,
         oracles: oracle_count,
-        notes: notes(&intake),
+        notes: [notes(&intake), emitter.silences.notes()].concat(),
         refused: intake.refused,
         refused_count: intake.refused_count,
     })
@@ -153,6 +163,9 @@ fn notes(intake: &Intake) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if intake.format == Format::PolymarketEvents {
+        notes.push(super::events::ASSUMED.to_owned());
+    }
     if intake.format == Format::TopOfBook {
         notes.push(super::top::ASSUMED.to_owned());
         if intake.empty_polls > 0 {
@@ -182,8 +195,10 @@ impl Emitter {
                 self.message(merge)?;
             }
             if let Event::MarketListed(spec) = &milestone.event {
-                // Up-or-down windows are no members of negative-risk sets.
-                self.decoder.track(spec, false);
+                if spec.venue == Venue::Polymarket {
+                    // Up-or-down windows are no members of negative-risk sets.
+                    self.decoder.track(spec, false);
+                }
                 self.specs.push((**spec).clone());
             }
             self.append(milestone.at, &milestone.event)?;
@@ -202,10 +217,12 @@ impl Emitter {
         match payload.split_first() {
             Some((&EVENTS, rest)) => self.stored(rest, &mut events)?,
             Some((&FRAME, rest)) => self.frame(rest, &mut events),
+            Some((&KALSHI_FRAME, rest)) => self.kalshi_frame(rest, &mut events),
             _ => {}
         }
         self.tell_grids(at, &events)?;
         for event in &events {
+            self.silences.hear(at, event);
             self.append(at, event)?;
         }
         let is_use = |e: &&Event| !matches!(e, Event::Refused { .. } | Event::Gap { .. });
@@ -225,6 +242,7 @@ impl Emitter {
             let number = |id: InstrumentId| self.instruments.get(id.index()).copied().flatten();
             let known = match &mut event {
                 Event::Snapshot(book) => number(book.instrument).map(|id| book.instrument = id),
+                Event::Level(level) => number(level.instrument).map(|id| level.instrument = id),
                 Event::OracleTick(tick) => {
                     let id = self.oracles.get(tick.oracle.index()).copied().flatten();
                     id.map(|id| tick.oracle = id)
@@ -245,13 +263,9 @@ impl Emitter {
 
     /// Events of a raw frame.
     fn frame(&mut self, bytes: &[u8], events: &mut Vec<Event>) {
-        let Some((file, rest)) = bytes.split_first_chunk::<8>() else {
+        let Some((place, text)) = raw(bytes) else {
             return;
         };
-        let Some((line, text)) = rest.split_first_chunk::<8>() else {
-            return;
-        };
-        let text = std::str::from_utf8(text).unwrap_or_default();
         let why = match self.decoder.frame(text, &self.catalog, events) {
             Err(e) => chain(&e),
             Ok(counts) if counts.hash_wrong > 0 => {
@@ -271,8 +285,28 @@ impl Emitter {
                 return;
             }
         };
-        let place = (u64::from_le_bytes(*file), u64::from_le_bytes(*line));
-        self.refused.push((place.0 as usize, place.1, why));
+        self.refused.push((place.0, place.1, why));
+    }
+
+    /// Events of a raw frame of Kalshi's.
+    fn kalshi_frame(&mut self, bytes: &[u8], events: &mut Vec<Event>) {
+        let Some((place, text)) = raw(bytes) else {
+            return;
+        };
+        let why = match self.kalshi.frame(text, &self.catalog, events) {
+            Err(e) => chain(&e),
+            Ok(counts) if counts.refused > 0 => "its values are unusable".to_owned(),
+            Ok(counts) if counts.negative > 0 => {
+                "takes more from a level than is there: the book is unknown until its next snapshot"
+                    .to_owned()
+            }
+            Ok(counts) if counts.untracked > 0 => "its market is described by no file".to_owned(),
+            Ok(_) => {
+                self.unused += u64::from(events.is_empty());
+                return;
+            }
+        };
+        self.refused.push((place.0, place.1, why));
     }
 
     /// The hash of a book covers the market's grid. A recording without the venue's announcements
@@ -339,6 +373,15 @@ impl Emitter {
             grid.tick = Some(tick);
         }
     }
+}
+
+/// File, line and text of a raw frame.
+fn raw(bytes: &[u8]) -> Option<((usize, u64), &str)> {
+    let (file, rest) = bytes.split_first_chunk::<8>()?;
+    let (line, text) = rest.split_first_chunk::<8>()?;
+    let file = usize::try_from(u64::from_le_bytes(*file)).ok()?;
+    let text = std::str::from_utf8(text).ok()?;
+    Some(((file, u64::from_le_bytes(*line)), text))
 }
 
 /// The coarsest grid finer than `told` that holds all prices, when `told` does not.

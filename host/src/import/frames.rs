@@ -81,7 +81,12 @@ pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportE
         let opens_document = is_first && matches!(text.as_str(), "{" | "[");
         is_first = false;
         if opens_document {
-            return document(text, lines, intake);
+            if let Some(whole) = document(text, lines, intake)
+                && let Err(why) = describe(&whole, intake)
+            {
+                intake.refuse(1, why);
+            }
+            return Ok(());
         }
         match line(&text, window.as_ref(), intake) {
             Ok(Some((at, frame))) => intake.frame(at, lines.line(), &frame)?,
@@ -92,28 +97,25 @@ pub(super) fn read(lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportE
     Ok(())
 }
 
-/// A description of markets that fills the whole file.
-fn document(mut text: String, lines: &mut Lines, intake: &mut Intake) -> Result<(), ImportError> {
+/// The text of a description of markets that fills the whole file; `None` when it was refused.
+pub(super) fn document(mut text: String, lines: &mut Lines, intake: &mut Intake) -> Option<String> {
     while let Some(more) = lines.next() {
         let more = match more {
             Ok(more) if text.len() + more.len() <= MAX_DOCUMENT => more,
             Ok(_) => {
                 intake.refuse(lines.line(), "the document is too long");
-                return Ok(());
+                return None;
             }
             Err(why) => {
                 intake.refuse(lines.line(), why);
-                return Ok(());
+                return None;
             }
         };
         text.push('\n');
         text.push_str(more);
         intake.note_line(more);
     }
-    if let Err(why) = describe(&text, intake) {
-        intake.refuse(1, why);
-    }
-    Ok(())
+    Some(text)
 }
 
 fn line(

@@ -25,6 +25,8 @@ use std::sync::Arc;
 pub(super) const EVENTS: u8 = b'E';
 /// A payload that holds a raw frame of Polymarket's market channel.
 pub(super) const FRAME: u8 = b'F';
+/// A payload that holds a raw frame of Kalshi's WebSocket.
+pub(super) const KALSHI_FRAME: u8 = b'K';
 
 /// A price feed of the recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,9 +253,23 @@ impl Intake {
 
     /// One frame of the market channel, decoded when everything is in order.
     pub fn frame(&mut self, at: Timestamp, line: u64, text: &str) -> Result<(), ImportError> {
+        self.raw(FRAME, at, line, text)
+    }
+
+    /// The same, of Kalshi's.
+    pub fn kalshi_frame(
+        &mut self,
+        at: Timestamp,
+        line: u64,
+        text: &str,
+    ) -> Result<(), ImportError> {
+        self.raw(KALSHI_FRAME, at, line, text)
+    }
+
+    fn raw(&mut self, kind: u8, at: Timestamp, line: u64, text: &str) -> Result<(), ImportError> {
         let file = self.file as u64;
         self.sorter.push(at, |out| {
-            out.push(FRAME);
+            out.push(kind);
             out.extend_from_slice(&file.to_le_bytes());
             out.extend_from_slice(&line.to_le_bytes());
             out.extend_from_slice(text.as_bytes());

@@ -24,14 +24,18 @@ mod binance;
 mod chainlink;
 mod draft;
 mod emit;
+mod events;
 mod files;
 mod frames;
 mod intake;
+mod kalshi;
 mod l2;
 mod ladder;
 mod listing;
 mod number;
+mod silence;
 mod sort;
+mod text;
 mod top;
 
 use intake::Intake;
@@ -56,11 +60,17 @@ pub enum Format {
     AlignedLadder,
     /// Best bid and ask of Up and Down once a second, asked for one by one, as columns.
     TopOfBook,
+    /// Raw Kalshi frames: `{"recv_ms": milliseconds, "event": …}`, REST answers and `MARKETS.csv`.
+    KalshiFrames,
+    /// One market a file as text: its strike, outcome, and Chainlink once a second.
+    ChainlinkText,
+    /// Polymarket's books and price changes as columns, a row a level.
+    PolymarketEvents,
 }
 
 impl Format {
     /// Every format, in order.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 10] = [
         Format::PolymarketBook,
         Format::PolymarketMarket,
         Format::L2Snapshots,
@@ -68,6 +78,9 @@ impl Format {
         Format::BinanceStream,
         Format::AlignedLadder,
         Format::TopOfBook,
+        Format::KalshiFrames,
+        Format::ChainlinkText,
+        Format::PolymarketEvents,
     ];
 
     /// The name on the command line.
@@ -81,6 +94,9 @@ impl Format {
             Format::BinanceStream => "binance-stream",
             Format::AlignedLadder => "aligned-ladder",
             Format::TopOfBook => "top-of-book",
+            Format::KalshiFrames => "kalshi-frames",
+            Format::ChainlinkText => "chainlink-text",
+            Format::PolymarketEvents => "polymarket-events",
         }
     }
 }
@@ -268,6 +284,9 @@ fn import_into(
             Format::BinanceStream => binance::read(&mut lines, &mut intake)?,
             Format::AlignedLadder => ladder::read(&mut lines, &mut intake)?,
             Format::TopOfBook => top::read(&mut lines, &mut intake)?,
+            Format::KalshiFrames => kalshi::read(&mut lines, &mut intake)?,
+            Format::ChainlinkText => text::read(&mut lines, &mut intake)?,
+            Format::PolymarketEvents => events::read(&mut lines, &mut intake)?,
         }
         intake.lines += lines.line();
     }
