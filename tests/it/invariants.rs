@@ -4,7 +4,7 @@
 //! alone, and lets the engine count anew what it keeps as running sums.
 #![allow(clippy::unwrap_used)]
 
-use crate::recordings::{RECORDINGS, imported};
+use crate::recordings::{RECORDINGS, imported_by};
 use crate::support::recordings;
 use pm_arb::digest::EffectDigest;
 use pm_arb::journal::JournalReader;
@@ -262,6 +262,42 @@ fn gambled(run: &Path) -> String {
     )
 }
 
+/// What two recordings leave open and the rulebook does not know: without it nothing would trade there.
+/// Whether these are the right numbers does not matter to whether the books balance.
+const RULES: &str = r#"schema = 1
+
+[[taker_fee]]
+venue = "kalshi"
+family = "any"
+from = 2026-01-01
+formula = "quadratic"
+rate = "0.07"
+decimals = 4
+rounding = "up"
+source = "made for this test"
+
+[[maker_fee]]
+venue = "kalshi"
+family = "any"
+from = 2026-01-01
+formula = "free"
+source = "made for this test"
+
+[[minimum]]
+venue = "polymarket"
+family = "other"
+from = 2025-01-01
+shares = "5"
+source = "made for this test"
+
+[[tick]]
+venue = "polymarket"
+family = "other"
+from = 2025-01-01
+tick = "0.001"
+source = "made for this test"
+"#;
+
 #[test]
 fn every_recording_keeps_the_books_balanced() {
     let Some(data) = recordings("every_recording_keeps_the_books_balanced") else {
@@ -269,13 +305,19 @@ fn every_recording_keeps_the_books_balanced() {
     };
     let mut fills = 0;
     for (format, names) in RECORDINGS {
+        // Here the whole of them, of which elsewhere a part is enough.
+        let names = match format {
+            "polymarket-book" => &["polymarket/ws_book_btc5m_20260416"],
+            "kalshi-frames" => &["kalshi/ws_gold15m_202608"],
+            _ => names,
+        };
         let files: Vec<_> = names.iter().map(|name| data.join(name)).collect();
-        let (_dir, run) = imported(format, &files);
+        let (_dir, run) = imported_by(format, &files, RULES);
         let started = Instant::now();
         let said = gambled(&run);
         println!("{format}: {said}; {:?}", started.elapsed());
         fills += usize::from(!said.contains(" 0 fills"));
     }
     // The rest would hold because nothing happens: most recordings must be traded.
-    assert!(fills >= 4, "only {fills} recordings had fills");
+    assert!(fills >= 7, "only {fills} recordings had fills");
 }

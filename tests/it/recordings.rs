@@ -42,9 +42,18 @@ pub const RECORDINGS: [(&str, &[&str]); 10] = [
 
 /// Imports a recording into a folder of its own.
 pub fn imported(format: &str, files: &[PathBuf]) -> (tempfile::TempDir, PathBuf) {
+    imported_by(format, files, "schema = 1\n")
+}
+
+/// The same, with rules of the test's own for what a recording leaves open.
+pub fn imported_by(format: &str, files: &[PathBuf], rules: &str) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    let mut args = vec!["import", "--from", format, "--out", out.to_str().unwrap()];
+    let own = dir.path().join("rules.toml");
+    std::fs::write(&own, rules).unwrap();
+    let own = own.to_str().unwrap();
+    let mut args = vec!["import", "--from", format, "--rules", own];
+    args.extend(["--out", out.to_str().unwrap()]);
     args.extend(files.iter().map(|file| file.to_str().unwrap()));
     stdout(&run(&args));
     (dir, out)
