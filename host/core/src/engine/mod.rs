@@ -304,9 +304,12 @@ impl Engine {
             Event::Command(command) => self.command(command, &mut turn),
             Event::Strategy(change) => self.strategy_changed(change, &mut turn),
             Event::Print(print) => {
-                if applied.is_ok() {
+                // What is no trade, or no news, neither confirms a fill nor feeds a queue.
+                if applied.is_ok()
+                    && let Some(trade) = self.admit(print)
+                {
                     self.printed(print, &mut turn);
-                    self.feed_queues(print, &mut turn);
+                    self.feed_queues(print, &trade, &mut turn);
                 }
             }
             Event::Refused { reason, .. } => self.refuse_input(*reason),

@@ -14,7 +14,7 @@ use crate::ids::{InstrumentId, IntentId, Nanos, StrategyId, Timestamp};
 use crate::market::MarketSpec;
 use crate::order::{LegPlan, Order, OrderPlan};
 use crate::paper::{Fill, shown, whole_lots};
-use crate::queue::Place;
+use crate::queue::{Place, Trade};
 use crate::reason::Reason;
 use crate::resting::{FILLS_MAX, RestingOrder, worst_cost_resting};
 use crate::strategy::TimeInForce;
@@ -100,26 +100,25 @@ impl Engine {
         }
     }
 
+    /// The trade that a print tells of; a print that tells of none is counted with its reason.
+    pub(super) fn admit(&mut self, print: &Print) -> Option<Trade> {
+        let market = self.data.market_of(print.instrument);
+        let admitted = market
+            .ok_or(Reason::UnknownInstrument)
+            .and_then(|market| self.prints.admit(print, &market.spec));
+        admitted.map_err(|reason| self.refuse_input(reason)).ok()
+    }
+
     /// A trade printed: the queues it eats into, and the orders it reaches.
-    pub(super) fn feed_queues(&mut self, print: &Print, turn: &mut Turn<'_>) {
-        let Some(market) = self.data.market_of(print.instrument) else {
-            self.refuse_input(Reason::UnknownInstrument);
-            return;
-        };
-        let trade = match self.prints.admit(print, &market.spec) {
-            Ok(trade) => trade,
-            Err(reason) => {
-                self.refuse_input(reason);
-                return;
-            }
-        };
+    pub(super) fn feed_queues(&mut self, print: &Print, trade: &Trade, turn: &mut Turn<'_>) {
         // A market that is paused or over takes no trades of ours.
-        if self.resting.is_empty() || !market.is_open() {
+        let market = self.data.market_of(print.instrument);
+        let Some(market) = market.filter(|m| m.is_open() && !self.resting.is_empty()) else {
             return;
-        }
+        };
         let reached = self
             .resting
-            .reached(print.instrument, &market.spec, &trade, turn.at);
+            .reached(print.instrument, &market.spec, trade, turn.at);
         for (id, qty) in reached {
             self.hit(id, qty, turn);
         }

@@ -202,6 +202,15 @@ fn the_tape_says_within_a_second_whether_a_fill_was_real() {
     printed(&mut w, 0, 52);
     assert_eq!(tape(&w)[0].1, Tape::NotSeen);
 
+    // A print of no shares is no trade, and one told long after is none of this second.
+    let mut w = World::new();
+    w.wish(buy(0, 52, 10));
+    w.at(300).tick();
+    w.at(600).trade(0, 52, 0, true);
+    w.trade_of(0, 52, 5, true, Timestamp(1));
+    w.at(1_400).tick();
+    assert_eq!(tape(&w)[0].1, Tape::NotSeen);
+
     // A denied wish and an unfilled order are no fills.
     let mut w = World::new();
     w.wish(buy(0, 99, 10));
