@@ -63,6 +63,8 @@ pub mod report;
 pub mod rulebook;
 /// Simulated venues.
 pub mod sim;
+/// What a running pilot shows of itself.
+pub mod snapshot;
 /// How sure a number is.
 pub mod stats;
 /// One live line on a terminal.
@@ -71,3 +73,5 @@ pub mod status_line;
 pub mod store;
 /// Venues: what they send, turned into facts.
 pub mod venue;
+/// The dashboard and its API.
+pub mod web;

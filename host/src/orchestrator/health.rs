@@ -1,13 +1,14 @@
 //! What is known of every agent, for `pm-arb health`.
 
 use crate::agent::AgentContext;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use utoipa::ToSchema;
 
 /// Where an agent is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentState {
     /// Started, not yet doing what it is there for.
@@ -23,7 +24,7 @@ pub enum AgentState {
 }
 
 /// One agent, as reported.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentHealth {
     /// Its name.
     pub name: String,
@@ -38,12 +39,12 @@ pub struct AgentHealth {
     /// What it failed of last.
     pub last_error: Option<String>,
     /// What it has to say of itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
 /// The whole pilot, as reported.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// Seconds since the start.
     pub uptime_secs: f64,

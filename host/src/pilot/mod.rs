@@ -32,6 +32,7 @@ use crate::plugin::{
     Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
 };
 use crate::replay::ReplayError;
+use crate::snapshot::Watcher;
 use crate::status_line;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
 use agents::{control_spec, keep_in, relay_spec, start_bus, watcher_spec};
@@ -200,7 +201,9 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     } else {
         TimeSource::Clock
     };
-    let outlets = Outlets::new(relay_handle.clone(), bus, board.clone());
+    let (watcher, _latest) =
+        Watcher::new(choice.meta.run_id.to_string(), choice.meta.source.clone());
+    let outlets = Outlets::new(relay_handle.clone(), bus, board.clone(), watcher);
     let runner = Runner {
         session,
         loader,

@@ -8,6 +8,7 @@ use crate::bus::{BusHandle, BusMessage};
 use crate::orchestrator::{AgentState, HealthBoard};
 use crate::plugin::Loader;
 use crate::plugin::loader::Status;
+use crate::snapshot::{Scene, Watcher};
 use crate::status_line;
 use crate::store::{RelayError, RelayHandle, StoreOp};
 use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus, TradeUpdate};
@@ -52,12 +53,18 @@ pub struct Outlets {
     /// Touched since the last release, for price messages.
     quotes: BTreeSet<InstrumentId>,
     oracles: BTreeSet<OracleId>,
+    watcher: Watcher,
 }
 
 impl Outlets {
-    /// Into that relay, that bus (when there is one), that board.
+    /// Into that relay, that bus (when there is one), that board, and pictures for whoever looks.
     #[must_use]
-    pub fn new(relay: RelayHandle, bus: Option<BusHandle>, board: HealthBoard) -> Self {
+    pub fn new(
+        relay: RelayHandle,
+        bus: Option<BusHandle>,
+        board: HealthBoard,
+        watcher: Watcher,
+    ) -> Self {
         for stage in STAGES {
             board.register(stage);
         }
@@ -69,11 +76,13 @@ impl Outlets {
             counted: Instant::now(),
             quotes: BTreeSet::new(),
             oracles: BTreeSet::new(),
+            watcher,
         }
     }
 
     /// Notes whose prices an input may have moved.
     pub fn observe(&mut self, event: &Event) {
+        self.watcher.observe(event);
         if self.bus.is_none() {
             return;
         }
@@ -98,6 +107,7 @@ impl Outlets {
             }
             batch.0 = seq;
             batch.1.extend(StoreOp::of(seq, &effect));
+            self.watcher.effect(seq, &effect);
             match effect {
                 Effect::RecordTrade(trade) => log_trade(&trade),
                 Effect::UpdateTrade(update) => log_update(&update),
@@ -143,9 +153,15 @@ impl Outlets {
         self.board.set_halted(engine.is_halted());
     }
 
-    /// One turn of the engine's loop is done: shows progress, publishes prices.
-    pub fn turn(&mut self, engine: &Engine, loader: &Loader) {
+    /// One turn of the engine's loop is done, `seq` was its last record: shows progress, publishes prices.
+    pub fn turn(&mut self, engine: &Engine, loader: &Loader, seq: Seq) {
         self.publish_prices(engine);
+        let scene = Scene {
+            engine,
+            loader,
+            board: &self.board,
+        };
+        self.watcher.turn(scene, seq);
         if self.shown.is_some_and(|at| at.elapsed() < SHOW_EVERY) {
             return;
         }

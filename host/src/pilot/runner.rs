@@ -132,7 +132,8 @@ impl Runner {
             if concluded {
                 self.turns.took(turn.elapsed());
             }
-            self.outlets.turn(&self.session.engine, &self.loader);
+            let seq = self.session.last_seq();
+            self.outlets.turn(&self.session.engine, &self.loader, seq);
         }
         let through = self.session.last_seq();
         self.outlets.count(&self.session.engine, through, true)?;
