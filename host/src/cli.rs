@@ -79,6 +79,8 @@ pub enum Command {
     Resume(NoteArgs),
     /// Check what the pilot needs, and say what to do where it is missing.
     Doctor(DoctorArgs),
+    /// Bring the database's schema up to date, as its owner; a pilot does so by itself where it may.
+    Migrate(MigrateArgs),
     /// Print the version.
     Version,
     /// Print a completion script for a shell.
@@ -102,6 +104,14 @@ pub struct Places {
     /// `sqlite://FILE` or `postgres://…`; default: pm-arb.sqlite in the data folder.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+}
+
+/// `pm-arb migrate`
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Which database.
+    #[command(flatten)]
+    pub places: Places,
 }
 
 /// `pm-arb pilot`

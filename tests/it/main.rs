@@ -21,6 +21,7 @@ mod report;
 mod report_fold;
 mod report_rows;
 mod resting;
+mod roles;
 mod rules;
 mod services;
 mod settlement;

@@ -7,6 +7,7 @@ mod doctor;
 /// Exit codes and failures.
 pub mod exit;
 mod import;
+mod migrate;
 mod output;
 mod pilot;
 mod replay;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ mod recovery;
 mod runner;
 mod session;
 mod stop;
+mod systemd;
 
 pub use data_dir::DataDirError;
 pub use outlets::by_reason;
@@ -201,8 +202,9 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     } else {
         TimeSource::Clock
     };
-    let (watcher, _latest) =
+    let (watcher, latest) =
         Watcher::new(choice.meta.run_id.to_string(), choice.meta.source.clone());
+    runtime.spawn(systemd::tell(latest));
     let outlets = Outlets::new(relay_handle.clone(), bus, board.clone(), watcher);
     let runner = Runner {
         session,
