@@ -12,6 +12,7 @@ mod import;
 mod invariants;
 mod journal;
 mod phantoms;
+mod pictures;
 mod pilot;
 mod plugin;
 mod published;
