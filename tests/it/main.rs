@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod baskets;
+mod book;
 mod bus;
 mod calibrate;
 mod compare;
