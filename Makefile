@@ -7,7 +7,7 @@ ARGS ?=
 CARGO_TARGET_DIR ?= target
 
 .DEFAULT_GOAL := help
-.PHONY: build strategies pilot test bench fmt lint deny guest-target guest-target-check help
+.PHONY: build strategies pilot test bench book browser fmt lint deny guest-target guest-target-check help
 
 pilot: build ## build everything and run the pilot (ARGS="--for 90s")
 	$(CARGO_TARGET_DIR)/release/pm-arb pilot --strategies './strategies/*.wasm' $(ARGS)
@@ -23,6 +23,12 @@ strategies: ## strategies/*.wasm alone
 
 bench: build ## the measurements, beside the peers (a workspace of its own: benches/)
 	scripts/bench.sh $(ARGS)
+
+book: ## the documents as one book, target/book/index.html
+	scripts/book.sh
+
+browser: ## the dashboard's tests in a real browser alone; screenshots in target/browser/screenshots
+	scripts/with-services.sh scripts/browser.sh $(ARGS)
 
 fmt: ## format every workspace
 	scripts/lint.sh fix

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check and every test, on a clean clone, with the services it needs. Stops at the first failure;
-# the last lines are the integration run's own.
+# the last lines are the browser tests' own.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -41,8 +41,11 @@ stage "tests of the strategies' own logic"
 
 stage "unit and documentation tests"
 # The services are there for all of them: a unit test of the store needs them as much as the whole run.
-exec "$ROOT/scripts/with-services.sh" bash -euc '
+"$ROOT/scripts/with-services.sh" bash -euc '
     cargo test --workspace --locked --doc
     cargo test --workspace --locked --lib --bins
     cargo test --workspace --locked --test it
 '
+
+stage "the dashboard in a real browser"
+exec "$ROOT/scripts/with-services.sh" "$ROOT/scripts/browser.sh"
