@@ -156,7 +156,8 @@ impl Scanner {
                 if let Some((ask, _)) = book.best_ask()
                     && model.0.saturating_sub(ask.0) < self.config.edge_min.0
                 {
-                    return Ok(Found::Nothing);
+                    let gross = Usd(model.0.saturating_sub(ask.0));
+                    return Ok(Found::Nothing(Some(gross)));
                 }
                 let calibration = self.learning.of(source);
                 let fair_price = middle(book, view.now, view.limits)
