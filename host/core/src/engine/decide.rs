@@ -264,7 +264,7 @@ impl Engine {
     }
 
     /// How fresh the oracle of a market is, or the one that stands in for it.
-    fn reading(&self, spec: &MarketSpec, now: Timestamp) -> Option<Reading> {
+    pub(super) fn reading(&self, spec: &MarketSpec, now: Timestamp) -> Option<Reading> {
         let max_age = self.config.risk.oracle_age_max;
         let oracle = self.data.oracle(spec.settlement.oracle()?)?;
         let own = oracle.reading(now, max_age);

@@ -83,6 +83,11 @@ impl Flow {
         }
     }
 
+    /// Whether it can be named and nobody has wished for it.
+    pub(super) fn waits(&self, id: OpportunityId) -> bool {
+        self.unwished.contains(&id)
+    }
+
     /// A strategy wished.
     pub(super) fn wish(&mut self, of: Option<OpportunityId>) {
         match of {

@@ -29,10 +29,12 @@ mod settle;
 mod silence;
 mod status;
 mod ward;
+mod why;
 mod withdraw;
 
 pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, StrategyStatus};
+pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 
 use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;

@@ -249,6 +249,11 @@ impl Scanner {
         })
     }
 
+    /// Whether the price to beat is known, the settlement source's or its stand-in's.
+    pub(crate) fn strike_known(&self, market: &MarketState) -> bool {
+        Strike::of(market).is_ok()
+    }
+
     /// What a fair value of now rests on.
     fn inputs(
         &self,
