@@ -27,6 +27,8 @@ pub mod event;
 pub mod fair_value;
 #[cfg(test)]
 mod fixtures;
+/// Where everything went that entered a stage.
+pub mod funnel;
 /// What executors that are not honest would have booked.
 pub mod grade;
 /// Names of things.

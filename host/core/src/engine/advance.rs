@@ -6,6 +6,7 @@
 
 use super::decide::{Provenance, RowLeg};
 use super::dispatch::{Fate, Notice};
+use super::funnel::FillOf;
 use super::{Engine, HOUSEKEEPING, RETIRE_AFTER, Turn};
 use crate::allocator::Reservation;
 use crate::compat;
@@ -217,7 +218,7 @@ impl Engine {
         let Some(trade) = self.purchase(&purchase, pay, at, turn) else {
             return LegState::Refused(Reason::UnknownInstrument);
         };
-        self.filled(&order.plan, leg, fill, false, turn);
+        self.filled(&order.plan, leg, fill, (false, FillOf::First), turn);
         LegState::Bought {
             trade,
             qty: fill.qty,
@@ -267,6 +268,7 @@ impl Engine {
             row.book_epoch = fill.book_epoch;
             row.levels.clone_from(&fill.levels);
             self.record_trade(row, turn);
+            self.flow.opened = self.flow.opened.saturating_add(1);
             self.watch_losses(turn);
         }
         Some(trade)
@@ -282,8 +284,9 @@ impl Engine {
     ) -> LegState {
         let rows = self.positions.rows_of(order.plan.strategy, leg.instrument);
         let evidence = format!("sold by intent {}", order.plan.intent);
-        self.exit(&rows, fill, at, &evidence, turn);
-        self.filled(&order.plan, leg, fill, false, turn);
+        let closed = self.exit(&rows, fill, at, &evidence, turn);
+        self.flow.closed = self.flow.closed.saturating_add(closed);
+        self.filled(&order.plan, leg, fill, (false, FillOf::First), turn);
         LegState::Sold
     }
 
@@ -298,6 +301,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         self.counts.unfilled = self.counts.unfilled.saturating_add(1);
+        self.flow.unfilled(rejection.reason);
         if let Some(mut row) = self.row(source, leg, at, turn) {
             row.risk_approved = true;
             row.arrived_at = arrived_at;
@@ -315,10 +319,11 @@ impl Engine {
         plan: &OrderPlan,
         leg: &LegPlan,
         fill: &Fill,
-        maker: bool,
+        (maker, which): (bool, FillOf),
         turn: &mut Turn<'_>,
     ) {
         self.counts.fills = self.counts.fills.saturating_add(1);
+        self.flow.filled(which, leg.buy);
         let slot = self.slot_mut(plan.strategy);
         slot.fills = slot.fills.saturating_add(1);
         let filled = Filled {
@@ -402,8 +407,9 @@ impl Engine {
                     order.plan.intent,
                     order.matched()
                 );
-                self.exit(&[trade], &fill, at, &evidence, turn);
-                self.filled(&order.plan, &sale, &fill, false, turn);
+                let closed = self.exit(&[trade], &fill, at, &evidence, turn);
+                self.flow.unwound = self.flow.unwound.saturating_add(closed);
+                self.filled(&order.plan, &sale, &fill, (false, FillOf::Evening), turn);
                 let source = Provenance::of(&order.plan, &order.author);
                 let (tag, reason) = (order.plan.tag, Reason::LegUnwound);
                 self.notify_refused(&source, tag, leg.instrument, reason, 0, turn);
@@ -424,7 +430,7 @@ impl Engine {
         }
     }
 
-    /// Takes sold shares out of rows.
+    /// Takes sold shares out of rows; how many of these are empty now.
     pub(super) fn exit(
         &mut self,
         rows: &[TradeId],
@@ -432,7 +438,7 @@ impl Engine {
         at: Timestamp,
         evidence: &str,
         turn: &mut Turn<'_>,
-    ) {
+    ) -> u64 {
         let sale = Sale {
             qty: fill.qty,
             price: fill.price,
@@ -440,8 +446,18 @@ impl Engine {
             fee: fill.fee,
         };
         match self.positions.sell(rows, sale, at, evidence) {
-            Some(exits) => self.book_exits(exits, turn),
-            None => self.abort("a sale of more than is held, or too large to count", turn),
+            Some(exits) => {
+                let over = exits
+                    .iter()
+                    .filter(|e| e.update.status != TradeStatus::Open);
+                let closed = u64::try_from(over.count()).unwrap_or(u64::MAX);
+                self.book_exits(exits, turn);
+                closed
+            }
+            None => {
+                self.abort("a sale of more than is held, or too large to count", turn);
+                0
+            }
         }
     }
 
@@ -495,6 +511,9 @@ impl Engine {
             self.guardian.forget(market);
             self.settlement.forget(market);
             self.market_rows.forget(market);
+            if !self.scanner.retired(market) {
+                self.flow.never_looked = self.flow.never_looked.saturating_add(1);
+            }
             self.data.retire(market);
         }
     }

@@ -70,6 +70,7 @@ impl Engine {
         let strategy = slot.id;
         slot.intents = slot.intents.saturating_add(1);
         if turn.intents >= MAX_INTENTS_PER_STEP {
+            self.flow.unread(1);
             if turn.intents == MAX_INTENTS_PER_STEP {
                 turn.intents = turn.intents.saturating_add(1);
                 let text = format!("more than {MAX_INTENTS_PER_STEP} intents in one step");
@@ -83,6 +84,7 @@ impl Engine {
         };
         turn.intents = turn.intents.saturating_add(1);
         self.counts.intents = self.counts.intents.saturating_add(1);
+        self.flow.wish(intent.opportunity);
         // The scanner's own ids of a record end at MAX_PER_RECORD; those of strategies' ideas begin there.
         let opportunity = intent.opportunity.unwrap_or(OpportunityId {
             seq: id.seq,
@@ -262,7 +264,7 @@ impl Engine {
     }
 
     /// How fresh the oracle of a market is, or the one that stands in for it.
-    fn reading(&self, spec: &MarketSpec, now: Timestamp) -> Option<Reading> {
+    pub(super) fn reading(&self, spec: &MarketSpec, now: Timestamp) -> Option<Reading> {
         let max_age = self.config.risk.oracle_age_max;
         let oracle = self.data.oracle(spec.settlement.oracle()?)?;
         let own = oracle.reading(now, max_age);
@@ -320,6 +322,7 @@ impl Engine {
                 }
             }
         }
+        self.flow.sent(plan.legs.len());
         for (n, leg) in (0_u16..).zip(&plan.legs) {
             self.due.insert((leg.due, plan.intent, n));
         }

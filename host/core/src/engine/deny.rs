@@ -79,6 +79,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         self.counts.denied = self.counts.denied.saturating_add(1);
+        self.flow.denied(rejection.reason);
         let slot = self.slot_mut(source.strategy);
         slot.denied = slot.denied.saturating_add(1);
         if matches!(rejection.reason, Reason::DailyLoss | Reason::Drawdown) {

@@ -277,6 +277,8 @@ impl Engine {
         self.output.cancels = cancels;
         let mut intents = core::mem::take(&mut self.output.intents);
         too_many |= intents.len() > MAX_INTENTS_PER_CALL;
+        let beyond = intents.len().saturating_sub(MAX_INTENTS_PER_CALL);
+        self.flow.unread(beyond);
         intents.truncate(MAX_INTENTS_PER_CALL);
         for intent in intents.drain(..) {
             self.decide(at, &intent, round, turn);

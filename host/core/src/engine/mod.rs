@@ -22,16 +22,19 @@ mod decide;
 mod deny;
 mod dispatch;
 mod equity;
+mod funnel;
 mod markets;
 mod rest;
 mod settle;
 mod silence;
 mod status;
 mod ward;
+mod why;
 mod withdraw;
 
 pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, StrategyStatus};
+pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 
 use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
@@ -56,6 +59,7 @@ use crate::strategy::{Output, Strategy};
 use crate::tape::TapeReader;
 use deny::Denials;
 use dispatch::{Notice, Slot};
+use funnel::Flow;
 use markets::MarketRows;
 use silence::Silences;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -120,6 +124,7 @@ pub struct Engine {
     tally: Tally,
     ward: Ward,
     counts: Counts,
+    flow: Flow,
     refused_inputs: BTreeMap<Reason, u64>,
     silences: Silences,
 
@@ -188,6 +193,7 @@ impl Engine {
             tally: Tally::default(),
             ward: Ward::default(),
             counts: Counts::default(),
+            flow: Flow::default(),
             refused_inputs: BTreeMap::new(),
             silences: Silences::default(),
             now: Timestamp(0),
@@ -252,7 +258,11 @@ impl Engine {
         if self.broken {
             return;
         }
+        let refused = self.counts.refused;
         self.take(record, effects);
+        if self.counts.refused == refused {
+            self.flow.taken = self.flow.taken.saturating_add(1);
+        }
         if !self.broken {
             self.check(record, effects);
         }
@@ -274,7 +284,12 @@ impl Engine {
             self.advance(&mut turn);
         }
         self.silences.hear(record.at, &record.event);
+        let is_new =
+            matches!(&record.event, Event::MarketListed(m) if self.data.market(m.id).is_none());
         let applied = self.data.apply(record, &mut self.touched);
+        if is_new && applied.is_ok() {
+            self.flow.listed = self.flow.listed.saturating_add(1);
+        }
         if let Err(reason) = applied {
             self.refuse_input(reason);
         }
@@ -358,10 +373,13 @@ impl Engine {
         );
         for opportunity in &found {
             self.counts.opportunities = self.counts.opportunities.saturating_add(1);
-            self.opportunities
-                .insert(opportunity.id, opportunity.clone());
-            if self.opportunities.len() > MAX_OPPORTUNITIES {
-                self.opportunities.pop_first();
+            let (id, begun) = (opportunity.id, opportunity.id.seq == turn.seq);
+            let known = self.opportunities.insert(id, opportunity.clone()).is_some();
+            self.flow.shown(id, begun, known);
+            if self.opportunities.len() > MAX_OPPORTUNITIES
+                && let Some((oldest, _)) = self.opportunities.pop_first()
+            {
+                self.flow.forgotten(oldest);
             }
             self.publish(Message::Opportunity(opportunity.clone()), turn);
         }
@@ -476,6 +494,7 @@ impl Engine {
     }
 
     fn refuse_input(&mut self, reason: Reason) {
+        self.counts.refused = self.counts.refused.saturating_add(1);
         let count = self.refused_inputs.entry(reason).or_default();
         *count = count.saturating_add(1);
     }

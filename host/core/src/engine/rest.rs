@@ -6,6 +6,7 @@
 
 use super::advance::{Purchase, row_leg};
 use super::decide::Provenance;
+use super::funnel::FillOf;
 use super::{Engine, Turn};
 use crate::allocator::Reservation;
 use crate::effect::{FillLevel, Rejection};
@@ -319,10 +320,16 @@ impl Engine {
             None => {
                 let rows = self.positions.rows_of(plan.strategy, leg.instrument);
                 let evidence = format!("sold by intent {}", plan.intent);
-                self.exit(&rows, fill, at, &evidence, turn);
+                let closed = self.exit(&rows, fill, at, &evidence, turn);
+                self.flow.closed = self.flow.closed.saturating_add(closed);
             }
         }
-        self.filled(plan, &leg, fill, maker, turn);
+        let which = if order.fills == 0 {
+            FillOf::First
+        } else {
+            FillOf::Further
+        };
+        self.filled(plan, &leg, fill, (maker, which), turn);
         order.left = left;
         order.fills = order.fills.saturating_add(1);
         !self.broken

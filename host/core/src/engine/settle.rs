@@ -156,6 +156,7 @@ impl Engine {
                 .or_default();
             *sum = Usd(sum.0.saturating_add(exit.update.realized_pnl.0));
             self.counts.settled = self.counts.settled.saturating_add(1);
+            self.flow.settled = self.flow.settled.saturating_add(1);
         }
         self.data.set_status(market, outcome.status());
         self.scanner.settled(market, &outcome.payouts);

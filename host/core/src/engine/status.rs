@@ -10,6 +10,8 @@ use crate::units::{Bps, Usd};
 pub struct Counts {
     /// Records stepped.
     pub records: u64,
+    /// Of them, those that could not be used.
+    pub refused: u64,
     /// Opportunities published, updates of the same one included.
     pub opportunities: u64,
     /// Intents judged.

@@ -28,6 +28,19 @@ struct Episode {
     gone_since: Option<Timestamp>,
 }
 
+/// What there is to tell of an edge that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is a new one.
+    Begun,
+    /// It is an old one under this id that changed so much that it is worth telling.
+    Changed(OpportunityId),
+    /// It is as it was told.
+    Same,
+    /// More edges at once than are followed.
+    Unfollowed,
+}
+
 /// The edges that are there, or were a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Episodes {
@@ -35,8 +48,7 @@ pub(super) struct Episodes {
 }
 
 impl Episodes {
-    /// An edge is there. Returns the id to report it under: `fresh` if it is a new one, the old one
-    /// if it changed so much that it is worth telling, `None` if there is nothing to tell.
+    /// An edge is there: what there is to tell of it. A new one goes by the id `fresh`.
     pub(super) fn seen(
         &mut self,
         edge: Edge,
@@ -44,21 +56,21 @@ impl Episodes {
         now: Timestamp,
         fresh: OpportunityId,
         config: &ScannerConfig,
-    ) -> Option<OpportunityId> {
+    ) -> Told {
         if let Some(episode) = self.open.get_mut(&edge) {
             let over = |gone: Timestamp| now.since(gone) >= config.rearm;
             if !episode.gone_since.is_some_and(over) {
                 episode.gone_since = None;
                 if !differs(&episode.reported, &sight, config.edge_min) {
-                    return None;
+                    return Told::Same;
                 }
                 episode.reported = sight;
-                return Some(episode.id);
+                return Told::Changed(episode.id);
             }
         } else if self.open.len() >= MAX_EPISODES {
             self.expire(now);
             if self.open.len() >= MAX_EPISODES {
-                return None;
+                return Told::Unfollowed;
             }
         }
         let episode = Episode {
@@ -67,7 +79,13 @@ impl Episodes {
             gone_since: None,
         };
         self.open.insert(edge, episode);
-        Some(fresh)
+        Told::Begun
+    }
+
+    /// The ids of the edges that are there now.
+    pub(super) fn shown(&self) -> impl Iterator<Item = OpportunityId> + '_ {
+        let there = self.open.values().filter(|e| e.gone_since.is_none());
+        there.map(|e| e.id)
     }
 
     /// An edge is not there (any more). Once it has been gone for `rearm` it is forgotten.

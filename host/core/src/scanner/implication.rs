@@ -5,6 +5,7 @@
 //! instant, barriers, windows within windows. A market is compared with its neighbours on the ladder,
 //! not only with the next: fees can eat the edge between two rungs and leave one between three.
 
+use super::mispricing::gross;
 use super::{Edge, Found, Scanner, TwoLegs, View, leg};
 use crate::market_data::MarketState;
 use crate::opportunity::Opportunity;
@@ -62,16 +63,11 @@ impl Scanner {
         legs: TwoLegs<'_>,
         relation: Relation,
     ) -> Result<Found, Reason> {
-        let mut asks = 0_i64;
-        for (_, instrument) in legs {
-            let book = view.data.book(instrument);
-            let Some((ask, _)) = book.and_then(|b| b.best_ask()) else {
-                return Ok(Found::Nothing);
-            };
-            asks = asks.saturating_add(ask.0);
-        }
-        if asks >= ONE {
-            return Ok(Found::Nothing);
+        let ask = |i| Some(view.data.book(i)?.best_ask()?.0);
+        let asks = legs.map(|(_, instrument)| ask(instrument));
+        match gross(ONE, asks) {
+            Some(left) if left > Usd::ZERO => {}
+            left => return Ok(Found::Nothing(left)),
         }
         self.legs.clear();
         for (market, instrument) in legs {

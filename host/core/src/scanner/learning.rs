@@ -35,6 +35,16 @@ impl Learning {
         self.by_source.get(&source).unwrap_or(&self.unlearnt)
     }
 
+    /// The same beliefs, with nothing that waits.
+    pub(super) fn beliefs(&self) -> Self {
+        Self {
+            by_source: self.by_source.clone(),
+            unlearnt: self.unlearnt.clone(),
+            waiting: BTreeMap::new(),
+            lessons: self.lessons,
+        }
+    }
+
     pub(super) fn lessons(&self) -> u64 {
         self.lessons
     }

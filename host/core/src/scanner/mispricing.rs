@@ -15,7 +15,7 @@ use crate::opportunity::Opportunity;
 use crate::reason::Reason;
 use crate::relation::Relation;
 use crate::strategy::MAX_LEGS;
-use crate::units::{ONE, Usd};
+use crate::units::{ONE, Price, Usd};
 
 impl Scanner {
     /// Both outcomes of a market for less than the dollar that one of them pays.
@@ -34,7 +34,7 @@ impl Scanner {
             (Some(a), Some(b)) if a.0.saturating_add(b.0) < ONE => {
                 self.complement_of(view, market, [yes.instrument, no.instrument])
             }
-            _ => Ok(Found::Nothing),
+            (a, b) => Ok(Found::Nothing(gross(ONE, [a, b]))),
         };
         self.conclude(view, edge, found, out);
     }
@@ -94,7 +94,7 @@ impl Scanner {
         payoff: Usd,
     ) -> Result<Found, Reason> {
         if !asks_below(view.data, members, outcome, payoff) {
-            return Ok(Found::Nothing);
+            return Ok(Found::Nothing(None));
         }
         // An intent can not hold more legs; a part of a set is no arbitrage.
         if members.len() > MAX_LEGS {
@@ -148,6 +148,14 @@ impl Scanner {
             oracle_age: Nanos(0),
         }))
     }
+}
+
+/// What two asks leave of a payoff, where there are two.
+pub(super) fn gross(payoff: i64, asks: [Option<Price>; 2]) -> Option<Usd> {
+    let [Some(a), Some(b)] = asks else {
+        return None;
+    };
+    Some(Usd(payoff.saturating_sub(a.0).saturating_sub(b.0)))
 }
 
 /// Whether every member has an ask and their sum leaves something: a few look-ups that spare the rest.

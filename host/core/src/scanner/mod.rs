@@ -9,20 +9,22 @@ mod cross_platform;
 mod episodes;
 mod implication;
 mod learning;
+mod look;
 mod mispricing;
 mod oracle_lag;
 
 use crate::config::{RiskLimits, ScannerConfig};
 use crate::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp};
-use crate::market_data::{MarketData, MarketState, Touched};
+use crate::market_data::{MAX_MARKETS, MarketData, MarketState, Table, Touched};
 use crate::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
 use crate::reason::Reason;
 use crate::relation::Relation;
 use crate::units::{Price, Qty, Usd};
-use episodes::{Episodes, Sight};
+use episodes::{Episodes, Sight, Told};
 use learning::Learning;
 use oracle_lag::FairValues;
 
+pub use look::{Left, Look, LookAt, Mark};
 pub use oracle_lag::Estimate;
 
 /// Most opportunities of one record, and so the first `n` of an [`OpportunityId`] that is free for
@@ -56,8 +58,18 @@ impl From<&RiskLimits> for ScanLimits {
 pub struct ScanCounts {
     /// Looks at one possible edge: a model's outcome, a complement, a set, an implication, a pair.
     pub looks: u64,
-    /// Of these, the ones where the prices simply left nothing worth having.
+    /// Of these, the first ones from a market.
+    pub first_looks: u64,
+    /// Of the looks, the ones where the prices simply left nothing worth having.
     pub no_edge: u64,
+    /// Of the looks, the ones that showed an edge.
+    pub edges: u64,
+    /// Of these, the ones that showed it as it was told already.
+    pub same: u64,
+    /// Of these, the ones that showed it changed: told again.
+    pub changed: u64,
+    /// Of these, the ones beyond what is followed at once.
+    pub unfollowed: u64,
     /// Episodes of edges begun, by kind.
     pub episodes: [u64; 3],
     /// Reports, first ones and updates.
@@ -69,7 +81,12 @@ impl Default for ScanCounts {
     fn default() -> Self {
         Self {
             looks: 0,
+            first_looks: 0,
             no_edge: 0,
+            edges: 0,
+            same: 0,
+            changed: 0,
+            unfollowed: 0,
             episodes: [0; 3],
             reports: 0,
             by_reason: [[0; Reason::ALL.len()]; 3],
@@ -160,6 +177,12 @@ pub struct Scanner {
     learning: Learning,
     episodes: Episodes,
     counts: ScanCounts,
+    /// What came of the looks from each market.
+    marks: Table<Mark>,
+    /// The market that is looked from at the moment.
+    focus: MarketId,
+    /// Every look, where somebody asked what a look shows; `None` while it is the run that looks.
+    trace: Option<Vec<Look>>,
     /// Markets to look at, reused.
     due: Vec<MarketId>,
     /// Legs of the edge at hand, reused.
@@ -179,6 +202,9 @@ impl Scanner {
             learning: Learning::default(),
             episodes: Episodes::default(),
             counts: ScanCounts::default(),
+            marks: Table::new(MAX_MARKETS),
+            focus: MarketId(0),
+            trace: None,
             due: Vec::new(),
             legs: Vec::new(),
             given: 0,
@@ -233,6 +259,7 @@ impl Scanner {
         if let Some(oracle) = touched.oracle {
             for market in data.moved_by(oracle, now) {
                 if let Some(market) = data.market(market) {
+                    self.focus = market.spec.id;
                     self.oracle_lag(view, market, out);
                 }
             }
@@ -248,13 +275,18 @@ impl Scanner {
         due.dedup();
         let view = View { due: &due, ..view };
         for market in due.iter().filter_map(|m| view.data.market(*m)) {
-            self.oracle_lag(view, market, out);
-            self.complement(view, market, out);
-            self.exclusive_set(view, market, out);
-            self.implications(view, market, out);
-            self.cross_platform(view, market, out);
+            self.scan_market(view, market, out);
         }
         self.due = due;
+    }
+
+    fn scan_market(&mut self, view: View<'_>, market: &MarketState, out: &mut Vec<Opportunity>) {
+        self.focus = market.spec.id;
+        self.oracle_lag(view, market, out);
+        self.complement(view, market, out);
+        self.exclusive_set(view, market, out);
+        self.implications(view, market, out);
+        self.cross_platform(view, market, out);
     }
 
     /// Ends a look at a possible edge: reports it, or counts why not.
@@ -266,10 +298,12 @@ impl Scanner {
         out: &mut Vec<Opportunity>,
     ) {
         self.counts.looks = self.counts.looks.saturating_add(1);
+        let left = found.ok().and_then(Found::left);
         let found = found.and_then(|found| match found {
             Found::Edge(e) if e.edge > view.limits.edge_max => Err(Reason::EdgeImplausible),
             other => Ok(other),
         });
+        self.note(view, edge, left, found.err());
         let seen = match found {
             Ok(Found::Edge(seen)) if seen.edge >= self.config.edge_min => seen,
             Ok(_) => {
@@ -295,6 +329,7 @@ impl Scanner {
             self.counts.refuse(edge.kind(), Reason::EdgeImplausible);
             return;
         }
+        self.counts.edges = self.counts.edges.saturating_add(1);
         let next = OpportunityId {
             seq: view.seq,
             n: self.given,
@@ -305,19 +340,31 @@ impl Scanner {
             prices: self.legs.iter().map(|l| l.price.0).sum(),
             closes_at: seen.closes_at,
         };
-        let Some(id) = self
+        let told = self
             .episodes
-            .seen(edge, sight, view.now, next, &self.config)
-        else {
-            return;
-        };
-        if id == next {
-            self.given += 1;
-            let kind = edge.kind() as usize;
-            if let Some(count) = self.counts.episodes.get_mut(kind) {
-                *count = count.saturating_add(1);
+            .seen(edge, sight, view.now, next, &self.config);
+        let id = match told {
+            Told::Begun => {
+                self.given += 1;
+                let kind = edge.kind() as usize;
+                if let Some(count) = self.counts.episodes.get_mut(kind) {
+                    *count = count.saturating_add(1);
+                }
+                next
             }
-        }
+            Told::Changed(id) => {
+                self.counts.changed = self.counts.changed.saturating_add(1);
+                id
+            }
+            Told::Same => {
+                self.counts.same = self.counts.same.saturating_add(1);
+                return;
+            }
+            Told::Unfollowed => {
+                self.counts.unfollowed = self.counts.unfollowed.saturating_add(1);
+                return;
+            }
+        };
         self.counts.reports = self.counts.reports.saturating_add(1);
         out.push(Opportunity {
             id,
@@ -336,10 +383,23 @@ impl Scanner {
 /// What a look found.
 #[derive(Debug, Clone, Copy)]
 enum Found {
-    /// Prices that leave nothing.
-    Nothing,
+    /// Prices that leave nothing; before fees at most this, where that was worked out.
+    Nothing(Option<Usd>),
     /// An edge after fees; its legs are in the scanner's buffer.
     Edge(Seen),
+}
+
+impl Found {
+    /// What the prices leave a share.
+    fn left(self) -> Option<Left> {
+        match self {
+            Found::Nothing(gross) => gross.map(|usd| Left { usd, net: false }),
+            Found::Edge(seen) => Some(Left {
+                usd: seen.edge,
+                net: true,
+            }),
+        }
+    }
 }
 
 /// An edge as it was seen.

@@ -156,7 +156,8 @@ impl Scanner {
                 if let Some((ask, _)) = book.best_ask()
                     && model.0.saturating_sub(ask.0) < self.config.edge_min.0
                 {
-                    return Ok(Found::Nothing);
+                    let gross = Usd(model.0.saturating_sub(ask.0));
+                    return Ok(Found::Nothing(Some(gross)));
                 }
                 let calibration = self.learning.of(source);
                 let fair_price = middle(book, view.now, view.limits)
@@ -246,6 +247,11 @@ impl Scanner {
             fair: book.map_or(fair.model, |book| calibration.blend(fair.model, book)),
             oracle_age: now.since(fair.source_time),
         })
+    }
+
+    /// Whether the price to beat is known, the settlement source's or its stand-in's.
+    pub(crate) fn strike_known(&self, market: &MarketState) -> bool {
+        Strike::of(market).is_ok()
     }
 
     /// What a fair value of now rests on.

@@ -182,6 +182,9 @@ impl World {
             event,
         };
         self.engine.step(&record, &mut self.effects);
+        if !self.engine.broken {
+            self.engine.audit_funnel().unwrap();
+        }
     }
 
     /// The last record.
