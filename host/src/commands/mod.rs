@@ -12,6 +12,7 @@ mod pilot;
 mod replay;
 mod report;
 mod rules;
+mod strategy;
 mod trades;
 mod which;
 
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
+        Command::Strategy(args) => strategy::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));

@@ -10,6 +10,7 @@ pub mod counts;
 /// One pilot a folder; which run it continues.
 pub mod data_dir;
 mod feeds;
+pub(crate) mod operator;
 mod outlets;
 mod recovery;
 mod runner;
@@ -38,6 +39,7 @@ use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
 use agents::{control_spec, keep_in, relay_spec, start_bus, watcher_spec};
 use data_dir::DataDir;
 use feeds::FeedError;
+use operator::Operator;
 use outlets::Outlets;
 use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::reason::Reason;
@@ -201,7 +203,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     } else {
         TimeSource::Clock
     };
-    let (watcher, _latest) =
+    let (watcher, latest) =
         Watcher::new(choice.meta.run_id.to_string(), choice.meta.source.clone());
     let outlets = Outlets::new(relay_handle.clone(), bus, board.clone(), watcher);
     let runner = Runner {
@@ -214,11 +216,19 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     };
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
+    let operator = Operator {
+        run: choice.dir.clone(),
+        preparer: preparer.clone(),
+        input: input.clone(),
+    };
     let stopped = runtime.block_on(async {
         let mut orders = Orders::new(options.duration)?;
         let starting = async {
             agents
-                .start(control_spec(data.path(), &board, &input), READY_PATIENCE)
+                .start(
+                    control_spec(data.path(), &board, &operator, &latest),
+                    READY_PATIENCE,
+                )
                 .await;
             agents
                 .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
