@@ -82,6 +82,10 @@ impl LoaderPort for Session {
         Ok(archive::load_strategy(&self.dir, digest)?)
     }
 
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
     fn record(&mut self, event: Event) -> Result<(), PortError> {
         self.step(self.at, event)
     }

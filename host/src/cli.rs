@@ -3,10 +3,13 @@
 //! Owns the words and their help, nothing else; `commands` does the work.
 
 mod report;
+mod strategy;
 
 pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };
+
+pub use strategy::{StrategyAct, StrategyArgs, StrategyCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -77,6 +80,8 @@ pub enum Command {
     Halt(NoteArgs),
     /// Trade again after a halt.
     Resume(NoteArgs),
+    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one.
+    Strategy(StrategyArgs),
     /// Check what the pilot needs, and say what to do where it is missing.
     Doctor(DoctorArgs),
     /// Bring the database's schema up to date, as its owner; a pilot does so by itself where it may.

@@ -1,4 +1,4 @@
-//! The local control socket: how `pm-arb health`, `halt` and `resume` reach a running pilot.
+//! The local control socket: how `pm-arb health`, `halt`, `resume` and `strategy` reach a running pilot.
 //!
 //! A Unix socket in the data folder, readable by its owner only; one JSON object a line in, one
 //! out. It never touches the engine: commands go through the input channel like everything else and
@@ -7,6 +7,9 @@
 use crate::agent::{AgentContext, AgentError};
 use crate::input::{Input, InputSender};
 use crate::orchestrator::{Health, HealthBoard};
+use crate::pilot::operator::{self, Operator};
+use crate::plugin::hex;
+use crate::snapshot::{Latest, Strategies};
 use pm_arb_core::event::Command;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
@@ -46,6 +49,56 @@ pub enum Request {
         /// Note for the record.
         note: String,
     },
+    /// How are the strategies?
+    Strategies,
+    /// Do that with a strategy.
+    Strategy {
+        /// Which.
+        name: String,
+        /// What.
+        action: StrategyAction,
+        /// Who and why, for the record; may be empty.
+        #[serde(default)]
+        note: String,
+    },
+}
+
+impl Request {
+    /// How long whoever asks waits for the answer.
+    fn patience(&self) -> Duration {
+        match self {
+            Request::Strategy { .. } => operator::PATIENCE,
+            _ => PATIENCE * 2,
+        }
+    }
+}
+
+/// What can be done to a strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum StrategyAction {
+    /// Run the bytes of a file now.
+    Swap {
+        /// Which; the pilot reads it, so its path is absolute.
+        file: PathBuf,
+        /// Without the state of what runs.
+        #[serde(default)]
+        fresh: bool,
+    },
+    /// Run the generation of before again.
+    Rollback {
+        /// Without the state of what runs.
+        #[serde(default)]
+        fresh: bool,
+    },
+    /// Do not follow its file.
+    Pin,
+    /// Follow it again.
+    Unpin,
+    /// Stop it.
+    Quarantine,
+    /// Start it again.
+    Release,
 }
 
 /// What is answered.
@@ -55,6 +108,19 @@ enum Answer {
     Health(Health),
     /// Journalled under this number.
     Done(u64),
+    Strategies(Strategies),
+    /// Done; how it is now, in a line.
+    Strategy {
+        name: String,
+        generation: u32,
+        digest: String,
+        text: String,
+    },
+    /// Refused; nothing changed.
+    Refused {
+        code: &'static str,
+        what: String,
+    },
     Error(String),
 }
 
@@ -63,7 +129,8 @@ pub async fn serve(
     context: AgentContext,
     path: PathBuf,
     board: HealthBoard,
-    input: InputSender,
+    operator: Operator,
+    latest: Latest,
 ) -> Result<(), AgentError> {
     let failed = |what: &str, e: io::Error| {
         AgentError::Failed(format!("control socket {}: {what}: {e}", path.display()))
@@ -94,10 +161,14 @@ pub async fn serve(
             connection = listener.accept() => {
                 context.beat();
                 let (stream, _) = connection.map_err(|e| failed("cannot accept", e))?;
-                let (board, input) = (board.clone(), input.clone());
+                let (board, operator, latest) = (board.clone(), operator.clone(), latest.clone());
                 tokio::spawn(async move {
                     let _slot = slot;
-                    let _ = tokio::time::timeout(PATIENCE * 2, converse(stream, board, input)).await;
+                    let _ = tokio::time::timeout(
+                        operator::PATIENCE,
+                        converse(stream, board, operator, latest),
+                    )
+                    .await;
                 });
             }
         }
@@ -109,18 +180,37 @@ pub async fn serve(
 async fn converse(
     mut stream: UnixStream,
     board: HealthBoard,
-    input: InputSender,
+    operator: Operator,
+    latest: Latest,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
-    BufReader::new(reader.take(LINE_MAX))
-        .read_line(&mut line)
-        .await?;
+    let mut reader = BufReader::new(reader.take(LINE_MAX));
+    tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await??;
+    let input = &operator.input;
     let answer = match serde_json::from_str::<Request>(&line) {
         Err(e) => Answer::Error(format!("not a request: {e}")),
         Ok(Request::Health) => Answer::Health(board.report()),
-        Ok(Request::Halt { why }) => command(&input, Command::Halt { why }).await,
-        Ok(Request::Resume { note }) => command(&input, Command::Resume { note }).await,
+        Ok(Request::Halt { why }) => command(input, Command::Halt { why }).await,
+        Ok(Request::Resume { note }) => command(input, Command::Resume { note }).await,
+        Ok(Request::Strategies) => match latest.borrow().as_deref() {
+            Some(picture) => Answer::Strategies(picture.strategies.clone()),
+            None => Answer::Error("the pilot has only just started; ask again".into()),
+        },
+        Ok(Request::Strategy { name, action, note }) => {
+            match operator.perform(name, action, note).await {
+                Ok(done) => Answer::Strategy {
+                    name: done.name,
+                    generation: done.generation,
+                    digest: hex(&done.digest),
+                    text: done.text,
+                },
+                Err(error) => Answer::Refused {
+                    code: error.code(),
+                    what: error.to_string(),
+                },
+            }
+        }
     };
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
@@ -156,6 +246,14 @@ pub enum ControlError {
     /// It answered something else.
     #[error("the pilot answered: {0}")]
     Refused(String),
+    /// It refused an order; nothing changed.
+    #[error("{what}")]
+    Order {
+        /// Stable, for programs.
+        code: String,
+        /// Why, and what to do instead.
+        what: String,
+    },
 }
 
 /// Asks the pilot of a data folder and waits for its answer.
@@ -178,7 +276,7 @@ pub fn ask(data_dir: &Path, request: &Request) -> Result<serde_json::Value, Cont
         Err(e) => return Err(io_error(e)),
     };
     stream
-        .set_read_timeout(Some(PATIENCE * 2))
+        .set_read_timeout(Some(request.patience()))
         .map_err(io_error)?;
     let mut text = serde_json::to_vec(request).map_err(|e| io_error(e.into()))?;
     text.push(b'\n');
@@ -188,6 +286,13 @@ pub fn ask(data_dir: &Path, request: &Request) -> Result<serde_json::Value, Cont
         .read_line(&mut line)
         .map_err(io_error)?;
     let answer: serde_json::Value = serde_json::from_str(&line).map_err(|e| io_error(e.into()))?;
+    if let Some(refused) = answer.get("refused") {
+        let text = |key: &str| refused[key].as_str().unwrap_or_default().to_owned();
+        return Err(ControlError::Order {
+            code: text("code"),
+            what: text("what"),
+        });
+    }
     match answer.get("error").and_then(|e| e.as_str()) {
         Some(why) => Err(ControlError::Refused(why.to_owned())),
         None => Ok(answer),

@@ -3,6 +3,7 @@
 //! Watchers, oracles, operators and the strategy loader send here; the runner stamps, journals and
 //! steps. Nothing else feeds the engine.
 
+use crate::plugin::{Done, Order, OrderError, Recipe};
 use pm_arb_core::event::{Command, Event};
 use pm_arb_core::ids::{Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +31,22 @@ pub enum Input {
     },
     /// Something for the strategies' loader, which runs on the engine's thread between two events.
     Strategies(crate::plugin::LoaderInput),
+    /// What the bytes of a swap, or with `back` of a rollback, are to be made ready with.
+    Recipe {
+        /// Of which strategy.
+        name: String,
+        /// For a rollback.
+        back: bool,
+        /// Told it.
+        answer: oneshot::Sender<Result<Recipe, OrderError>>,
+    },
+    /// An operator's word about a strategy; they wait until it is done and durable.
+    Order {
+        /// What was said.
+        order: Order,
+        /// Told what came of it.
+        done: oneshot::Sender<Result<Done, OrderError>>,
+    },
     /// Finish what is there and stop.
     Stop,
 }

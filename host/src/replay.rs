@@ -128,7 +128,7 @@ pub fn replay(
     while let Some(record) = journal.next()? {
         match (&record.event, config) {
             (Event::Strategy(change), _) if own => {
-                loader.replay(change, &mut Slots(&mut stage))?;
+                loader.replay(record.at, change, &mut Slots(&mut stage))?;
                 stage.step(record)?;
             }
             (Event::Strategy(_), _) => continue,
@@ -227,6 +227,10 @@ impl LoaderPort for Slots<'_, '_> {
 
     fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
         self.0.retrieve(digest)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.state.last_at
     }
 
     fn record(&mut self, event: Event) -> Result<(), PortError> {

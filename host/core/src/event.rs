@@ -281,6 +281,51 @@ pub enum StrategyChangeKind {
     },
     /// It was taken out.
     Unloaded,
+    /// An operator spoke about it. A load that follows from it has a record of its own, right after.
+    Operator {
+        /// What is to be done.
+        action: OperatorAction,
+        /// Who and why, for the record.
+        note: String,
+    },
+}
+
+/// What an operator can have done to a strategy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperatorAction {
+    /// Run these bytes, whatever its file holds.
+    Swap {
+        /// Their SHA-256.
+        digest: [u8; 32],
+    },
+    /// Run the bytes of before again.
+    RollBack {
+        /// Their SHA-256.
+        digest: [u8; 32],
+    },
+    /// Changes of its file are no longer followed.
+    Pin,
+    /// They are again.
+    Unpin,
+    /// It is not called any more and its resting orders are withdrawn, until it is released.
+    Quarantine,
+    /// Its failures are forgotten and it starts again.
+    Release,
+}
+
+impl OperatorAction {
+    /// The word for it, as in `pm-arb strategy WORD`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperatorAction::Swap { .. } => "swap",
+            OperatorAction::RollBack { .. } => "rollback",
+            OperatorAction::Pin => "pin",
+            OperatorAction::Unpin => "unpin",
+            OperatorAction::Quarantine => "quarantine",
+            OperatorAction::Release => "release",
+        }
+    }
 }
 
 /// What an operator can say.

@@ -92,10 +92,10 @@ pub(super) fn resume(args: NoteArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn failure(error: ControlError) -> Failure {
+pub(super) fn failure(error: ControlError) -> Failure {
     let code = match error {
         ControlError::NotRunning(_) | ControlError::Io { .. } => Code::Unavailable,
-        ControlError::Refused(_) => Code::Negative,
+        ControlError::Refused(_) | ControlError::Order { .. } => Code::Negative,
     };
     Failure::new(code, error)
 }

@@ -13,6 +13,7 @@ mod pilot;
 mod replay;
 mod report;
 mod rules;
+mod strategy;
 mod trades;
 mod which;
 
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
+        Command::Strategy(args) => strategy::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Version => {

@@ -1,12 +1,14 @@
 //! The agents of a pilot that bring no market data: database, bus, control socket, strategy files.
 
 use super::Options;
+use super::operator::Operator;
 use crate::bus;
 use crate::control;
 use crate::input::InputSender;
 use crate::journal::archive;
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
 use crate::plugin::{Keep, Preparer, Sources, Tracker, watch};
+use crate::snapshot::Latest;
 use crate::store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,8 +48,14 @@ pub async fn start_bus(
     Some(handle)
 }
 
-pub fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> AgentSpec {
-    let (path, board, input) = (control::socket_path(data_dir), board.clone(), input.clone());
+pub fn control_spec(
+    data_dir: &Path,
+    board: &HealthBoard,
+    operator: &Operator,
+    latest: &Latest,
+) -> AgentSpec {
+    let (path, board) = (control::socket_path(data_dir), board.clone());
+    let (operator, latest) = (operator.clone(), latest.clone());
     AgentSpec {
         name: "control".into(),
         criticality: Criticality::Feed,
@@ -56,7 +64,8 @@ pub fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -
                 context,
                 path.clone(),
                 board.clone(),
-                input.clone(),
+                operator.clone(),
+                latest.clone(),
             ))
         }),
         on_down: Arc::new(|| {}),

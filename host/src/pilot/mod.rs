@@ -10,6 +10,7 @@ pub mod counts;
 /// One pilot a folder; which run it continues.
 pub mod data_dir;
 mod feeds;
+pub(crate) mod operator;
 mod outlets;
 mod recovery;
 mod runner;
@@ -39,6 +40,7 @@ use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
 use agents::{control_spec, keep_in, relay_spec, start_bus, watcher_spec};
 use data_dir::DataDir;
 use feeds::FeedError;
+use operator::Operator;
 use outlets::Outlets;
 use pm_arb_core::ids::{Seq, Venue};
 use pm_arb_core::reason::Reason;
@@ -216,11 +218,19 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     };
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
+    let operator = Operator {
+        run: choice.dir.clone(),
+        preparer: preparer.clone(),
+        input: input.clone(),
+    };
     let stopped = runtime.block_on(async {
         let mut orders = Orders::new(options.duration)?;
         let starting = async {
             agents
-                .start(control_spec(data.path(), &board, &input), READY_PATIENCE)
+                .start(
+                    control_spec(data.path(), &board, &operator, &latest),
+                    READY_PATIENCE,
+                )
                 .await;
             agents
                 .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)

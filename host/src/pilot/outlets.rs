@@ -238,6 +238,10 @@ impl Outlets {
                     self.board.set_state(&name, AgentState::Backoff);
                     "restarting"
                 }
+                Status::Quarantined if slot.held.is_some() => {
+                    self.board.set_state(&name, AgentState::Stopped);
+                    "quarantined by an operator until it is released"
+                }
                 Status::Condemned(_) | Status::Quarantined => {
                     self.board.set_state(&name, AgentState::Failed);
                     "quarantined until its file changes"

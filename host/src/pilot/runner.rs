@@ -171,6 +171,7 @@ impl Runner {
                 let _ = done.send(seq);
             }
             Input::Strategies(message) => {
+                self.note_failures();
                 let at = self.now(self.session.last_at());
                 self.loader.handle(
                     message,
@@ -180,6 +181,21 @@ impl Runner {
                     },
                 )?;
             }
+            Input::Recipe { name, back, answer } => {
+                // Whoever asked may have gone.
+                let _ = answer.send(self.loader.recipe(&name, back));
+            }
+            Input::Order { order, done } => {
+                self.note_failures();
+                let at = self.now(self.session.last_at());
+                let port = &mut LoaderView {
+                    session: &mut self.session,
+                    at,
+                };
+                let answer = self.loader.order(order, port)?;
+                self.release()?;
+                let _ = done.send(answer);
+            }
             Input::Stop => return Ok(false),
         }
         Ok(true)
@@ -188,9 +204,7 @@ impl Runner {
     /// What is due without an input: timers, failed strategies.
     fn tend(&mut self) -> Result<(), RunnerError> {
         let at = self.now(self.session.last_at());
-        for (strategy, fault) in self.session.take_failed() {
-            self.loader.failed(strategy, &fault, self.session.last_at());
-        }
+        self.note_failures();
         if self.loader.next_due().is_some_and(|due| due <= at) {
             self.loader.tick(
                 at,
@@ -204,6 +218,13 @@ impl Runner {
             self.session.record(at, Event::Tick)?;
         }
         Ok(())
+    }
+
+    /// A failure is the generation's that failed: the loader hears of it before it changes anything.
+    fn note_failures(&mut self) {
+        for (strategy, fault) in self.session.take_failed() {
+            self.loader.failed(strategy, &fault, self.session.last_at());
+        }
     }
 
     /// The way to a venue begins with our own turn, which only we know. A recording tells its own.

@@ -166,6 +166,10 @@ impl LoaderPort for LoaderView<'_> {
         Ok(archive::load_strategy(&self.session.dir, digest)?)
     }
 
+    fn now(&self) -> Timestamp {
+        self.at.max(self.session.last_at)
+    }
+
     fn record(&mut self, event: Event) -> Result<(), PortError> {
         self.session.record(self.at, event)?;
         Ok(())

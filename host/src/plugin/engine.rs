@@ -44,6 +44,8 @@ pub struct Compiled {
     pub digest: [u8; 32],
     /// What it says of itself.
     pub manifest: Manifest,
+    /// The interfaces it imports, in the component's order; every one of them is granted.
+    pub imports: Arc<[String]>,
     pre: InstancePre<Guest>,
 }
 
@@ -59,6 +61,12 @@ impl std::fmt::Debug for Compiled {
 #[must_use]
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// A digest as it is written.
+#[must_use]
+pub fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl PluginHost {
@@ -97,6 +105,9 @@ impl PluginHost {
             }
         })?;
         let uses_wasi = self.check_world(&component)?;
+        let ty = component.component_type();
+        let imports = ty.imports(&self.engine).map(|(name, _)| name.to_owned());
+        let imports = imports.collect();
         let linker = if uses_wasi {
             &self.with_wasi
         } else {
@@ -112,6 +123,7 @@ impl PluginHost {
         Ok(Compiled {
             digest: digest(bytes),
             manifest,
+            imports,
             pre,
         })
     }

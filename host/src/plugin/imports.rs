@@ -7,6 +7,7 @@ use super::limits::{
     CANCELS_PER_CALL, HOST_CALL_FUEL, INTENTS_PER_CALL, LOG_LINE_BYTES, LOG_LINES_PER_CALL,
     LOG_LINES_PER_SECOND, Limits, Meter,
 };
+use super::usage::{LogLine, Usage};
 use super::wasi::ClosedWasi;
 use super::wire::{EventId, WireIntent, WireLevel};
 use pm_arb_core::ids::{InstrumentId, OpportunityId, Seq, Timestamp};
@@ -38,6 +39,8 @@ pub(super) struct Guest {
     pub(super) meter: Meter,
     /// Its output.
     pub(super) log: LogBudget,
+    /// What it used and wrote, for those who look.
+    pub(super) usage: Arc<Usage>,
     /// Made when a guest first asks for it.
     pub(super) wasi: Option<Box<ClosedWasi>>,
 }
@@ -53,6 +56,7 @@ impl Guest {
             wake_at: None,
             meter: Meter::new(limits),
             log: LogBudget::default(),
+            usage: Arc::default(),
             wasi: None,
         }
     }
@@ -96,14 +100,19 @@ impl LogBudget {
         Some(std::mem::take(&mut self.suppressed))
     }
 
-    fn write(&mut self, name: &str, now: Timestamp, level: WireLevel, text: &str) {
+    /// Writes a line and tells it, unless too much was written.
+    fn write(
+        &mut self,
+        name: &str,
+        now: Timestamp,
+        level: WireLevel,
+        text: &str,
+    ) -> Option<LogLine> {
         let line = printable(text);
         if matches!(level, WireLevel::Error) {
             self.last_error = Some(line.clone());
         }
-        let Some(suppressed) = self.take(now) else {
-            return;
-        };
+        let suppressed = self.take(now)?;
         if suppressed > 0 {
             tracing::warn!(target: "strategy", strategy = name, "{suppressed} lines were not written");
         }
@@ -113,6 +122,16 @@ impl LogBudget {
             WireLevel::Warn => tracing::warn!(target: "strategy", strategy = name, "{line}"),
             WireLevel::Error => tracing::error!(target: "strategy", strategy = name, "{line}"),
         }
+        Some(LogLine {
+            at: now,
+            level: match level {
+                WireLevel::Debug => "debug",
+                WireLevel::Info => "info",
+                WireLevel::Warn => "warn",
+                WireLevel::Error => "error",
+            },
+            text: line,
+        })
     }
 }
 
@@ -156,7 +175,9 @@ fn log(mut store: StoreContextMut<'_, Guest>, (level, text): (WireLevel, WasmStr
     charge(&mut store, bytes)?;
     let guest = store.data_mut();
     let now = Timestamp(guest.now.load(Ordering::Relaxed));
-    guest.log.write(&guest.name, now, level, &line);
+    if let Some(line) = guest.log.write(&guest.name, now, level, &line) {
+        guest.usage.wrote(line);
+    }
     Ok(())
 }
 

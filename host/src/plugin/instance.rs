@@ -6,10 +6,13 @@
 use super::error::PluginError;
 use super::imports::{Guest, printable};
 use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits, NAME_BYTES};
+use super::usage::Usage;
 use super::wire::{self, WireEvent, WireQuote};
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::strategy::{Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Error, Store, Trap};
 
@@ -141,6 +144,8 @@ pub struct ComponentStrategy {
     store: Store<Guest>,
     limits: Limits,
     dead: bool,
+    /// When the present call began, if it is timed.
+    began: Option<Instant>,
     on_quote: TypedFunc<(u64, WireQuote), ()>,
     on_event: TypedFunc<(u64, WireEvent), ()>,
     snapshot: TypedFunc<(), (Vec<u8>,)>,
@@ -157,6 +162,8 @@ impl std::fmt::Debug for ComponentStrategy {
 
 impl ComponentStrategy {
     pub(super) fn new(mut instance: Instance) -> Result<Self, PluginError> {
+        let guest = instance.store.data();
+        guest.usage.holds(guest.meter.memory());
         Ok(Self {
             on_quote: instance.export("on-quote")?,
             on_event: instance.export("on-event")?,
@@ -165,7 +172,14 @@ impl ComponentStrategy {
             store: instance.store,
             limits: instance.limits,
             dead: false,
+            began: None,
         })
+    }
+
+    /// What it uses, for those who look.
+    #[must_use]
+    pub fn usage(&self) -> Arc<Usage> {
+        self.store.data().usage.clone()
     }
 
     /// Takes over the state of a predecessor.
@@ -207,6 +221,7 @@ impl ComponentStrategy {
         let guest = self.store.data_mut();
         guest.begin(true);
         guest.now.store(now.0, Ordering::Relaxed);
+        self.began = guest.usage.is_timed().then(Instant::now);
         self.store
             .set_fuel(self.limits.call_fuel)
             .map_err(|error| StrategyFault::Protocol(error.to_string()))
@@ -218,7 +233,11 @@ impl ComponentStrategy {
         answer: wasmtime::Result<()>,
         out: &mut Output,
     ) -> Result<(), StrategyFault> {
+        let took = self.began.take().map(|began| began.elapsed());
+        let left = self.store.get_fuel().unwrap_or_default();
         let guest = self.store.data_mut();
+        let fuel = self.limits.call_fuel.saturating_sub(left);
+        guest.usage.called(fuel, guest.meter.memory(), took);
         guest.listening = false;
         match answer {
             Ok(()) => {

@@ -79,6 +79,11 @@ impl Meter {
         }
     }
 
+    /// Bytes of all its memories.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
+    }
+
     fn grow(used: &mut usize, current: usize, desired: usize, max: usize) -> bool {
         let wanted = used.saturating_add(desired.saturating_sub(current));
         let granted = wanted <= max;

@@ -4,24 +4,42 @@
 //! Ready ─► archive bytes ─► old.snapshot ─► new.restore ─► install ─► record Loaded
 //!                                   └─ refused: record Refused, the old one goes on
 //! fault ─► restart after a while, without state ─► third fault in ten minutes: record Quarantined
+//! operator ─► record Operator ─► the same as above
 //! ```
 //!
 //! Runs on the engine's thread and does nothing slow there. Owns the identity of strategies (by
 //! name) and their generations; everything it decides is recorded, and [`Loader::replay`] does it
-//! again from the record. It reads no file and no clock.
+//! again from the record. It reads no file, and no clock but a stopwatch for its own pauses, which
+//! decides nothing.
+//!
+//! What operators said holds over restarts, because it is in the journal: a pinned strategy stays with
+//! its bytes, a quarantined one stays stopped, and after `swap` or `rollback` the bytes that its file
+//! held then are not loaded again; other bytes in the file are.
+
+mod again;
+mod faults;
+mod orders;
+mod slot;
+
+pub use orders::{Done, Order, OrderError, Recipe, What};
+pub use slot::{CHANGES_MAX, Change, ChangeKind, EARLIER_MAX, Past, Slot, Status};
 
 use super::engine::{Compiled, PluginHost};
 use super::error::PluginError;
 use super::instance::ComponentStrategy;
+use super::limits::Limits;
 use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
-use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
+use super::usage::Usage;
+use pm_arb_core::event::{Event, OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
-use pm_arb_core::strategy::{Manifest, Strategy, StrategyFault};
+use pm_arb_core::strategy::Strategy;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Instant;
 
 /// Faults within [`STRIKE_WINDOW`] that end a strategy until new bytes come.
 pub const STRIKES: usize = 3;
@@ -29,45 +47,37 @@ pub const STRIKES: usize = 3;
 pub const STRIKE_WINDOW: Nanos = Nanos(600 * 1_000_000_000);
 /// A strategy that failed is started again after this long, and after its second strike.
 pub const RESTART_AFTER: [Nanos; STRIKES - 1] = [Nanos::from_ms(1_000), Nanos::from_ms(10_000)];
+/// News that are kept to be shown; the oldest goes first.
+pub const NEWS_MAX: usize = 16;
+/// Why one is taken out.
+const NO_FILE: &str = "no file that this start names holds it";
 /// Instances waiting to be dropped; beyond it they are dropped where they are.
 const REAPER_QUEUE: usize = 64;
 
-/// Where a strategy is in its life.
+/// Something worth saying at once to whoever looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
-    /// It trades.
-    Running,
-    /// It failed and is started again then.
-    Restarting {
-        /// When.
-        at: Timestamp,
-    },
-    /// It failed too often; recorded at the next turn.
-    Condemned(StrategyFault),
-    /// It failed too often and waits for new bytes.
-    Quarantined,
-    /// It was taken out.
-    Unloaded,
+pub struct News {
+    /// Counts the news of this process, from 1.
+    pub number: u64,
+    /// When, in the run's time.
+    pub at: Timestamp,
+    /// Whether it went as somebody wished.
+    pub good: bool,
+    /// In a line.
+    pub text: String,
 }
 
-/// One strategy of the run.
-#[derive(Debug)]
-pub struct Slot {
-    /// Its identity.
-    pub id: StrategyId,
-    /// What it says of itself.
-    pub manifest: Manifest,
-    /// SHA-256 of its bytes.
-    pub digest: [u8; 32],
-    /// Which load of it runs.
-    pub generation: u32,
-    /// Where it is in its life.
-    pub status: Status,
-    params: Params,
-    /// Its file; none when only the journal knows it, or the file is gone.
-    path: Option<PathBuf>,
-    compiled: Compiled,
-    strikes: VecDeque<Timestamp>,
+/// Why a generation takes over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Why {
+    /// Its file says so.
+    File,
+    /// An operator's word, with their note.
+    Swapped(String),
+    /// An operator's word, with their note.
+    RolledBack(String),
+    /// The same bytes start once more, because of that.
+    Restarted(String),
 }
 
 /// See the top of the file.
@@ -75,6 +85,8 @@ pub struct Loader {
     host: PluginHost,
     slots: BTreeMap<String, Slot>,
     reaper: Option<SyncSender<Box<dyn Strategy>>>,
+    news: VecDeque<News>,
+    told: u64,
 }
 
 impl Loader {
@@ -85,12 +97,25 @@ impl Loader {
             host,
             slots: BTreeMap::new(),
             reaper: reaper(),
+            news: VecDeque::new(),
+            told: 0,
         }
     }
 
     /// The strategies of the run, by name.
     pub fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.slots.values()
+    }
+
+    /// What happened lately, oldest first.
+    pub fn news(&self) -> impl Iterator<Item = &News> {
+        self.news.iter()
+    }
+
+    /// The limits that every strategy runs under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.host.limits()
     }
 
     /// Applies one input between two events.
@@ -100,7 +125,7 @@ impl Loader {
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
         match input {
-            LoaderInput::Ready(candidate) => self.take_over(*candidate, port),
+            LoaderInput::Ready(candidate) => self.follow(*candidate, port),
             LoaderInput::Refused { path, digest, why } => {
                 let known = self.at_path(&path);
                 self.refuse(known, path, digest, why, port)
@@ -123,6 +148,7 @@ impl Loader {
         };
         if let Some(slot) = self.slots.get_mut(&name) {
             slot.path = None;
+            slot.waiting = None;
         }
         tracing::warn!(strategy = name, file = %path.display(), "its file is gone; it runs on");
         Outcome::Orphaned { name }
@@ -137,65 +163,149 @@ impl Loader {
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
         tracing::error!(file = %path.display(), "strategy refused: {why}");
+        let at = port.now();
         // The journal knows strategies, not files: a file that never was one leaves no record.
-        if let Some((name, slot)) = known.and_then(|n| self.slots.get_key_value(&n)) {
-            let kind = StrategyChangeKind::Refused {
-                digest: digest.unwrap_or_default(),
-                why: why.clone(),
-            };
-            record(port, name, slot.id, kind)?;
-        }
+        let running = match known.and_then(|name| self.slots.get_mut(&name)) {
+            Some(slot) => {
+                let digest = digest.unwrap_or_default();
+                let change = Change {
+                    at,
+                    kind: ChangeKind::Refused { digest },
+                    why: why.clone(),
+                };
+                slot.note(change);
+                let why = why.clone();
+                record(
+                    port,
+                    &slot.manifest.name,
+                    slot.id,
+                    StrategyChangeKind::Refused { digest, why },
+                )?;
+                let (name, generation) = (&slot.manifest.name, slot.generation);
+                format!("; {name} (gen {generation}) goes on")
+            }
+            None => String::new(),
+        };
+        let file = path.file_name().unwrap_or(path.as_os_str());
+        let text = format!("{} refused: {why}{running}", file.display());
+        self.tell(at, false, text);
         Ok(Outcome::Refused { path, why })
     }
 
-    fn take_over(
+    /// Does what a file says, unless an operator said otherwise.
+    fn follow(
         &mut self,
         candidate: Candidate,
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
         let name = candidate.compiled.manifest.name.clone();
         let digest = candidate.compiled.digest;
-        if let Some(slot) = self.slots.get_mut(&name) {
-            if let Some(other) = slot.path.as_ref().filter(|p| **p != candidate.path) {
-                let why = format!(
-                    "{} is the strategy {name} already; two files can not be one. Rename one of them \
-                     in its source, or remove the other file",
-                    other.display()
-                );
-                return self.refuse(Some(name), candidate.path, Some(digest), why, port);
-            }
-            let same = slot.digest == digest && slot.params == candidate.params;
-            if same && slot.status != Status::Unloaded {
-                slot.path = Some(candidate.path);
-                return Ok(Outcome::Unchanged { name });
+        let Some(slot) = self.slots.get_mut(&name) else {
+            return self.take_over(candidate, Why::File, false, port);
+        };
+        if let Some(other) = slot.path.as_ref().filter(|p| **p != candidate.path) {
+            let why = format!(
+                "{} is the strategy {name} already; two files can not be one. Rename one of them \
+                 in its source, or remove the other file",
+                other.display()
+            );
+            return self.refuse(Some(name), candidate.path, Some(digest), why, port);
+        }
+        let runs = slot.digest == digest && slot.params == candidate.params;
+        let gone = slot.status == Status::Unloaded;
+        if slot.held.is_some() && gone {
+            slot.status = Status::Quarantined;
+        }
+        if runs && (!gone || slot.held.is_some()) {
+            slot.path = Some(candidate.path);
+            slot.waiting = None;
+            return Ok(Outcome::Unchanged { name });
+        }
+        let chosen = slot
+            .file
+            .as_ref()
+            .is_some_and(|(d, p)| *d == digest && *p == candidate.params && slot.digest != digest);
+        let why = match slot.deaf() {
+            Some(why) => why,
+            None if chosen => "an operator chose other bytes",
+            None => return self.take_over(candidate, Why::File, false, port),
+        };
+        let path = candidate.path.clone();
+        tracing::warn!(strategy = name, file = %path.display(), "its file is not followed: {why}");
+        slot.path = Some(path);
+        if slot.deaf().is_some() && !chosen && !runs {
+            slot.waiting = Some(Box::new(candidate));
+        }
+        if gone && slot.held.is_none() {
+            // The bytes it was left with run again.
+            return self.revive(&name, port);
+        }
+        Ok(Outcome::NotFollowed { name, why })
+    }
+
+    /// Runs a slot's own bytes again at a start.
+    fn revive(&mut self, name: &str, port: &mut dyn LoaderPort) -> Result<Outcome, LoaderError> {
+        let Some(slot) = self.slots.get(name) else {
+            return Ok(Outcome::Ignored);
+        };
+        let why = Why::Restarted("its file is there again".to_owned());
+        match self.again(slot, why, port.now()) {
+            Ok((new, strategy)) => self.install(new, strategy, port),
+            Err(error) => {
+                let (path, digest) = (slot.path.clone().unwrap_or_default(), slot.digest);
+                let known = Some(name.to_owned());
+                self.refuse(known, path, Some(digest), error.story(), port)
             }
         }
+    }
+
+    /// Puts a candidate in the place of what runs, with its state unless `fresh`.
+    fn take_over(
+        &mut self,
+        candidate: Candidate,
+        why: Why,
+        fresh: bool,
+        port: &mut dyn LoaderPort,
+    ) -> Result<Outcome, LoaderError> {
+        let name = candidate.compiled.manifest.name.clone();
+        let digest = candidate.compiled.digest;
         port.archive(&digest, &candidate.bytes)
             .map_err(|source| port_error(&name, "keeping its bytes", source))?;
+        let began = Instant::now();
         let mut strategy = candidate.strategy;
-        let restored = match self.carry_over(&name, &mut strategy, port) {
+        let restored = match self.carry_over(&name, &mut strategy, fresh, port) {
             Ok(restored) => restored,
             Err(error) => {
-                return self.refuse(
-                    Some(name),
-                    candidate.path,
-                    Some(digest),
-                    error.story(),
-                    port,
-                );
+                let path = candidate.path;
+                return self.refuse(Some(name), path, Some(digest), error.story(), port);
             }
         };
-        let renamed = self.at_path(&candidate.path).filter(|old| *old != name);
-        let outcome = self.install(
-            Successor {
-                compiled: candidate.compiled,
-                params: candidate.params,
-                path: Some(candidate.path),
-                restored,
-            },
-            strategy,
-            port,
-        )?;
+        let (file, renamed) = match &why {
+            Why::File => {
+                let renamed = self.at_path(&candidate.path).filter(|old| *old != name);
+                (Some(candidate.path), renamed)
+            }
+            Why::Swapped(note) => {
+                self.command(&name, OperatorAction::Swap { digest }, note, port)?;
+                (None, None)
+            }
+            Why::RolledBack(note) => {
+                self.command(&name, OperatorAction::RollBack { digest }, note, port)?;
+                (None, None)
+            }
+            Why::Restarted(_) => (None, None),
+        };
+        let new = Successor {
+            compiled: candidate.compiled,
+            params: candidate.params,
+            path: file,
+            restored,
+            why,
+            at: port.now(),
+            began: Some(began),
+            usage: strategy.usage(),
+        };
+        let outcome = self.install(new, strategy, port)?;
         if let Some(old) = renamed {
             self.unload(&old, port)?;
         }
@@ -207,9 +317,11 @@ impl Loader {
         &mut self,
         name: &str,
         new: &mut ComponentStrategy,
+        fresh: bool,
         port: &mut dyn LoaderPort,
     ) -> Result<bool, PluginError> {
-        let Some(slot) = self.slots.get(name).filter(|s| s.status == Status::Running) else {
+        let running = |slot: &&Slot| slot.status == Status::Running && !fresh;
+        let Some(slot) = self.slots.get(name).filter(running) else {
             return Ok(false);
         };
         let Some(old) = port.strategy_mut(slot.id) else {
@@ -243,7 +355,7 @@ impl Loader {
             params: new.params.clone(),
             restored: new.restored,
         };
-        let restored = new.restored;
+        let (restored, began, at) = (new.restored, new.began, new.at);
         self.occupy(id, generation, new);
         self.drop_elsewhere(port.install(id, Box::new(strategy)));
         record(port, &name, id, kind)?;
@@ -254,6 +366,12 @@ impl Loader {
             restored,
             "loaded"
         );
+        let pause = began.map(|began| began.elapsed());
+        if let Some(slot) = self.slots.get_mut(&name) {
+            slot.paused(pause);
+            let text = slot.introduced(restored, pause);
+            self.tell(at, true, text);
+        }
         Ok(Outcome::Loaded {
             name,
             generation,
@@ -261,25 +379,15 @@ impl Loader {
         })
     }
 
-    /// The slot's entry for a generation that runs from now on. New bytes start with a clean record.
+    /// The slot's entry for a generation that runs from now on.
     fn occupy(&mut self, id: StrategyId, generation: u32, new: Successor) {
-        let manifest = new.compiled.manifest.clone();
-        let strikes = match self.slots.remove(&manifest.name) {
-            Some(old) if old.digest == new.compiled.digest => old.strikes,
-            _ => VecDeque::new(),
-        };
-        let slot = Slot {
-            id,
-            digest: new.compiled.digest,
-            generation,
-            status: Status::Running,
-            params: new.params,
-            path: new.path,
-            compiled: new.compiled,
-            strikes,
-            manifest: manifest.clone(),
-        };
-        self.slots.insert(manifest.name, slot);
+        match self.slots.get_mut(&new.compiled.manifest.name) {
+            Some(slot) => slot.succeed(generation, new),
+            None => {
+                let name = new.compiled.manifest.name.clone();
+                self.slots.insert(name, Slot::first(id, generation, new));
+            }
+        }
     }
 
     fn next_id(&self) -> StrategyId {
@@ -293,6 +401,12 @@ impl Loader {
         };
         slot.status = Status::Unloaded;
         slot.path = None;
+        slot.waiting = None;
+        slot.note(Change {
+            at: port.now(),
+            kind: ChangeKind::Unloaded,
+            why: NO_FILE.to_owned(),
+        });
         tracing::info!(strategy = name, "unloaded");
         record(port, name, slot.id, StrategyChangeKind::Unloaded)
     }
@@ -308,166 +422,17 @@ impl Loader {
         left.iter().try_for_each(|name| self.unload(name, port))
     }
 
-    /// The engine says that a strategy failed. Only noted here; [`tick`](Self::tick) acts on it.
-    /// Called in replays too, so that a recovered run knows its strikes.
-    pub fn failed(&mut self, id: StrategyId, fault: &StrategyFault, at: Timestamp) {
-        let Some((name, slot)) = self.slots.iter_mut().find(|(_, slot)| slot.id == id) else {
-            return;
-        };
-        tracing::error!(
-            strategy = name,
-            generation = slot.generation,
-            "failed: it {fault}"
-        );
-        slot.strikes.push_back(at);
-        while slot
-            .strikes
-            .front()
-            .is_some_and(|first| at.since(*first) > STRIKE_WINDOW)
-        {
-            slot.strikes.pop_front();
+    fn tell(&mut self, at: Timestamp, good: bool, text: String) {
+        self.told = self.told.saturating_add(1);
+        if self.news.len() >= NEWS_MAX {
+            self.news.pop_front();
         }
-        slot.status = match RESTART_AFTER.get(slot.strikes.len().saturating_sub(1)) {
-            Some(pause) => Status::Restarting {
-                at: at.plus(*pause),
-            },
-            None => Status::Condemned(fault.clone()),
-        };
-    }
-
-    /// When [`tick`](Self::tick) has something to do.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.slots
-            .values()
-            .filter_map(|slot| match slot.status {
-                Status::Restarting { at } => Some(at),
-                Status::Condemned(_) => Some(Timestamp(0)),
-                _ => None,
-            })
-            .min()
-    }
-
-    /// Restarts what is due and quarantines what failed too often.
-    pub fn tick(&mut self, now: Timestamp, port: &mut dyn LoaderPort) -> Result<(), LoaderError> {
-        let due: Vec<String> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| match slot.status {
-                Status::Restarting { at } => at <= now,
-                Status::Condemned(_) => true,
-                _ => false,
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in due {
-            self.restart_or_quarantine(&name, port)?;
-        }
-        Ok(())
-    }
-
-    fn restart_or_quarantine(
-        &mut self,
-        name: &str,
-        port: &mut dyn LoaderPort,
-    ) -> Result<(), LoaderError> {
-        let Some(slot) = self.slots.get_mut(name) else {
-            return Ok(());
-        };
-        let fault = match &slot.status {
-            Status::Condemned(fault) => fault.clone(),
-            _ => match self.host.instantiate(&slot.compiled, &slot.params) {
-                Ok(strategy) => {
-                    let again = Successor {
-                        compiled: slot.compiled.clone(),
-                        params: slot.params.clone(),
-                        path: slot.path.clone(),
-                        restored: false,
-                    };
-                    return self.install(again, strategy, port).map(|_| ());
-                }
-                Err(PluginError::Failed { fault, .. }) => fault,
-                Err(error) => StrategyFault::Protocol(error.story()),
-            },
-        };
-        slot.status = Status::Quarantined;
-        tracing::error!(
-            strategy = name,
-            "quarantined until its file changes: it {fault}"
-        );
-        record(
-            port,
-            name,
-            slot.id,
-            StrategyChangeKind::Quarantined { fault },
-        )
-    }
-
-    /// Does again what the journal says was done, before the engine is stepped with that record.
-    pub fn replay(
-        &mut self,
-        change: &StrategyChange,
-        port: &mut dyn LoaderPort,
-    ) -> Result<(), LoaderError> {
-        match &change.kind {
-            StrategyChangeKind::Loaded {
-                manifest,
-                digest,
-                generation,
-                params,
-                restored,
-            } => {
-                let name = &manifest.name;
-                let again = |source| LoaderError::Replay {
-                    name: name.clone(),
-                    source,
-                };
-                let compiled = self.compiled(name, digest, port)?;
-                let mut strategy = self.host.instantiate(&compiled, params).map_err(again)?;
-                if *restored {
-                    self.carry_over(name, &mut strategy, port).map_err(again)?;
-                }
-                let new = Successor {
-                    compiled,
-                    params: params.clone(),
-                    path: None,
-                    restored: *restored,
-                };
-                self.occupy(change.id, *generation, new);
-                self.drop_elsewhere(port.install(change.id, Box::new(strategy)));
-            }
-            StrategyChangeKind::Quarantined { .. } => self.mark(change.id, Status::Quarantined),
-            StrategyChangeKind::Unloaded => self.mark(change.id, Status::Unloaded),
-            StrategyChangeKind::Refused { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn mark(&mut self, id: StrategyId, status: Status) {
-        if let Some(slot) = self.slots.values_mut().find(|slot| slot.id == id) {
-            slot.status = status;
-        }
-    }
-
-    /// The component of a recorded load: the running one when it is the same, or from the archive.
-    fn compiled(
-        &self,
-        name: &str,
-        digest: &[u8; 32],
-        port: &mut dyn LoaderPort,
-    ) -> Result<Compiled, LoaderError> {
-        if let Some(slot) = self.slots.values().find(|slot| slot.digest == *digest) {
-            return Ok(slot.compiled.clone());
-        }
-        let bytes = port
-            .retrieve(digest)
-            .map_err(|source| port_error(name, "finding its bytes in the run's archive", source))?;
-        self.host
-            .compile(&bytes)
-            .map_err(|source| LoaderError::Replay {
-                name: name.to_owned(),
-                source,
-            })
+        self.news.push_back(News {
+            number: self.told,
+            at,
+            good,
+            text,
+        });
     }
 
     /// Unmapping an instance's memory takes longer than an event may wait.
@@ -483,8 +448,14 @@ impl Loader {
 struct Successor {
     compiled: Compiled,
     params: Params,
+    /// The file that says so.
     path: Option<PathBuf>,
     restored: bool,
+    why: Why,
+    at: Timestamp,
+    /// Since when no event could be told.
+    began: Option<Instant>,
+    usage: Arc<Usage>,
 }
 
 fn record(

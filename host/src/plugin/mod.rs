@@ -20,16 +20,18 @@ mod port;
 pub mod prepare;
 /// What `--strategies` names.
 pub mod sources;
+/// What an instance used.
+pub mod usage;
 mod wasi;
 /// Which files changed.
 pub mod watch;
 mod wire;
 
-pub use engine::{Compiled, PluginHost, digest};
+pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;
 pub use instance::ComponentStrategy;
 pub use limits::Limits;
-pub use loader::Loader;
+pub use loader::{Done, Loader, Order, OrderError, Recipe, What};
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Keep, Preparer};
 pub use sources::{SourceError, Sources};

@@ -3,7 +3,7 @@
 use super::error::PluginError;
 use super::prepare::Candidate;
 use pm_arb_core::event::Event;
-use pm_arb_core::ids::StrategyId;
+use pm_arb_core::ids::{StrategyId, Timestamp};
 use pm_arb_core::strategy::Strategy;
 use std::path::PathBuf;
 
@@ -57,6 +57,13 @@ pub enum Outcome {
         /// Its name.
         name: String,
     },
+    /// Its file says other bytes than run, and an operator said that it is not to be followed now.
+    NotFollowed {
+        /// Its name.
+        name: String,
+        /// What the operator said.
+        why: &'static str,
+    },
     /// Nothing to do with a strategy that runs.
     Ignored,
 }
@@ -74,6 +81,8 @@ pub trait LoaderPort {
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError>;
     /// Finds them again.
     fn retrieve(&mut self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError>;
+    /// The run's time.
+    fn now(&self) -> Timestamp;
     /// Appends a fact to the journal and steps the engine with it.
     fn record(&mut self, event: Event) -> Result<(), PortError>;
 }

@@ -53,7 +53,7 @@ pub enum ReadError {
 
 /// What tells two states of a file apart without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     len: u64,
     inode: u64,
     modified: (i64, i64),
@@ -90,7 +90,7 @@ pub(super) fn stamp(path: &Path) -> Result<Stamp, ReadError> {
 }
 
 /// All bytes of a file, if it stays the same while it is read.
-pub(super) fn read(path: &Path, max: usize) -> Result<(Stamp, Vec<u8>), ReadError> {
+pub(crate) fn read(path: &Path, max: usize) -> Result<(Stamp, Vec<u8>), ReadError> {
     let before = stamp(path)?;
     if before.len > max as u64 {
         let bytes = before.len;
@@ -160,7 +160,27 @@ impl Preparer {
         let configured = self.configured.get(&compiled.manifest.name);
         params.extend(configured.into_iter().flatten().cloned());
         params.extend(given.iter().cloned());
-        let params: Params = params.into_iter().collect();
+        self.finish(path, bytes, compiled, params.into_iter().collect())
+    }
+
+    /// The same with these settings, whatever the configuration says.
+    pub fn prepare_with(
+        &self,
+        path: &Path,
+        bytes: Vec<u8>,
+        params: Params,
+    ) -> Result<Candidate, PluginError> {
+        let compiled = self.host.compile(&bytes)?;
+        self.finish(path, bytes, compiled, params)
+    }
+
+    fn finish(
+        &self,
+        path: &Path,
+        bytes: Vec<u8>,
+        compiled: Compiled,
+        params: Params,
+    ) -> Result<Candidate, PluginError> {
         self.probe(&compiled, &params)?;
         let strategy = self.host.instantiate(&compiled, &params)?;
         if let Some(keep) = &self.keep {

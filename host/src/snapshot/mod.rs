@@ -16,7 +16,9 @@ mod units;
 pub use calibration::Calibration;
 pub use funnel::Funnel;
 pub use risk::Risk;
-pub use strategies::Strategies;
+pub use strategies::{
+    ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State, Strategies, StrategyRow,
+};
 pub use system::System;
 pub use trading::Trading;
 pub use units::{Instant, Money, Shares};

@@ -21,6 +21,7 @@ struct Stage {
     slots: BTreeMap<StrategyId, Box<dyn Strategy>>,
     journal: Vec<StrategyChange>,
     archive: BTreeMap<[u8; 32], Vec<u8>>,
+    now: Timestamp,
 }
 
 impl LoaderPort for Stage {
@@ -42,6 +43,10 @@ impl LoaderPort for Stage {
             .get(digest)
             .cloned()
             .ok_or_else(|| "not archived".into())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
     }
 
     fn record(&mut self, event: Event) -> Result<(), PortError> {
@@ -106,6 +111,7 @@ impl Pilot {
                 StrategyChangeKind::Refused { .. } => "refused",
                 StrategyChangeKind::Quarantined { .. } => "quarantined",
                 StrategyChangeKind::Unloaded => "unloaded",
+                StrategyChangeKind::Operator { action, .. } => action.as_str(),
             })
             .collect()
     }
@@ -254,7 +260,10 @@ fn a_journal_brings_the_same_strategies_back() {
     let mut again = Pilot::new();
     again.stage.archive = std::mem::take(&mut live.stage.archive);
     for change in &live.stage.journal {
-        again.loader.replay(change, &mut again.stage).unwrap();
+        again
+            .loader
+            .replay(Timestamp(0), change, &mut again.stage)
+            .unwrap();
     }
     assert_eq!(again.tell(), Ok(3));
     let slot = again.loader.slots().next().unwrap();
@@ -289,7 +298,7 @@ fn a_run_without_its_archive_says_so() {
     let mut again = Pilot::new();
     let error = again
         .loader
-        .replay(&live.stage.journal[0], &mut again.stage)
+        .replay(Timestamp(0), &live.stage.journal[0], &mut again.stage)
         .unwrap_err();
     assert!(error.to_string().contains("archive"), "{error}");
 }

@@ -39,7 +39,7 @@ pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
-use crate::event::{Command, Event, Record, StrategyChange, StrategyChangeKind};
+use crate::event::{Command, Event, OperatorAction, Record, StrategyChange, StrategyChangeKind};
 use crate::ids::{IntentId, MarketId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
 use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
@@ -449,13 +449,7 @@ impl Engine {
                 self.alert(AlertLevel::Warning, "STRATEGY_REFUSED", text, turn);
             }
             StrategyChangeKind::Quarantined { fault } => {
-                let slot = self.slot_mut(id);
-                slot.alive = false;
-                slot.quarantined = true;
-                slot.timer = None;
-                self.allocator.set_active(id, false);
-                let own = |plan: &OrderPlan| plan.strategy == id;
-                self.withdraw_all(own, Reason::StrategyQuarantined, turn);
+                self.quarantine(id, turn);
                 let text = format!("{}: {fault}", self.name_of(id));
                 self.alert(AlertLevel::Critical, "STRATEGY_QUARANTINED", text, turn);
             }
@@ -467,8 +461,26 @@ impl Engine {
                 self.allocator.set_active(id, false);
                 self.withdraw_all(|plan| plan.strategy == id, Reason::Cancelled, turn);
             }
+            StrategyChangeKind::Operator { action, note } => {
+                if *action == OperatorAction::Quarantine {
+                    self.quarantine(id, turn);
+                }
+                let text = format!("{}: {} ({note})", self.name_of(id), action.as_str());
+                self.alert(AlertLevel::Info, "STRATEGY_OPERATOR", text, turn);
+            }
         }
         turn.reschedule = true;
+    }
+
+    /// It is not called any more, has no share of the capital, and nothing of it goes on resting.
+    fn quarantine(&mut self, id: StrategyId, turn: &mut Turn<'_>) {
+        let slot = self.slot_mut(id);
+        slot.alive = false;
+        slot.quarantined = true;
+        slot.timer = None;
+        self.allocator.set_active(id, false);
+        let own = |plan: &OrderPlan| plan.strategy == id;
+        self.withdraw_all(own, Reason::StrategyQuarantined, turn);
     }
 
     /// The answer of the ledger: an entry that could not be booked stops the process, and so does a

@@ -1,0 +1,93 @@
+//! The words of `pm-arb strategy`.
+
+use super::Places;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `pm-arb strategy`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb strategy list\n  pm-arb strategy swap oracle-sniper build/oracle-sniper.wasm -m 'new haircut'\n  pm-arb strategy rollback oracle-sniper\n  pm-arb strategy quarantine oracle-sniper -m 'looking into it'\n  pm-arb strategy release oracle-sniper\n\nEvery order is in the journal: a replay of the run repeats it. Exit codes: 0 done · 1 refused, \
+                  nothing changed · 69 no pilot is running"
+)]
+pub struct StrategyArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StrategyCommand,
+}
+
+/// What to do with strategies.
+#[derive(Debug, Subcommand)]
+pub enum StrategyCommand {
+    /// Show every strategy of the running pilot.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Where the pilot keeps things.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Run the bytes of a file now, between two events, with the state of what runs.
+    Swap {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+        /// The component.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Without the state of what runs.
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// Run the generation of before again; once more goes one further back.
+    Rollback {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+        /// Without the state of what runs.
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// Do not follow changes of its file, over restarts too.
+    Pin {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
+    /// Follow its file again; what it holds meanwhile takes over.
+    Unpin {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
+    /// Stop calling it and withdraw its resting orders, until it is released, over restarts too.
+    Quarantine {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
+    /// Forget its failures and start it again, without state.
+    Release {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
+}
+
+/// Which strategy, and what to say with it.
+#[derive(Debug, Args)]
+pub struct StrategyAct {
+    /// Its name, as `pm-arb strategy list` shows it.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// For the record: who and why.
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the pilot keeps things.
+    #[command(flatten)]
+    pub places: Places,
+}

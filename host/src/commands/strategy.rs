@@ -1,0 +1,128 @@
+//! `strategy …`: what the strategies of the running pilot are, and what is to be done with them.
+
+use super::ask::failure;
+use super::exit::{Code, Failure, OrExit};
+use super::output::{self, out};
+use crate::cli::{StrategyAct, StrategyArgs, StrategyCommand};
+use crate::control::{self, Request, StrategyAction};
+use crate::report::signed;
+use crate::snapshot::{Strategies, StrategyRow};
+use comfy_table::{CellAlignment, Table, presets};
+use std::process::ExitCode;
+
+pub(super) fn run(args: StrategyArgs) -> Result<ExitCode, Failure> {
+    match args.command {
+        StrategyCommand::List { json, places } => list(&places.data_dir, json),
+        StrategyCommand::Swap { file, fresh, act } => {
+            // The pilot may have been started in another folder.
+            let file = std::path::absolute(&file).or_exit(Code::Usage)?;
+            order(act, StrategyAction::Swap { file, fresh })
+        }
+        StrategyCommand::Rollback { fresh, act } => order(act, StrategyAction::Rollback { fresh }),
+        StrategyCommand::Pin { act } => order(act, StrategyAction::Pin),
+        StrategyCommand::Unpin { act } => order(act, StrategyAction::Unpin),
+        StrategyCommand::Quarantine { act } => order(act, StrategyAction::Quarantine),
+        StrategyCommand::Release { act } => order(act, StrategyAction::Release),
+    }
+}
+
+fn order(act: StrategyAct, action: StrategyAction) -> Result<ExitCode, Failure> {
+    let request = Request::Strategy {
+        name: act.name,
+        action,
+        note: act.message.unwrap_or_default(),
+    };
+    let answer = control::ask(&act.places.data_dir, &request).map_err(failure)?;
+    let done = &answer["strategy"];
+    if act.json {
+        out!(
+            "{}",
+            serde_json::to_string_pretty(done).or_exit(Code::Internal)?
+        );
+    } else {
+        out!("{}", done["text"].as_str().unwrap_or_default());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(data_dir: &std::path::Path, json: bool) -> Result<ExitCode, Failure> {
+    let mut answer = control::ask(data_dir, &Request::Strategies).map_err(failure)?;
+    let answer = answer["strategies"].take();
+    if json {
+        out!(
+            "{}",
+            serde_json::to_string_pretty(&answer["strategies"]).or_exit(Code::Internal)?
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let found: Strategies = serde_json::from_value(answer).or_exit(Code::Internal)?;
+    if found.strategies.is_empty() {
+        out!("no strategy is loaded");
+    } else {
+        output::text(&format!("{}\n", table(&found.strategies)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Words left, numbers right, units in the headings.
+fn table(rows: &[StrategyRow]) -> Table {
+    const HEADINGS: [&str; 14] = [
+        "strategy",
+        "version",
+        "gen",
+        "digest",
+        "state",
+        "share %",
+        "committed $",
+        "net P&L $",
+        "settled",
+        "intents",
+        "denied",
+        "strikes",
+        "fuel max %",
+        "call p99 µs",
+    ];
+    const WORDS: [usize; 4] = [0, 1, 3, 4];
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(HEADINGS);
+    for (n, column) in table.column_iter_mut().enumerate() {
+        if !WORDS.contains(&n) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for row in rows {
+        let share = f64::from(row.share_bps) / 100.0;
+        let fuel = row.costs.fuel_max as f64 * 100.0 / (row.costs.fuel_limit.max(1)) as f64;
+        let timed = row.costs.timed > 0;
+        table.add_row([
+            row.name.clone(),
+            row.version.clone(),
+            row.generation.to_string(),
+            row.digest.chars().take(8).collect(),
+            state(row),
+            format!("{share:.2}"),
+            row.committed.to_string(),
+            signed(row.net.0),
+            row.settled.to_string(),
+            row.intents.to_string(),
+            row.denied.to_string(),
+            format!("{} of {}", row.strikes, row.strikes_max),
+            format!("{fuel:.2}"),
+            if timed {
+                format!("{:.1}", row.costs.time_p99_ns as f64 / 1e3)
+            } else {
+                "—".to_owned()
+            },
+        ]);
+    }
+    table
+}
+
+fn state(row: &StrategyRow) -> String {
+    let mut text = row.state.as_str().to_owned();
+    if row.pinned.is_some() {
+        text.push_str(", pinned");
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! The life of strategies once more, from the records of a journal.
+
+use super::super::engine::Compiled;
+use super::super::port::{LoaderError, LoaderPort};
+use super::super::sources::Params;
+use super::slot::{Change, ChangeKind, Status};
+use super::{Loader, Successor, Why, port_error};
+use pm_arb_core::event::{OperatorAction, StrategyChange, StrategyChangeKind};
+use pm_arb_core::ids::{StrategyId, Timestamp};
+
+impl Loader {
+    /// Does again what the journal says was done, before the engine is stepped with that record.
+    pub fn replay(
+        &mut self,
+        at: Timestamp,
+        change: &StrategyChange,
+        port: &mut dyn LoaderPort,
+    ) -> Result<(), LoaderError> {
+        match &change.kind {
+            StrategyChangeKind::Loaded {
+                manifest,
+                digest,
+                generation,
+                params,
+                restored,
+            } => {
+                let name = &manifest.name;
+                let again = |source| LoaderError::Replay {
+                    name: name.clone(),
+                    source,
+                };
+                let compiled = self.compiled(name, digest, port)?;
+                let mut strategy = self.host.instantiate(&compiled, params).map_err(again)?;
+                if *restored {
+                    self.carry_over(name, &mut strategy, false, port)
+                        .map_err(again)?;
+                }
+                let new = Successor {
+                    why: self.why(name, digest, params),
+                    compiled,
+                    params: params.clone(),
+                    path: None,
+                    restored: *restored,
+                    at,
+                    began: None,
+                    usage: strategy.usage(),
+                };
+                self.occupy(change.id, *generation, new);
+                self.drop_elsewhere(port.install(change.id, Box::new(strategy)));
+            }
+            StrategyChangeKind::Quarantined { fault } => {
+                let why = format!("it {fault}");
+                self.mark(change.id, Status::Quarantined);
+                self.note(change.id, at, ChangeKind::Quarantined, why);
+            }
+            StrategyChangeKind::Unloaded => {
+                self.mark(change.id, Status::Unloaded);
+                self.note(
+                    change.id,
+                    at,
+                    ChangeKind::Unloaded,
+                    super::NO_FILE.to_owned(),
+                );
+            }
+            StrategyChangeKind::Refused { digest, why } => {
+                let kind = ChangeKind::Refused { digest: *digest };
+                self.note(change.id, at, kind, why.clone());
+            }
+            StrategyChangeKind::Operator { action, note } => {
+                if let Some(slot) = self.slots.values_mut().find(|s| s.id == change.id) {
+                    slot.obey(*action, note, at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What led to a recorded load: the operator's word just before it, or what its bytes say.
+    fn why(&self, name: &str, digest: &[u8; 32], params: &Params) -> Why {
+        let Some(slot) = self.slots.get(name) else {
+            return Why::File;
+        };
+        match &slot.ordered {
+            Some((OperatorAction::Swap { digest: d }, note)) if d == digest => {
+                Why::Swapped(note.clone())
+            }
+            Some((OperatorAction::RollBack { digest: d }, note)) if d == digest => {
+                Why::RolledBack(note.clone())
+            }
+            _ if slot.digest != *digest || slot.params != *params => Why::File,
+            _ if slot.status == Status::Unloaded => Why::File,
+            _ => slot.why_again(),
+        }
+    }
+
+    fn mark(&mut self, id: StrategyId, status: Status) {
+        if let Some(slot) = self.slots.values_mut().find(|slot| slot.id == id) {
+            slot.status = status;
+        }
+    }
+
+    fn note(&mut self, id: StrategyId, at: Timestamp, kind: ChangeKind, why: String) {
+        if let Some(slot) = self.slots.values_mut().find(|slot| slot.id == id) {
+            slot.note(Change { at, kind, why });
+        }
+    }
+
+    /// The component of a recorded load: the running one when it is the same, or from the archive.
+    fn compiled(
+        &self,
+        name: &str,
+        digest: &[u8; 32],
+        port: &mut dyn LoaderPort,
+    ) -> Result<Compiled, LoaderError> {
+        if let Some(slot) = self.slots.values().find(|slot| slot.digest == *digest) {
+            return Ok(slot.compiled.clone());
+        }
+        let bytes = port
+            .retrieve(digest)
+            .map_err(|source| port_error(name, "finding its bytes in the run's archive", source))?;
+        self.host
+            .compile(&bytes)
+            .map_err(|source| LoaderError::Replay {
+                name: name.to_owned(),
+                source,
+            })
+    }
+}
