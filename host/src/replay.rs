@@ -3,6 +3,7 @@
 //! Either with the run's own strategies, reproduced with all their swaps from the archived bytes, or
 //! with others in their place. Owns no policy and writes nothing.
 
+use crate::calibrate::Observer;
 use crate::catalog::Catalog;
 use crate::digest::EffectDigest;
 use crate::journal::{JournalError, JournalReader, archive};
@@ -93,6 +94,8 @@ pub struct Replayed {
     pub config: Option<EngineConfig>,
     /// Of all effects.
     pub digest: EffectDigest,
+    /// What watched its fair values.
+    pub observer: Observer,
     /// What was counted.
     pub counts: Counts,
     /// The last record.
@@ -174,7 +177,9 @@ impl Stage<'_> {
     fn step(&mut self, record: &Record) -> Result<(), ReplayError> {
         let state = &mut self.state;
         self.effects.clear();
+        state.observer.before(record, &state.engine);
         state.engine.step(record, &mut self.effects);
+        state.observer.after(&state.engine);
         state.digest.update(record.seq, &self.effects)?;
         state.last_seq = record.seq;
         state.last_at = record.at;

@@ -3,7 +3,7 @@
 //! Owns the wording and the keys of the JSON, which scripts rely on.
 
 use super::score::{BINS, LOG_LOSS_CLIP, SURE};
-use super::{Calibrated, DECISION_SECS, Pair, Scores, Table};
+use super::{Bin, Calibrated, DECISION_SECS, Pair, Scores, Table};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -42,6 +42,12 @@ pub fn text(result: &Calibrated) -> String {
         lines.push(format!(
             "{} more markets have no winner within the run",
             result.without_outcome
+        ));
+    }
+    if result.not_asked > 0 {
+        lines.push(format!(
+            "{} more markets were not asked about: too many at once",
+            result.not_asked
         ));
     }
     lines.extend(no_estimate(result));
@@ -119,7 +125,7 @@ fn reliability(scores: &Scores) -> Vec<String> {
         format!("{:<12}{columns}", "probability"),
     ];
     for i in 0..BINS {
-        let (low, high) = bounds(i);
+        let (low, high) = Bin::bounds(i);
         let bins = of.iter().filter_map(|(_, table)| table.reliability.get(i));
         let cells: String = bins
             .map(|b| {
@@ -134,11 +140,6 @@ fn reliability(scores: &Scores) -> Vec<String> {
         lines.push(format!("{:<12}{cells}", format!("{low:.1} to {high:.1}")));
     }
     lines
-}
-
-fn bounds(bin: usize) -> (f64, f64) {
-    let of = |i: usize| i as f64 / BINS as f64;
-    (of(bin), of(bin + 1))
 }
 
 /// As JSON: all runs together, and each when there are several.
@@ -166,6 +167,7 @@ fn object(result: &Calibrated) -> Map<String, Value> {
     value.insert("markets".to_owned(), json!(result.markets));
     value.insert("points".to_owned(), json!(scores.all[0].overall.count()));
     value.insert("without_outcome".to_owned(), json!(result.without_outcome));
+    value.insert("not_asked".to_owned(), json!(result.not_asked));
     value.insert("no_estimate".to_owned(), Value::Object(reasons));
     value.insert("with_book".to_owned(), json!(with_book));
     value
@@ -184,7 +186,7 @@ fn group(tables: &[Table]) -> Map<String, Value> {
     });
     let curves = named().map(|(name, table)| {
         let bins = table.reliability.iter().enumerate().map(|(i, bin)| {
-            let (low, high) = bounds(i);
+            let (low, high) = Bin::bounds(i);
             json!({"low": low, "high": high, "n": bin.count,
                    "predicted": bin.predicted(), "observed": bin.observed()})
         });

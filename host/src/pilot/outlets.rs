@@ -4,6 +4,7 @@
 //! the engine waits for it (trades are never dropped); the bus is never waited for.
 
 use super::counts;
+use super::session::Session;
 use crate::bus::{BusHandle, BusMessage};
 use crate::orchestrator::{AgentState, HealthBoard};
 use crate::plugin::Loader;
@@ -153,11 +154,13 @@ impl Outlets {
         self.board.set_halted(engine.is_halted());
     }
 
-    /// One turn of the engine's loop is done, `seq` was its last record: shows progress, publishes prices.
-    pub fn turn(&mut self, engine: &Engine, loader: &Loader, seq: Seq) {
+    /// One turn of the engine's loop is done: shows progress, publishes prices.
+    pub fn turn(&mut self, session: &Session, loader: &Loader) {
+        let (engine, seq) = (&session.engine, session.last_seq());
         self.publish_prices(engine);
         let scene = Scene {
             engine,
+            observer: session.observer(),
             loader,
             board: &self.board,
         };

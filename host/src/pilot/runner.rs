@@ -132,8 +132,7 @@ impl Runner {
             if concluded {
                 self.turns.took(turn.elapsed());
             }
-            let seq = self.session.last_seq();
-            self.outlets.turn(&self.session.engine, &self.loader, seq);
+            self.outlets.turn(&self.session, &self.loader);
         }
         let through = self.session.last_seq();
         self.outlets.count(&self.session.engine, through, true)?;

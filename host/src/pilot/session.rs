@@ -2,6 +2,7 @@
 //!
 //! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order.
 
+use crate::calibrate::Observer;
 use crate::digest::EffectDigest;
 use crate::journal::{JournalError, JournalWriter, archive};
 use crate::plugin::LoaderPort;
@@ -37,6 +38,7 @@ pub struct Session {
     dir: PathBuf,
     journal: JournalWriter,
     digest: EffectDigest,
+    observer: Observer,
     last_at: Timestamp,
     last_seq: Seq,
     wake_at: Option<Timestamp>,
@@ -55,6 +57,7 @@ impl Session {
             dir,
             journal,
             digest: replayed.digest,
+            observer: replayed.observer,
             last_at: replayed.last_at,
             last_seq: replayed.last_seq,
             wake_at: replayed.wake_at,
@@ -76,8 +79,10 @@ impl Session {
             self.wake_at = None;
         }
         self.effects.clear();
-        self.engine
-            .step(&Record { seq, at, event }, &mut self.effects);
+        let record = Record { seq, at, event };
+        self.observer.before(&record, &self.engine);
+        self.engine.step(&record, &mut self.effects);
+        self.observer.after(&self.engine);
         self.digest.update(seq, &self.effects)?;
         for effect in self.effects.drain(..) {
             match effect {
@@ -128,6 +133,12 @@ impl Session {
     #[must_use]
     pub fn last_seq(&self) -> Seq {
         self.last_seq
+    }
+
+    /// What watches the fair values of the run, from its first record on.
+    #[must_use]
+    pub fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     /// Digest of all effects so far.

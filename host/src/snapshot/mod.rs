@@ -6,6 +6,7 @@
 //! after a restart it begins anew, and what must survive is in the database.
 
 mod calibration;
+mod example;
 mod funnel;
 mod risk;
 mod strategies;
@@ -13,7 +14,10 @@ mod system;
 mod trading;
 mod units;
 
-pub use calibration::Calibration;
+pub use calibration::{
+    Bin, Calibration, MARKETS_MIN, Predictor, Questions, Score, Verdict, Versus,
+};
+pub use example::{Example, Judged};
 pub use funnel::Funnel;
 pub use risk::Risk;
 pub use strategies::{
@@ -23,6 +27,7 @@ pub use system::System;
 pub use trading::Trading;
 pub use units::{Instant, Money, Shares};
 
+use crate::calibrate::Observer;
 use crate::clock::Clock;
 use crate::orchestrator::HealthBoard;
 use crate::plugin::Loader;
@@ -56,6 +61,8 @@ pub struct Snapshot {
     pub funnel: Funnel,
     /// Fair values against outcomes.
     pub calibration: Calibration,
+    /// One market of now, judged step by step; `None` while none with an oracle is open.
+    pub example: Option<Example>,
     /// Agents, feeds, database, bus, journal, clock, memory.
     pub system: System,
 }
@@ -81,6 +88,8 @@ pub type Latest = watch::Receiver<Option<Arc<Snapshot>>>;
 pub struct Scene<'a> {
     /// The engine between two records.
     pub engine: &'a Engine,
+    /// What watches its fair values.
+    pub observer: &'a Observer,
     /// Its strategies.
     pub loader: &'a Loader,
     /// Agents.
@@ -93,6 +102,7 @@ pub struct Watcher {
     source: String,
     wall: Clock,
     taken: Option<std::time::Instant>,
+    chooser: example::Chooser,
     to: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -106,6 +116,7 @@ impl Watcher {
             source,
             wall: Clock::utc(),
             taken: None,
+            chooser: example::Chooser::default(),
             to,
         };
         (watcher, latest)
@@ -136,7 +147,8 @@ impl Watcher {
             strategies: Strategies::of(&status, scene.loader),
             risk: Risk::of(&status, scene.engine),
             funnel: Funnel::of(scene.engine),
-            calibration: Calibration::default(),
+            calibration: Calibration::of(scene.observer),
+            example: self.chooser.example(scene.engine, status.now),
             system: System::of(scene.board),
         };
         self.to.send_replace(Some(Arc::new(snapshot)));

@@ -246,7 +246,19 @@ impl Engine {
         self.settlement.booked(market)
     }
 
-    /// The scanner, for its counts and estimates.
+    /// How many markets were booked so far: while it stays, there is no new [`Self::outcome`].
+    #[must_use]
+    pub fn outcomes_booked(&self) -> u64 {
+        self.settlement.bookings()
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    /// The scanner, for its counts, estimates and judgements.
     #[must_use]
     pub fn scanner(&self) -> &Scanner {
         &self.scanner

@@ -10,7 +10,7 @@
 //! nothing it says rests on anything that had not happened. Everything in it is a fixed number of
 //! numbers, and forgets with every market settled.
 
-use super::tails::{Tails, log_likelihood, normalize};
+use super::tails::{Opinion, Tails, log_likelihood, normalize};
 use super::{Distance, rounded};
 use crate::ids::Nanos;
 use crate::units::{ONE, Price, Usd};
@@ -105,6 +105,13 @@ impl Calibration {
     #[must_use]
     pub fn model(&self, distance: Distance) -> Option<Price> {
         rounded(self.tails.probability(distance))
+    }
+
+    /// What every law of the model makes of a distance, and how much its word counts by now; the model
+    /// is their weighted mean. `None` when the distance is no number.
+    #[must_use]
+    pub fn opinions(&self, distance: Distance) -> Option<Vec<Opinion>> {
+        self.tails.opinions(distance)
     }
 
     /// What the model and the middle of a book come to together. The result lies between them. What

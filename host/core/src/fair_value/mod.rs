@@ -27,6 +27,7 @@ mod tails;
 
 pub use calibration::{Calibration, Forecast, TimeLeft};
 pub use measured::{Basis, Volatility};
+pub use tails::Opinion;
 
 use crate::ids::Nanos;
 use crate::units::{Bps, ONE, Price, SpotPrice};

@@ -8,10 +8,23 @@
 //!
 //! Owns the weights. It never looks at a price: outcomes and distances are all it is told.
 
-use super::{Distance, phi};
+use super::{Distance, phi, rounded};
+use crate::units::Price;
+
+/// What one member of the committee says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opinion {
+    /// Whose word it is.
+    pub law: &'static str,
+    /// The probability it gives.
+    pub says: Price,
+    /// How much its word counts, a share of one.
+    pub weight: Price,
+}
 
 /// A member of the committee.
 struct Law {
+    name: &'static str,
     /// Of its core, in standard deviations as measured: 1 is the textbook's.
     width: f64,
     /// How often a move comes from a core [`WILD`] times as wide.
@@ -24,11 +37,11 @@ struct Law {
 /// than it says and a few are far larger. The law that is believed most says just that, with a
 /// standard deviation of 1.2 in all; the wider ones wait for days that need them.
 const LAWS: [Law; 5] = [
-    Law::new(1.0, 0.0, 0.30),
-    Law::new(0.9, 0.1, 0.60),
-    Law::new(1.05, 0.1, 0.06),
-    Law::new(1.25, 0.1, 0.03),
-    Law::new(1.5, 0.1, 0.01),
+    Law::new("normal: the textbook's digital", 1.0, 0.0, 0.30),
+    Law::new("0.9 wide, one move in ten wild", 0.9, 0.1, 0.60),
+    Law::new("1.05 wide, one move in ten wild", 1.05, 0.1, 0.06),
+    Law::new("1.25 wide, one move in ten wild", 1.25, 0.1, 0.03),
+    Law::new("1.5 wide, one move in ten wild", 1.5, 0.1, 0.01),
 ];
 /// How much wider the wild moves are.
 const WILD: f64 = 3.0;
@@ -64,6 +77,19 @@ impl Tails {
         p.clamp(0.0, 1.0)
     }
 
+    /// What each member says of what is so far away, and how much its word counts.
+    pub(super) fn opinions(&self, distance: Distance) -> Option<Vec<Opinion>> {
+        let members = LAWS.iter().zip(&self.weights).zip(opinions(distance));
+        let opinion = |((law, weight), p): ((&Law, &f64), f64)| {
+            Some(Opinion {
+                law: law.name,
+                says: rounded(p)?,
+                weight: rounded(weight.clamp(0.0, 1.0))?,
+            })
+        };
+        members.map(opinion).collect()
+    }
+
     /// What lay so far away came true, or did not; `share` of it counts.
     pub(super) fn learn(&mut self, distance: Distance, true_: bool, share: f64) {
         for (evidence, p) in self.evidence.iter_mut().zip(opinions(distance)) {
@@ -90,8 +116,13 @@ impl Tails {
 }
 
 impl Law {
-    const fn new(width: f64, wild: f64, prior: f64) -> Self {
-        Self { width, wild, prior }
+    const fn new(name: &'static str, width: f64, wild: f64, prior: f64) -> Self {
+        Self {
+            name,
+            width,
+            wild,
+            prior,
+        }
     }
 
     /// The probability of a move that is not beyond `z`.

@@ -25,7 +25,7 @@ use learning::Learning;
 use oracle_lag::FairValues;
 
 pub use look::{Left, Look, LookAt, Mark};
-pub use oracle_lag::Estimate;
+pub use oracle_lag::{Estimate, Offer, Worth};
 
 /// Most opportunities of one record, and so the first `n` of an [`OpportunityId`] that is free for
 /// ideas of strategies. More edges at once than that are no market; they are counted as implausible.
@@ -121,6 +121,16 @@ impl ScanCounts {
         if let Some(count) = of.and_then(|of| of.get_mut(reason as usize)) {
             *count = count.saturating_add(1);
         }
+    }
+}
+
+impl ScannerConfig {
+    /// Whether an edge after all costs is enough, and not too much to be true.
+    fn is_worth_reporting(&self, edge: Usd, limits: ScanLimits) -> Result<bool, Reason> {
+        if edge > limits.edge_max {
+            return Err(Reason::EdgeImplausible);
+        }
+        Ok(edge >= self.edge_min)
     }
 }
 
@@ -300,13 +310,16 @@ impl Scanner {
         self.counts.looks = self.counts.looks.saturating_add(1);
         let left = found.ok().and_then(Found::left);
         let found = found.and_then(|found| match found {
-            Found::Edge(e) if e.edge > view.limits.edge_max => Err(Reason::EdgeImplausible),
-            other => Ok(other),
+            Found::Edge(seen) => {
+                let reported = self.config.is_worth_reporting(seen.edge, view.limits)?;
+                Ok(reported.then_some(seen))
+            }
+            Found::Nothing(_) => Ok(None),
         });
         self.note(view, edge, left, found.err());
         let seen = match found {
-            Ok(Found::Edge(seen)) if seen.edge >= self.config.edge_min => seen,
-            Ok(_) => {
+            Ok(Some(seen)) => seen,
+            Ok(None) => {
                 self.counts.no_edge = self.counts.no_edge.saturating_add(1);
                 self.episodes.gone(edge, view.now, self.config.rearm);
                 return;
@@ -445,7 +458,8 @@ fn leg(
 type TwoLegs<'a> = [(&'a MarketState, InstrumentId); 2];
 
 /// What a basket that surely pays `payoff` leaves after the prices and fees of its legs.
-fn margin(legs: &[OpportunityLeg], payoff: Usd) -> Option<Usd> {
+#[must_use]
+pub fn margin(legs: &[OpportunityLeg], payoff: Usd) -> Option<Usd> {
     let cost = legs.iter().try_fold(Usd::ZERO, |sum, leg| {
         sum.checked_add(Usd(leg.price.0))?.checked_add(leg.fee)
     })?;

@@ -11,18 +11,19 @@
 //!
 //! What is reported is the model and the middle of the outcome's own book, blended in log-odds: the book
 //! knows things an oracle does not. That makes edges smaller, honestly. The edge is what is left after
-//! the fee and the haircut for the model's own calibration error (see [`crate::fair_value`]).
+//! the fee and the haircut for the model's own calibration error (see [`crate::fair_value`]). [`Scanner::offer`]
+//! shows the same judgement of one ask to whoever wants to see it.
 
 use super::{Edge, Found, ScanLimits, Scanner, Seen, View, leg};
 use crate::book::OrderBook;
 use crate::config::ScannerConfig;
 use crate::fair_value::{
-    self, Accrued, Calibration, Distance, Forecast, Rate, TimeLeft, TwapTerms, Variance,
+    self, Accrued, Calibration, Distance, Forecast, Opinion, Rate, TimeLeft, TwapTerms, Variance,
 };
 use crate::ids::{MarketId, Nanos, OracleId, Timestamp};
 use crate::market::SettlementRule;
 use crate::market_data::{MarketData, MarketState};
-use crate::opportunity::Opportunity;
+use crate::opportunity::{Opportunity, OpportunityLeg};
 use crate::oracle::{OracleState, Reading};
 use crate::reason::Reason;
 use crate::units::{Price, SpotPrice, Usd};
@@ -50,7 +51,8 @@ struct Fair {
     distance: Distance,
     /// The probability the model gives it.
     model: Price,
-    /// The instant of the value it rests on.
+    /// The value it rests on, and the instant of that.
+    spot: SpotPrice,
     source_time: Timestamp,
 }
 
@@ -66,6 +68,76 @@ pub struct Estimate {
     /// By model and book together: what an opportunity would have named.
     pub fair: Price,
     /// Age of the oracle's value.
+    pub oracle_age: Nanos,
+}
+
+/// What buying one share of an outcome at its ask is worth, by the oracle and the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worth {
+    /// The probability by model and book together.
+    pub fair: Price,
+    /// The model's own probability less the price and the fee: what must be believable.
+    pub unblended: Usd,
+    /// What is taken off for the model's calibration error.
+    pub haircut: Usd,
+    /// What is left: the fair value less price, fee and haircut.
+    pub edge: Usd,
+}
+
+impl Worth {
+    fn of(
+        calibration: &Calibration,
+        left: TimeLeft,
+        model: Price,
+        middle: Option<Price>,
+        leg: &OpportunityLeg,
+    ) -> Option<Self> {
+        let fair = middle.map_or(model, |book| calibration.blend(model, book));
+        let after_fee = |p: Price| {
+            let gross = Usd(p.0).checked_sub(Usd(leg.price.0))?;
+            gross.checked_sub(leg.fee)
+        };
+        let haircut = calibration.haircut(left);
+        Some(Self {
+            fair,
+            unblended: after_fee(model)?,
+            haircut,
+            edge: after_fee(fair)?.checked_sub(haircut)?,
+        })
+    }
+
+    /// A quote too good to be true is not made believable by blending it in.
+    fn believable(self, limits: ScanLimits) -> Result<(), Reason> {
+        if self.unblended > limits.edge_max {
+            return Err(Reason::EdgeImplausible);
+        }
+        Ok(())
+    }
+}
+
+/// One ask as the scanner judges it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// By the plain digital: normal returns, nothing learnt.
+    pub digital: Price,
+    /// By the model.
+    pub model: Price,
+    /// The middle of the outcome's own book, when that had one.
+    pub middle: Option<Price>,
+    /// What could be bought, and for what fee.
+    pub leg: OpportunityLeg,
+    /// What one share of it is worth.
+    pub worth: Worth,
+    /// Whether it is an opportunity; when it is none for another reason than that too little is left,
+    /// that reason.
+    pub verdict: Result<bool, Reason>,
+    /// What the laws of the model say, one by one.
+    pub opinions: Vec<Opinion>,
+    /// What the spot is compared with.
+    pub strike: SpotPrice,
+    /// The value that it rests on.
+    pub spot: SpotPrice,
+    /// Age of that value.
     pub oracle_age: Nanos,
 }
 
@@ -159,24 +231,19 @@ impl Scanner {
                     let gross = Usd(model.0.saturating_sub(ask.0));
                     return Ok(Found::Nothing(Some(gross)));
                 }
+                let middle = middle(book, view.now, view.limits);
+                let mut leg = leg(view, market, outcome.instrument, None)?;
                 let calibration = self.learning.of(source);
-                let fair_price = middle(book, view.now, view.limits)
-                    .map_or(model, |book| calibration.blend(model, book));
-                let leg = leg(view, market, outcome.instrument, Some(fair_price))?;
-                // A quote too good to be true is not made believable by blending it in.
-                let unblended = model.0.saturating_sub(leg.price.0);
-                if unblended.saturating_sub(leg.fee.0) > view.limits.edge_max.0 {
-                    return Err(Reason::EdgeImplausible);
-                }
-                let gross = Usd(fair_price.0).checked_sub(Usd(leg.price.0));
-                let edge = gross
-                    .and_then(|g| g.checked_sub(leg.fee))
-                    .and_then(|g| g.checked_sub(calibration.haircut(left)));
+                let worth = Worth::of(calibration, left, model, middle, &leg);
+                let worth = worth.ok_or(Reason::RiskError)?;
+                worth.believable(view.limits)?;
+                leg.fair = Some(worth.fair);
+                let edge = worth.edge;
                 self.legs.clear();
                 self.legs.push(leg);
                 Ok(Found::Edge(Seen {
                     relation: None,
-                    edge: edge.ok_or(Reason::RiskError)?,
+                    edge,
                     qty: leg.qty,
                     closes_at: market.spec.closes_at,
                     oracle_age: view.now.since(fair.source_time),
@@ -252,6 +319,55 @@ impl Scanner {
     /// Whether the price to beat is known, the settlement source's or its stand-in's.
     pub(crate) fn strike_known(&self, market: &MarketState) -> bool {
         Strike::of(market).is_ok()
+    }
+
+    /// How the ask of a market's outcome 0 is judged now, step by step; or why it can not be. It is what a
+    /// look comes to, and changes nothing.
+    pub fn offer(
+        &self,
+        data: &MarketData,
+        market: MarketId,
+        now: Timestamp,
+        limits: ScanLimits,
+    ) -> Result<Offer, Reason> {
+        let market = data.market(market).ok_or(Reason::UnknownInstrument)?;
+        let source = market.spec.settlement.oracle().ok_or(Reason::NoStrike)?;
+        let [first, _] = market.spec.outcomes.as_slice() else {
+            return Err(Reason::UnknownInstrument);
+        };
+        let from = self.inputs(data, now, limits, market, source)?;
+        let calibration = self.learning.of(source);
+        let fair = compute(&from, market, data, calibration, &self.config)?;
+        let view = View {
+            now,
+            seq: self.of_record,
+            data,
+            limits,
+            due: &[],
+        };
+        let mut leg = leg(view, market, first.instrument, None)?;
+        let book = data.book(first.instrument).ok_or(Reason::NoBook)?;
+        let middle = middle(book, now, limits);
+        let left = TimeLeft::of(market.spec.closes_at.since(now));
+        let worth = Worth::of(calibration, left, fair.model, middle, &leg);
+        let worth = worth.ok_or(Reason::RiskError)?;
+        leg.fair = Some(worth.fair);
+        let (Strike::Source(strike) | Strike::Proxy(strike)) = from.strike;
+        let opinions = calibration.opinions(fair.distance);
+        Ok(Offer {
+            digital: fair.distance.normal().ok_or(Reason::RiskError)?,
+            model: fair.model,
+            middle,
+            verdict: worth
+                .believable(limits)
+                .and_then(|()| self.config.is_worth_reporting(worth.edge, limits)),
+            leg,
+            worth,
+            opinions: opinions.ok_or(Reason::RiskError)?,
+            strike,
+            spot: fair.spot,
+            oracle_age: now.since(fair.source_time),
+        })
     }
 
     /// What a fair value of now rests on.
@@ -399,6 +515,7 @@ fn compute(
     Ok(Fair {
         distance,
         model: calibration.model(distance).ok_or(Reason::RiskError)?,
+        spot: live.spot,
         source_time: live.source_time,
     })
 }

@@ -126,6 +126,8 @@ pub struct Settlement {
     disputes: BTreeMap<MarketId, Disagreement>,
     /// Until the market is retired.
     booked: BTreeMap<MarketId, Booked>,
+    /// Markets booked so far, retired ones too.
+    bookings: u64,
 }
 
 impl Settlement {
@@ -295,8 +297,15 @@ impl Settlement {
         Some(&self.booked.get(&market)?.outcome)
     }
 
+    /// How many markets were booked so far.
+    #[must_use]
+    pub fn bookings(&self) -> u64 {
+        self.bookings
+    }
+
     /// The market was booked so.
     pub fn book(&mut self, market: MarketId, outcome: Outcome) {
+        self.bookings = self.bookings.saturating_add(1);
         self.stop_waiting(market);
         self.stop_watching(market);
         self.disputes.remove(&market);
