@@ -206,7 +206,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     };
     let (watcher, latest) =
         Watcher::new(choice.meta.run_id.to_string(), choice.meta.source.clone());
-    runtime.spawn(systemd::tell(latest));
+    runtime.spawn(systemd::tell(latest.clone()));
     let outlets = Outlets::new(relay_handle.clone(), bus, board.clone(), watcher);
     let runner = Runner {
         session,
