@@ -338,6 +338,11 @@ impl Ledger {
         self.by_market.get(&market).copied().unwrap_or_default()
     }
 
+    /// Every market in which something is tied up, and how much.
+    pub fn committed_by_market(&self) -> impl Iterator<Item = (MarketId, Usd)> + '_ {
+        self.by_market.iter().map(|(market, usd)| (*market, *usd))
+    }
+
     /// What is tied up on a venue, by all strategies.
     #[must_use]
     pub fn committed_on(&self, venue: Venue) -> Usd {

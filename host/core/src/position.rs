@@ -390,6 +390,21 @@ impl Positions {
         usd(self.worth)
     }
 
+    /// What [`Self::worth`] would say after [`Self::mark`] with these bids. Changes nothing.
+    #[must_use]
+    pub fn worth_at(&self, bid: impl Fn(InstrumentId) -> Option<Price>) -> Usd {
+        let change: i128 = self
+            .unmarked
+            .iter()
+            .filter_map(|instrument| Some((self.by_instrument.get(instrument)?, bid(*instrument)?)))
+            .flat_map(|(lots, price)| lots.iter().map(move |lot| (lot, price)))
+            .map(|(lot, price)| {
+                i128::from(lot.marked(Some(price)).worth.0) - i128::from(lot.worth.0)
+            })
+            .sum();
+        usd(self.worth.saturating_add(change))
+    }
+
     /// A row that is not marked at the bid although its instrument was looked at since it changed.
     #[must_use]
     pub fn mismarked(&self, bid: impl Fn(InstrumentId) -> Option<Price>) -> Option<TradeId> {

@@ -1,8 +1,10 @@
 //! What the engine shows of itself: for the terminal, the dashboard and health. Changes nothing.
 
-use super::Engine;
+use super::{Engine, equity};
+use crate::config::EngineConfig;
 use crate::ids::{Nanos, OracleId, StrategyId, Timestamp, Venue};
 use crate::reason::Reason;
+use crate::risk::{LimitsInUse, Look};
 use crate::units::{Bps, Usd};
 
 /// How often each stage did something since the run began.
@@ -141,6 +143,31 @@ impl Engine {
                 .collect(),
             strategies,
         }
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    /// Every limit that fills up, with what the checks would find used of it now. Changes nothing: what
+    /// is not marked yet since its book moved is marked here for this look only.
+    #[must_use]
+    pub fn limits_in_use(&self) -> LimitsInUse {
+        let (data, now) = (&self.data, self.now);
+        let held = self.positions.worth_at(|i| equity::bid(data, now, i));
+        let money = self.ledger.cash().0;
+        let money = money.saturating_add(self.ledger.reserved().0);
+        let look = Look {
+            now,
+            equity: Usd(money.saturating_add(held.0)),
+            config: &self.config,
+            ledger: &self.ledger,
+            allocator: &self.allocator,
+        };
+        let strategies = self.slots.iter().map(|slot| slot.id);
+        self.guardian.in_use(look, strategies)
     }
 
     fn stream(&self, of: Option<OracleId>) -> String {

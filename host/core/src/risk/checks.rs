@@ -319,8 +319,7 @@ pub(super) fn idea(wish: &Wish<'_>, legs: &[Leg<'_>], scene: &Scene<'_>) -> Resu
 /// Limits on what is tied up in each market and on each venue, this order included.
 pub(super) fn positions(plan: &[LegPlan], scene: &Scene<'_>) -> Result<(), Rejection> {
     let limits = &scene.config.risk;
-    let bankroll = scene.equity.max(Usd::ZERO);
-    let limit = |share| bankroll.share(share, Rounding::Down).ok_or_else(overflow);
+    let limit = |share| position_limit(scene.equity, share).ok_or_else(overflow);
     let markets: BTreeSet<MarketId> = plan.iter().map(|leg| leg.holding.market).collect();
     for market in markets {
         let legs = plan.iter().filter(|leg| leg.holding.market == market);
@@ -342,6 +341,11 @@ pub(super) fn positions(plan: &[LegPlan], scene: &Scene<'_>) -> Result<(), Rejec
         )?;
     }
     Ok(())
+}
+
+/// What may be tied up in one place: a share of the bankroll, which is equity and never below zero.
+pub(super) fn position_limit(equity: Usd, share: Bps) -> Option<Usd> {
+    equity.max(Usd::ZERO).share(share, Rounding::Down)
 }
 
 fn over(reason: Reason, share: Bps, limit: Usd, would_be: Option<Usd>) -> Result<(), Rejection> {

@@ -14,6 +14,10 @@
 //! profit (`MIN_PROFIT`, `SLIPPAGE`) and no capital; everything else applies to it too.
 
 mod checks;
+mod usage;
+
+pub(crate) use usage::Look;
+pub use usage::{LimitsInUse, Loss, PlaceUse, StrategyUse};
 
 use crate::allocator::CapitalAllocator;
 use crate::book::OrderBook;
@@ -109,6 +113,11 @@ pub struct Scene<'a> {
     pub latencies: &'a Latencies,
 }
 
+/// Whether an intent of then counts toward the rate now.
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.since(at) < RATE_WINDOW
+}
+
 type Duplicate = (OpportunityId, InstrumentId, StrategyId, bool);
 
 /// Remembers what limits over time need: rates, duplicates, the day's start, the high-water mark.
@@ -162,16 +171,13 @@ impl RiskGuardian {
     }
 
     fn loss(&self, reason: Reason, from: Usd, equity: Usd, share: Bps) -> Option<Rejection> {
-        let (Some(loss), Some(limit)) = (
-            from.checked_sub(equity),
-            from.max(Usd::ZERO).share(share, Rounding::Down),
-        ) else {
+        let Some(loss) = Loss::of(from, equity, share) else {
             return Some(overflow());
         };
-        (loss > Usd::ZERO && loss >= limit).then(|| Rejection {
+        loss.is_reached().then(|| Rejection {
             reason,
-            limit: format!("{limit} USD ({} of {from} USD)", percent(share)),
-            observed: format!("{loss} USD lost"),
+            limit: format!("{} USD ({} of {from} USD)", loss.limit, percent(share)),
+            observed: format!("{} USD lost", loss.lost),
         })
     }
 
@@ -218,10 +224,7 @@ impl RiskGuardian {
     fn rate(&mut self, strategy: StrategyId, scene: &Scene<'_>) -> Result<(), Rejection> {
         let limit = scene.config.risk.intents_per_second;
         let times = self.rates.entry(strategy).or_default();
-        while times
-            .front()
-            .is_some_and(|at| scene.now.since(*at) >= RATE_WINDOW)
-        {
+        while times.front().is_some_and(|at| !is_recent(*at, scene.now)) {
             times.pop_front();
         }
         if times.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {

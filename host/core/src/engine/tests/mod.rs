@@ -10,4 +10,5 @@ mod random;
 mod resting;
 mod strategies;
 mod travel;
+mod usage;
 mod world;

@@ -4,7 +4,7 @@ use super::world::{World, buy, cents, shares};
 use crate::config::EngineConfig;
 use crate::effect::{Effect, Message};
 use crate::engine::MAX_ROUNDS;
-use crate::event::{Event, LevelChange, StrategyChange, StrategyChangeKind};
+use crate::event::{Event, LevelChange, OperatorAction, StrategyChange, StrategyChangeKind};
 use crate::ids::{InstrumentId, Nanos, StrategyId, Timestamp};
 use crate::strategy::{Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault, Topics};
 
@@ -45,6 +45,10 @@ fn a_quarantined_or_unloaded_strategy_is_not_called() {
             fault: StrategyFault::OutOfMemory,
         },
         StrategyChangeKind::Unloaded,
+        StrategyChangeKind::Operator {
+            action: OperatorAction::Quarantine,
+            note: "looking into it".to_owned(),
+        },
     ] {
         let mut w = World::new();
         w.step(Event::Strategy(Box::new(StrategyChange {
@@ -55,6 +59,30 @@ fn a_quarantined_or_unloaded_strategy_is_not_called() {
         w.wish(buy(0, 52, 10));
         w.at(300).tick();
         w.check(&[]);
+    }
+}
+
+#[test]
+fn what_an_operator_says_is_told_and_only_quarantine_stops() {
+    for action in [
+        OperatorAction::Pin,
+        OperatorAction::Unpin,
+        OperatorAction::Release,
+        OperatorAction::Swap { digest: [1; 32] },
+        OperatorAction::RollBack { digest: [2; 32] },
+    ] {
+        let mut w = World::new();
+        w.step(Event::Strategy(Box::new(StrategyChange {
+            id: StrategyId(0),
+            kind: StrategyChangeKind::Operator {
+                action,
+                note: "ann".to_owned(),
+            },
+        })));
+        w.check(&["alert STRATEGY_OPERATOR"]);
+        w.wish(buy(0, 52, 10));
+        w.at(300).tick();
+        w.check(&["leg 0 open 10@0.52 fee 0.00"]);
     }
 }
 
