@@ -15,6 +15,8 @@ pub mod answer;
 pub mod app;
 /// Charts as SVG.
 pub mod chart;
+/// How It Works in numbers.
+pub mod how;
 /// The frame around every page.
 pub mod layout;
 /// The pages.
