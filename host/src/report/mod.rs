@@ -26,6 +26,7 @@ pub mod verdict;
 
 pub use by::By;
 pub use json::json;
+pub(crate) use text::cut_middle;
 pub use text::{Style, signed};
 
 use crate::store::analysis::{Count, Filter, MarketState};
