@@ -314,6 +314,12 @@ impl<K: Ord + Clone + fmt::Display, T: Clone> Table<K, T> {
         Some((*from, row))
     }
 
+    /// Every row of a subject with its date, in order.
+    pub fn rows(&self, subject: &K) -> impl Iterator<Item = (Timestamp, &Row<T>)> {
+        let rows = self.rows.get(subject).into_iter().flatten();
+        rows.map(|(from, row)| (*from, row))
+    }
+
     /// What is in force, in words as well.
     #[must_use]
     pub fn on(&self, subject: &K, at: Timestamp) -> Told<T> {

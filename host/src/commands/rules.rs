@@ -8,9 +8,7 @@ use crate::config::Config;
 use crate::rulebook;
 use comfy_table::{ContentArrangement, Table as Drawing, presets};
 use pm_arb_core::ids::{Timestamp, Venue};
-use pm_arb_core::market::FeeSchedule;
 use pm_arb_core::rulebook::{Day, Rulebook, Table};
-use pm_arb_core::units::Usd;
 use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
@@ -57,8 +55,8 @@ pub(super) fn run(args: RulesArgs) -> Result<ExitCode, Failure> {
 
 fn in_force(book: &Rulebook, at: Timestamp, venue: Option<Venue>) -> Vec<Line> {
     let mut lines = Vec::new();
-    add(&mut lines, &book.taker_fees, at, fee);
-    add(&mut lines, &book.maker_fees, at, fee);
+    add(&mut lines, &book.taker_fees, at, rulebook::fee_in_words);
+    add(&mut lines, &book.maker_fees, at, rulebook::fee_in_words);
     add(&mut lines, &book.taker_delays, at, |delay| {
         format!("{} ms", delay.ms())
     });
@@ -93,25 +91,6 @@ fn add<K: Ord + Clone + fmt::Display, T: Clone>(
             source: row.source.clone(),
             file: row.file.clone(),
         });
-    }
-}
-
-fn fee(fee: &FeeSchedule) -> String {
-    let rate = |ppm: u32| Usd(ppm.into());
-    match *fee {
-        FeeSchedule::Free => "free".to_owned(),
-        FeeSchedule::Unknown => "unknown".to_owned(),
-        FeeSchedule::Quadratic {
-            rate_ppm,
-            step,
-            round_up,
-        } => {
-            let way = if round_up { "up" } else { "down" };
-            format!("{} × p × (1 − p), {way} to {}", rate(rate_ppm), rate(step))
-        }
-        FeeSchedule::QuadraticSquared { rate_ppm } => {
-            format!("p × {} × (p × (1 − p))², down to 0.0001", rate(rate_ppm))
-        }
     }
 }
 

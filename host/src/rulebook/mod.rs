@@ -11,7 +11,9 @@ mod value;
 pub(crate) use value::parse_time;
 
 use pm_arb_core::ids::Timestamp;
+use pm_arb_core::market::FeeSchedule;
 use pm_arb_core::rulebook::Rulebook;
+use pm_arb_core::units::Usd;
 use std::path::{Path, PathBuf};
 
 /// The rules that come with the program.
@@ -135,6 +137,27 @@ pub fn built_in() -> Result<Rulebook, RulesError> {
     let mut book = Rulebook::default();
     rows::add(&mut book, BUILT_IN, None)?;
     Ok(book)
+}
+
+/// A fee as a formula: `p` is the price of a share.
+#[must_use]
+pub fn fee_in_words(fee: &FeeSchedule) -> String {
+    let rate = |ppm: u32| Usd(ppm.into());
+    match *fee {
+        FeeSchedule::Free => "free".to_owned(),
+        FeeSchedule::Unknown => "unknown".to_owned(),
+        FeeSchedule::Quadratic {
+            rate_ppm,
+            step,
+            round_up,
+        } => {
+            let way = if round_up { "up" } else { "down" };
+            format!("{} × p × (1 − p), {way} to {}", rate(rate_ppm), rate(step))
+        }
+        FeeSchedule::QuadraticSquared { rate_ppm } => {
+            format!("p × {} × (p × (1 − p))², down to 0.0001", rate(rate_ppm))
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<String, RulesError> {

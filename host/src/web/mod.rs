@@ -11,10 +11,14 @@
 
 /// Answers as JSON or CSV, and refusals.
 pub mod answer;
+/// The same data for programs.
+pub mod api;
 /// What every handler is given.
 pub mod app;
 /// Charts as SVG.
 pub mod chart;
+/// How It Works in numbers.
+pub mod how;
 /// The frame around every page.
 pub mod layout;
 /// The pages.

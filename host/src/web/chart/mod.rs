@@ -14,6 +14,8 @@ pub mod bars;
 pub mod dial;
 /// Lines over time.
 pub mod lines;
+/// What was said against what came true.
+pub mod reliability;
 /// A line as small as a word.
 pub mod spark;
 /// From one amount to another by its parts.

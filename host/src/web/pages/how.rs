@@ -1,11 +1,103 @@
-//! How It Works: The idea, computed here and now by the code that trades.
+//! How It Works: the idea, computed here and now by the code that trades.
+//!
+//! Owns the handler and the order of the panels. The numbers are [`crate::web::how`]'s, the words are
+//! `words`', the drawings `draw`'s; nothing is computed here. The form works without scripts by its button;
+//! with them its panels follow the sliders.
 
-use crate::web::layout::Page;
+mod draw;
+mod form;
+mod now;
+mod panels;
+mod words;
+
+use crate::web::app::{App, View};
+use crate::web::how::inputs::Form;
+use crate::web::how::{self, Refused, Worked};
+use crate::web::layout::{self, Page, Panel};
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use maud::html;
 
 /// See the top of the file.
 pub const PAGE: Page = Page {
     path: "/how-it-works",
     name: "How It Works",
     about: "The idea, computed here and now by the code that trades.",
-    panels: None,
+    panels: Some(live),
 };
+
+/// The page's own handler: it has a form.
+pub fn routes() -> Router<App> {
+    Router::new().route(PAGE.path, get(show))
+}
+
+/// What follows the running pilot.
+fn live(view: &View) -> Vec<Panel> {
+    vec![now::panel(view)]
+}
+
+/// The pairs of a query; one that can not be read asks nothing.
+pub(in crate::web) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
+async fn show(State(app): State<App>, pairs: Pairs) -> Response {
+    let view = app.view();
+    let pairs = pairs.map(|Query(pairs)| pairs).unwrap_or_default();
+    let form = Form::of(&pairs, view.now);
+    let mut all = vec![words::idea(), form::panel(&form)];
+    match form
+        .read
+        .as_ref()
+        .map(|inputs| how::work(inputs, &app.rules))
+    {
+        Ok(Ok(worked)) => all.extend(answered(&worked)),
+        Ok(Err(refused)) => all.push(not_judged(&refused)),
+        Err(_) => all.push(not_read(&form)),
+    }
+    all.extend(live(&view));
+    all.extend([words::types(), words::glossary()]);
+    layout::document(&view, &PAGE, &all).into_response()
+}
+
+fn answered(worked: &Worked) -> Vec<Panel> {
+    vec![
+        panels::verdict(worked),
+        panels::lag(worked),
+        panels::fair(worked),
+        panels::payout(worked),
+        panels::timeline(worked),
+        panels::rules(worked),
+        panels::baskets(worked),
+    ]
+}
+
+fn not_judged(refused: &Refused) -> Panel {
+    Panel {
+        id: panels::VERDICT,
+        title: "What the program does",
+        wide: true,
+        body: html! {
+            p { span.chip { (refused.code) } " " (refused.meaning) }
+        },
+    }
+}
+
+/// Nothing is computed from a wrong number.
+fn not_read(form: &Form) -> Panel {
+    let problems = form.read.as_ref().err().into_iter().flatten();
+    Panel {
+        id: panels::VERDICT,
+        title: "What the program does",
+        wide: true,
+        body: html! {
+            p.note role="alert" { "Nothing is computed from a number that cannot be read:" }
+            ul {
+                @for problem in problems {
+                    li { strong { (problem.field.label()) } " " (problem.why) "." }
+                }
+            }
+        },
+    }
+}

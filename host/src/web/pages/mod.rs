@@ -1,7 +1,7 @@
 //! The pages, in the order of the navigation: a file each.
 
-mod calibration;
-mod how;
+pub mod calibration;
+pub mod how;
 mod monitor;
 mod overview;
 mod risk;
