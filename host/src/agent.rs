@@ -2,6 +2,7 @@
 //!
 //! Owns the handle only; starting, judging and restarting agents is the orchestrator's business.
 
+use crate::feed_board::FeedBoard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ struct Vital {
 pub struct AgentContext {
     vital: Arc<Vital>,
     stop: watch::Receiver<bool>,
+    feeds: FeedBoard,
 }
 
 impl AgentContext {
@@ -44,7 +46,21 @@ impl AgentContext {
         Self {
             vital: Arc::new(vital),
             stop,
+            feeds: FeedBoard::default(),
         }
+    }
+
+    /// The same, noting its streams on that board.
+    #[must_use]
+    pub fn on(mut self, feeds: FeedBoard) -> Self {
+        self.feeds = feeds;
+        self
+    }
+
+    /// Where its streams of market data are noted.
+    #[must_use]
+    pub fn feeds(&self) -> &FeedBoard {
+        &self.feeds
     }
 
     /// Called when the agent does what it is there for. Starting goes on with the next agent.

@@ -2,6 +2,7 @@
 
 use crate::agent::{AgentContext, AgentError};
 use crate::clock::Clock;
+use crate::feed_board::Stream;
 use crate::input::{Input, InputSender};
 use pm_arb_core::event::Event;
 
@@ -13,13 +14,26 @@ pub struct Feed {
     /// The run's time.
     pub clock: Clock,
     input: InputSender,
+    stream: Option<Stream>,
 }
 
 impl Feed {
     /// Of one watcher.
     #[must_use]
     pub fn new(ctx: AgentContext, clock: Clock, input: InputSender) -> Self {
-        Self { ctx, clock, input }
+        Self {
+            ctx,
+            clock,
+            input,
+            stream: None,
+        }
+    }
+
+    /// The same, with what it hands over noted on that stream.
+    #[must_use]
+    pub fn over(mut self, stream: Stream) -> Self {
+        self.stream = Some(stream);
+        self
     }
 
     /// Hands over what one message said. Nothing is handed over for nothing.
@@ -28,6 +42,9 @@ impl Feed {
             return Ok(());
         }
         let received = self.clock.now();
+        if let Some(stream) = &self.stream {
+            stream.told(&events, received, self.clock.speed());
+        }
         let sending = self.input.send(Input::Feed { received, events });
         tokio::select! {
             biased;

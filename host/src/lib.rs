@@ -37,6 +37,8 @@ pub mod control;
 pub mod digest;
 /// How watchers speak to the engine.
 pub mod feed;
+/// What is known of every stream of market data.
+pub mod feed_board;
 /// Recordings become journals.
 pub mod import;
 /// What reaches the engine.

@@ -307,6 +307,7 @@ pub async fn run(
     feed.send(events).await?;
     let plan = Plan {
         name: SOURCE,
+        carries: cfg.symbols.join(", "),
         url: format!(
             "{}/stream?streams={}",
             cfg.ws_url.trim_end_matches('/'),

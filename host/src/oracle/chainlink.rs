@@ -180,6 +180,7 @@ pub async fn run(
     let hello = json!({"action": "subscribe", "subscriptions": subscriptions});
     let plan = Plan {
         name: SOURCE,
+        carries: cfg.symbols.join(", "),
         url: cfg.ws_url,
         hello: Some(hello.to_string()),
         ping: Some(PING),

@@ -7,6 +7,7 @@ use crate::agent::AgentError;
 use crate::backoff::Backoff;
 use crate::causes::chain;
 use crate::feed::Feed;
+use crate::feed_board::Stream;
 use crate::net::socket::{Socket, SocketError};
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::OracleId;
@@ -24,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Plan {
     /// For the log.
     pub name: &'static str,
+    /// What it carries, for people.
+    pub carries: String,
     /// Where it is.
     pub url: String,
     /// Sent once connected.
@@ -62,13 +65,17 @@ pub(super) async fn follow(
     oracles: &[OracleId],
     mut decode: impl FnMut(&str, &mut Vec<Event>) -> Result<Heard, FrameError>,
 ) -> Result<(), AgentError> {
+    let stream = feed.ctx.feeds().stream(plan.name, plan.gap_after);
+    stream.carries(plan.carries.as_str(), oracles.is_empty());
+    let feed = &feed.clone().over(stream.clone());
     let mut backoff = Backoff::of_connections();
     while !feed.ctx.is_stopping() {
         let connected = Instant::now();
-        let cause = match session(feed, plan, oracles, &mut decode).await? {
+        let cause = match session(feed, &stream, plan, oracles, &mut decode).await? {
             End::Stopping => return Ok(()),
             End::Replace(cause) => cause,
         };
+        stream.down(&cause);
         feed.send(gaps(oracles)).await?;
         let wait = backoff.after(connected.elapsed());
         tracing::warn!(stream = plan.name, %cause, ?wait, "price stream interrupted");
@@ -91,6 +98,7 @@ async fn connect(plan: &Plan) -> Result<Socket, SocketError> {
 
 async fn session(
     feed: &Feed,
+    stream: &Stream,
     plan: &Plan,
     oracles: &[OracleId],
     decode: &mut impl FnMut(&str, &mut Vec<Event>) -> Result<Heard, FrameError>,
@@ -99,6 +107,7 @@ async fn session(
         Ok(socket) => socket,
         Err(error) => return Ok(End::Replace(chain(&error))),
     };
+    stream.connected();
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut heard, mut pinged, mut is_stale) = (Instant::now(), Instant::now(), false);
@@ -114,9 +123,13 @@ async fn session(
         };
         match message {
             Some(Ok(Some(text))) => {
+                stream.message(text.len());
                 let mut events = Vec::new();
                 match decode(&text, &mut events) {
-                    Ok(Heard::Data) => (heard, is_stale) = (Instant::now(), false),
+                    Ok(Heard::Data) => {
+                        (heard, is_stale) = (Instant::now(), false);
+                        stream.proof();
+                    }
                     Ok(Heard::Nothing) => {}
                     Ok(Heard::Goodbye) => return Ok(End::Replace("server shutdown".to_owned())),
                     Err(error) => {
@@ -156,6 +169,7 @@ async fn session(
                     && let Ok(fresh) = connect(plan).await
                 {
                     std::mem::replace(&mut socket, fresh).close().await;
+                    stream.connected();
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What is known of every agent, for `pm-arb health`.
 
 use crate::agent::AgentContext;
+use crate::feed_board::FeedBoard;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,15 +77,16 @@ struct Board {
 
 /// Shared and cheap to ask.
 #[derive(Debug, Clone)]
-pub struct HealthBoard(Arc<Mutex<Board>>);
+pub struct HealthBoard(Arc<Mutex<Board>>, FeedBoard);
 
 impl Default for HealthBoard {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Board {
+        let board = Board {
             started: Instant::now(),
             halted: None,
             entries: BTreeMap::new(),
-        })))
+        };
+        Self(Arc::new(Mutex::new(board)), FeedBoard::default())
     }
 }
 
@@ -97,6 +99,12 @@ impl HealthBoard {
         if let Some(entry) = self.lock().entries.get_mut(name) {
             change(entry);
         }
+    }
+
+    /// The streams of market data that agents keep.
+    #[must_use]
+    pub fn feeds(&self) -> &FeedBoard {
+        &self.1
     }
 
     /// Adds an agent at the end (a known one keeps its place).

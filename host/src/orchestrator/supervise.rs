@@ -85,7 +85,7 @@ async fn once(
 ) -> End {
     // A second switch, so that a stale agent can be stopped alone.
     let (own_stop, own_stopping) = watch::channel(false);
-    let context = AgentContext::new(own_stopping);
+    let context = AgentContext::new(own_stopping).on(board.feeds().clone());
     board.attach(&spec.name, context.clone());
     board.set_state(&spec.name, AgentState::Starting);
     let mut task = tokio::spawn((spec.start)(context.clone()));

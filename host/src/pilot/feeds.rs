@@ -27,6 +27,8 @@ use tokio::sync::watch;
 const SIM_ORIGIN_SECS: u64 = 900;
 /// The fastest simulated world that sockets and clients keep up with comfortably.
 pub const SIM_SPEED_MAX: f64 = 200.0;
+/// A recording that says nothing for so long, by the wall, has a hole (or is played slowly).
+const RECORDED_SILENCE: Duration = Duration::from_secs(30);
 /// How long the start waits for one feed; the others start meanwhile.
 const READY_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -322,6 +324,9 @@ fn play_all(
 ) -> Result<(), JournalError> {
     let mut journal = JournalReader::open(path)?;
     let mut pace: Option<Clock> = None;
+    let stream = ctx.feeds().stream("recording", RECORDED_SILENCE);
+    stream.carries(path.display().to_string(), false);
+    stream.connected();
     ctx.ready();
     while let Some(record) = journal.next()? {
         ctx.beat();
@@ -340,13 +345,18 @@ fn play_all(
                 std::thread::sleep(clock.until(record.at).min(Duration::from_millis(200)));
             }
         }
+        stream.message(0);
+        let events = vec![record.event.clone()];
+        // As the recording has it: the lag is that of its day.
+        stream.told(&events, record.at, 1.0);
         let message = Input::Feed {
             received: record.at,
-            events: vec![record.event.clone()],
+            events,
         };
         if ctx.is_stopping() || input.blocking_send(message).is_err() {
             break;
         }
     }
+    stream.ended();
     Ok(())
 }

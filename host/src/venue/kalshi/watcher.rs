@@ -12,6 +12,7 @@ use crate::catalog::SharedCatalog;
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::feed::Feed;
+use crate::feed_board::Stream;
 use crate::input::InputSender;
 use crate::net::http::Http;
 use crate::net::round_trip::{ASK_EVERY, ASK_FIRST, RoundTrips};
@@ -123,8 +124,12 @@ pub async fn run(
         rules: Arc::clone(&rules),
         left_out: BTreeMap::new(),
     };
+    let silence = Duration::from_millis(cfg.silence_ms);
+    let stream = feed.ctx.feeds().stream("kalshi", silence);
+    stream.carries("no markets", true);
     let line = Line {
-        feed,
+        feed: feed.over(stream.clone()),
+        stream,
         cfg,
         catalog,
         signer,
@@ -165,6 +170,7 @@ fn signer(cfg: &KalshiConfig) -> Result<Option<(String, Signer)>, AgentError> {
 /// Carries the books.
 struct Line {
     feed: Feed,
+    stream: Stream,
     cfg: KalshiConfig,
     catalog: SharedCatalog,
     signer: Option<(String, Signer)>,
@@ -203,6 +209,7 @@ impl Line {
             };
             let wait = backoff.after(started.elapsed());
             tracing::warn!(venue = "kalshi", %cause, ?wait, "connection interrupted");
+            self.stream.down(&cause);
             self.decoder = Decoder::sequenced(Arc::clone(&self.rules));
             let gap = Event::Gap {
                 scope: GapScope::Venue(Venue::Kalshi),
@@ -235,6 +242,7 @@ impl Line {
             Ok(socket) => socket,
             Err(cause) => return Ok(End::Replace(cause)),
         };
+        self.stream.connected();
         let mut session = Session {
             later: self.tickers.clone(),
             ..Session::default()
@@ -263,6 +271,8 @@ impl Line {
                             session.later.remove(&ticker);
                         }
                     }
+                    let markets = self.tickers.len();
+                    self.stream.carries(format!("{markets} markets"), markets == 0);
                     None
                 }
                 _ = look.tick() => None,
@@ -272,12 +282,14 @@ impl Line {
                 Some(Err(error)) => return Ok(End::Replace(chain(&error))),
                 Some(Ok(None)) => {
                     alive = Instant::now();
+                    self.stream.message(0);
                     let measured = socket.take_round_trip();
                     let told = measured.and_then(|took| self.round_trips.took(took));
                     self.feed.send(told.into_iter().collect()).await?;
                 }
                 Some(Ok(Some(text))) => {
                     alive = Instant::now();
+                    self.stream.message(text.len());
                     session.note(&text);
                     let mut events = Vec::new();
                     let read = self.decoder.frame(&text, &self.catalog.lock(), &mut events);

@@ -11,6 +11,7 @@ use crate::backoff::Backoff;
 use crate::catalog::SharedCatalog;
 use crate::causes::chain;
 use crate::feed::Feed;
+use crate::feed_board::Stream;
 use crate::net::round_trip::{ASK_EVERY, ASK_FIRST, RoundTrips};
 use crate::net::socket::{Socket, SocketError};
 use pm_arb_core::event::{Event, GapScope};
@@ -63,6 +64,7 @@ struct Asset {
 /// A connection and its assets.
 pub(super) struct Shard {
     feed: Feed,
+    stream: Stream,
     cfg: Arc<PolymarketConfig>,
     catalog: SharedCatalog,
     orders: mpsc::Receiver<Order>,
@@ -85,6 +87,7 @@ enum End {
 impl Shard {
     pub fn new(
         feed: Feed,
+        stream: Stream,
         cfg: Arc<PolymarketConfig>,
         catalog: SharedCatalog,
         orders: mpsc::Receiver<Order>,
@@ -93,6 +96,7 @@ impl Shard {
     ) -> Self {
         Self {
             feed,
+            stream,
             cfg,
             catalog,
             orders,
@@ -121,6 +125,7 @@ impl Shard {
             };
             let wait = backoff.after(started.elapsed());
             tracing::warn!(venue = "polymarket", %cause, ?wait, "market channel interrupted");
+            self.stream.down(&cause);
             self.gap_all(&cause).await?;
             let until = Instant::now() + wait;
             while let Some(left) = until.checked_duration_since(Instant::now()) {
@@ -147,6 +152,13 @@ impl Shard {
 
     /// Applies an order to the books kept here; what to subscribe and unsubscribe follows from it.
     fn obey(&mut self, order: Order) -> (Vec<InstrumentId>, Vec<String>) {
+        let follows = self.take_order(order);
+        let assets = self.assets.len();
+        self.stream.carries(format!("{assets} assets"), assets == 0);
+        follows
+    }
+
+    fn take_order(&mut self, order: Order) -> (Vec<InstrumentId>, Vec<String>) {
         match order {
             Order::Track(spec, neg_risk) => {
                 self.decoder.track(&spec, neg_risk);
@@ -223,6 +235,7 @@ impl Shard {
                 Turn::Message(Ok(None)) => Ok(()),
                 Turn::Message(Ok(Some(text))) => {
                     alive = Instant::now();
+                    self.stream.message(text.len());
                     let (renew, is_data) = self.frame(&text, &mut unreadable).await?;
                     if is_data {
                         moved = alive;
@@ -283,6 +296,7 @@ impl Shard {
             "initial_dump": true, "custom_feature_enabled": true,
         });
         socket.send(hello.to_string()).await?;
+        self.stream.connected();
         self.asked = None;
         for asset in self.assets.values_mut() {
             (asset.has_book, asset.tries) = (false, 0);

@@ -476,8 +476,13 @@ impl Watcher {
             return None;
         }
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
+        let name = format!("polymarket-{}", self.carriers.len());
+        // A quiet book is asked for anew after this long, which brings data where there is a venue.
+        let silence = Duration::from_millis(self.cfg.silence_ms + self.cfg.book_within_ms);
+        let stream = self.feed.ctx.feeds().stream(&name, silence);
         let shard = Shard::new(
-            self.feed.clone(),
+            self.feed.clone().over(stream.clone()),
+            stream,
             Arc::clone(&self.cfg),
             self.catalog.clone(),
             inbox,
