@@ -252,12 +252,6 @@ impl Engine {
         self.settlement.bookings()
     }
 
-    /// The settings in force.
-    #[must_use]
-    pub fn config(&self) -> &EngineConfig {
-        &self.config
-    }
-
     /// The scanner, for its counts, estimates and judgements.
     #[must_use]
     pub fn scanner(&self) -> &Scanner {
