@@ -15,7 +15,7 @@ mod units;
 
 pub use calibration::Calibration;
 pub use funnel::Funnel;
-pub use risk::Risk;
+pub use risk::{Denials, Exposure, Halt, LimitUse, Locked, NEAR_BPS, OrderLimit, Risk};
 pub use strategies::{
     ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State, Strategies, StrategyRow,
 };
@@ -93,6 +93,7 @@ pub struct Watcher {
     source: String,
     wall: Clock,
     taken: Option<std::time::Instant>,
+    risk: risk::Past,
     to: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -106,6 +107,7 @@ impl Watcher {
             source,
             wall: Clock::utc(),
             taken: None,
+            risk: risk::Past::default(),
             to,
         };
         (watcher, latest)
@@ -115,7 +117,9 @@ impl Watcher {
     pub fn observe(&mut self, _event: &Event) {}
 
     /// Every effect, once it is durable.
-    pub fn effect(&mut self, _cause: Seq, _effect: &Effect) {}
+    pub fn effect(&mut self, _cause: Seq, effect: &Effect) {
+        self.risk.effect(effect);
+    }
 
     /// Takes a picture when one is due.
     pub fn turn(&mut self, scene: Scene<'_>, seq: Seq) {
@@ -134,7 +138,7 @@ impl Watcher {
             },
             trading: Trading::of(&status),
             strategies: Strategies::of(&status, scene.loader),
-            risk: Risk::of(&status, scene.engine),
+            risk: Risk::of(&status, scene.engine, &self.risk),
             funnel: Funnel::of(scene.engine),
             calibration: Calibration::default(),
             system: System::of(scene.board),

@@ -32,7 +32,7 @@ use crate::oracle::Reading;
 use crate::order::{LegPlan, OrderPlan};
 use crate::reason::Reason;
 use crate::strategy::Intent;
-use crate::units::{Bps, Qty, Rounding, Usd};
+use crate::units::{Bps, Qty, Usd};
 use checks::{Leg, deny, overflow, percent};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -6,11 +6,17 @@ mod monitor;
 mod overview;
 mod risk;
 mod strategies;
+mod strategy;
 mod system;
 mod trades;
 mod why;
 
+use super::app::App;
 use super::layout::Page;
+use axum::Router;
+
+#[cfg(test)]
+pub(super) use strategy::tests as fixtures;
 
 /// Every page of the navigation.
 pub const PAGES: [Page; 9] = [
@@ -24,3 +30,8 @@ pub const PAGES: [Page; 9] = [
     calibration::PAGE,
     how::PAGE,
 ];
+
+/// The routes of pages with questions of their own, each in its page's file.
+pub fn routes() -> Router<App> {
+    Router::new().merge(strategy::routes())
+}
