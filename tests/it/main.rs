@@ -33,6 +33,7 @@ mod store_grading;
 mod store_read;
 mod store_relay;
 mod store_schema;
+mod strategy;
 mod support;
 mod tidy;
 mod trades;

@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test gives up on it. Generous: machines are busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Pilot {
+pub struct Pilot {
     child: Child,
-    data: PathBuf,
+    pub data: PathBuf,
     log: PathBuf,
 }
 
 impl Pilot {
-    fn start(data: &Path, extra: &[&str]) -> Self {
+    pub fn start(data: &Path, extra: &[&str]) -> Self {
         Self::start_with(&format!("{}/*.wasm", strategies().display()), data, extra)
     }
 
-    fn start_with(strategies: &str, data: &Path, extra: &[&str]) -> Self {
+    pub fn start_with(strategies: &str, data: &Path, extra: &[&str]) -> Self {
         let log = data.with_extension("log");
         let mut command = pm_arb(&[
             "pilot",
@@ -50,13 +50,13 @@ impl Pilot {
         }
     }
 
-    fn ask(&self, args: &[&str]) -> std::process::Output {
+    pub fn ask(&self, args: &[&str]) -> std::process::Output {
         let mut all = args.to_vec();
         all.extend(["--data-dir", self.data.to_str().unwrap()]);
         run(&all)
     }
 
-    fn health(&self) -> Option<Value> {
+    pub fn health(&self) -> Option<Value> {
         let output = self.ask(&["health", "--json"]);
         serde_json::from_slice(&output.stdout).ok()
     }
@@ -65,7 +65,7 @@ impl Pilot {
         serde_json::from_slice(&self.ask(&["report", "--json"]).stdout).ok()
     }
 
-    fn wait_for<T>(&mut self, what: &str, mut ready: impl FnMut(&Self) -> Option<T>) -> T {
+    pub fn wait_for<T>(&mut self, what: &str, mut ready: impl FnMut(&Self) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             if let Some(found) = ready(self) {
@@ -89,11 +89,11 @@ impl Pilot {
         })
     }
 
-    fn said(&self) -> String {
+    pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let status = std::process::Command::new("kill")
             .args([name, &self.child.id().to_string()])
             .status()
@@ -102,7 +102,7 @@ impl Pilot {
     }
 
     /// Waits for its end and says whether it was a success.
-    fn ended(&mut self) -> bool {
+    pub fn ended(&mut self) -> bool {
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -113,7 +113,7 @@ impl Pilot {
         panic!("the pilot did not end:\n{}", self.said());
     }
 
-    fn run_dir(&self) -> PathBuf {
+    pub fn run_dir(&self) -> PathBuf {
         let mut runs: Vec<_> = std::fs::read_dir(self.data.join("runs"))
             .unwrap()
             .map(|e| e.unwrap().path())
@@ -130,7 +130,7 @@ impl Drop for Pilot {
     }
 }
 
-fn digest_in(log: &str) -> String {
+pub fn digest_in(log: &str) -> String {
     log.lines()
         .rev()
         .find_map(|line| {

@@ -2,6 +2,7 @@
 
 pub mod fixtures;
 mod hostile;
+mod operator;
 mod reload;
 
 use pm_arb::plugin::{Limits, PluginHost};

@@ -19,7 +19,7 @@ pub use calibration::{
 };
 pub use example::{Example, Judged};
 pub use funnel::Funnel;
-pub use risk::Risk;
+pub use risk::{Denials, Exposure, Halt, LimitUse, Locked, NEAR_BPS, OrderLimit, Risk};
 pub use strategies::{
     ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State, Strategies, StrategyRow,
 };
@@ -103,6 +103,7 @@ pub struct Watcher {
     wall: Clock,
     taken: Option<std::time::Instant>,
     chooser: example::Chooser,
+    risk: risk::Past,
     to: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -117,6 +118,7 @@ impl Watcher {
             wall: Clock::utc(),
             taken: None,
             chooser: example::Chooser::default(),
+            risk: risk::Past::default(),
             to,
         };
         (watcher, latest)
@@ -126,7 +128,9 @@ impl Watcher {
     pub fn observe(&mut self, _event: &Event) {}
 
     /// Every effect, once it is durable.
-    pub fn effect(&mut self, _cause: Seq, _effect: &Effect) {}
+    pub fn effect(&mut self, _cause: Seq, effect: &Effect) {
+        self.risk.effect(effect);
+    }
 
     /// Takes a picture when one is due.
     pub fn turn(&mut self, scene: Scene<'_>, seq: Seq) {
@@ -145,7 +149,7 @@ impl Watcher {
             },
             trading: Trading::of(&status),
             strategies: Strategies::of(&status, scene.loader),
-            risk: Risk::of(&status, scene.engine),
+            risk: Risk::of(&status, scene.engine, &self.risk),
             funnel: Funnel::of(scene.engine),
             calibration: Calibration::of(scene.observer),
             example: self.chooser.example(scene.engine, status.now),

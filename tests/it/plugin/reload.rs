@@ -17,10 +17,10 @@ use std::path::Path;
 
 /// The engine's slots, the journal and the archive.
 #[derive(Default)]
-struct Stage {
+pub struct Stage {
     slots: BTreeMap<StrategyId, Box<dyn Strategy>>,
-    journal: Vec<StrategyChange>,
-    archive: BTreeMap<[u8; 32], Vec<u8>>,
+    pub journal: Vec<StrategyChange>,
+    pub archive: BTreeMap<[u8; 32], Vec<u8>>,
     now: Timestamp,
 }
 
@@ -59,15 +59,15 @@ impl LoaderPort for Stage {
 }
 
 /// A folder of strategies, followed by a tracker and a loader.
-struct Pilot {
+pub struct Pilot {
     folder: tempfile::TempDir,
     tracker: Tracker,
-    loader: Loader,
-    stage: Stage,
+    pub loader: Loader,
+    pub stage: Stage,
 }
 
 impl Pilot {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = host();
         let sources = Sources::parse(&[folder.path().to_str().unwrap()]).unwrap();
@@ -79,13 +79,13 @@ impl Pilot {
         }
     }
 
-    fn put(&self, file: &str, bytes: &[u8]) {
+    pub fn put(&self, file: &str, bytes: &[u8]) {
         let partial = self.folder.path().join(".partial");
         std::fs::write(&partial, bytes).unwrap();
         std::fs::rename(&partial, self.folder.path().join(file)).unwrap();
     }
 
-    fn look(&mut self) -> Vec<Outcome> {
+    pub fn look(&mut self) -> Vec<Outcome> {
         let news = self.tracker.scan();
         news.into_iter()
             .map(|input| self.loader.handle(input, &mut self.stage).unwrap())
@@ -93,7 +93,7 @@ impl Pilot {
     }
 
     /// What strategy 0 does with a quote.
-    fn tell(&mut self) -> Result<usize, StrategyFault> {
+    pub fn tell(&mut self) -> Result<usize, StrategyFault> {
         let mut out = Output::default();
         let strategy = self.stage.slots.get_mut(&StrategyId(0)).unwrap();
         strategy
@@ -101,7 +101,7 @@ impl Pilot {
             .map(|()| out.intents.len())
     }
 
-    fn kinds(&self) -> Vec<&'static str> {
+    pub fn kinds(&self) -> Vec<&'static str> {
         self.stage
             .journal
             .iter()
@@ -118,14 +118,14 @@ impl Pilot {
 }
 
 /// A version that submits so many intents on a quote.
-fn version(version: &'static str, intents: usize) -> Fixture {
+pub fn version(version: &'static str, intents: usize) -> Fixture {
     Fixture {
         version,
         ..Fixture::on_quote("a", &SUBMIT.repeat(intents))
     }
 }
 
-fn loaded(generation: u32, restored: bool) -> Outcome {
+pub fn loaded(generation: u32, restored: bool) -> Outcome {
     Outcome::Loaded {
         name: "a".to_owned(),
         generation,

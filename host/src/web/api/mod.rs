@@ -5,7 +5,9 @@
 mod calibration;
 mod health;
 mod how;
+mod risk;
 mod snapshot;
+mod strategies;
 
 use super::app::App;
 use axum::routing::get;
@@ -30,7 +32,9 @@ fn described() -> OpenApiRouter<App> {
     let v1 = OpenApiRouter::new()
         .merge(snapshot::routes())
         .merge(calibration::routes())
-        .merge(how::routes());
+        .merge(how::routes())
+        .merge(risk::routes())
+        .merge(strategies::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
 }
 

@@ -6,6 +6,7 @@ mod monitor;
 mod overview;
 mod risk;
 mod strategies;
+mod strategy;
 mod system;
 mod trades;
 mod why;
@@ -13,6 +14,9 @@ mod why;
 use super::app::App;
 use super::layout::Page;
 use axum::Router;
+
+#[cfg(test)]
+pub(super) use strategy::tests as fixtures;
 
 /// Every page of the navigation.
 pub const PAGES: [Page; 9] = [
@@ -29,5 +33,5 @@ pub const PAGES: [Page; 9] = [
 
 /// The routes of pages with questions of their own, each in its page's file.
 pub fn routes() -> Router<App> {
-    Router::new()
+    Router::new().merge(strategy::routes())
 }

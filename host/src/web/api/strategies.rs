@@ -1,0 +1,337 @@
+//! `/api/v1/strategies`: every strategy, and what may be done to one.
+//!
+//! Orders go through the control socket like the command line's, with the same refusals.
+
+use crate::control::{self, ControlError, Request as Ask, StrategyAction};
+use crate::snapshot::{Money, State as Life, StrategyRow};
+use crate::web::answer::{self, Format, Refusal};
+use crate::web::app::App;
+use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Form, Json};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Longest note for the record, in characters; the rest is cut.
+const NOTE_MAX: usize = 500;
+
+/// Its routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(act))
+}
+
+/// How a list is wanted.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    /// `json` or `csv`.
+    #[serde(default)]
+    pub format: Format,
+}
+
+/// What is to be known for an order.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderBody {
+    /// Who and why, for the record.
+    #[serde(default)]
+    pub note: String,
+    /// For `swap`: the component, an absolute path on the pilot's machine.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// For `swap` and `rollback`: without the state of what runs.
+    #[serde(default)]
+    pub fresh: bool,
+    /// Page to return to, for forms.
+    #[serde(default)]
+    pub back: Option<String>,
+}
+
+/// An order that was done.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct OrderDone {
+    /// Whose.
+    pub name: String,
+    /// Which load of it runs, or would.
+    pub generation: u32,
+    /// SHA-256 of its bytes.
+    pub digest: String,
+    /// In a line.
+    pub text: String,
+}
+
+/// A strategy as one flat line.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    version: &'a str,
+    generation: u32,
+    digest: &'a str,
+    state: Life,
+    pinned: bool,
+    share_bps: i32,
+    committed_usd: Money,
+    net_usd: Money,
+    settled: u32,
+    calls: u64,
+    intents: u64,
+    denied: u64,
+    fills: u64,
+    faults: u64,
+    strikes: u32,
+    fuel_mean: u64,
+    fuel_max: u64,
+    fuel_limit: u64,
+    time_mean_ns: Option<u64>,
+    time_p99_ns: Option<u64>,
+    memory: u64,
+    memory_limit: u64,
+}
+
+impl<'a> From<&'a StrategyRow> for Line<'a> {
+    fn from(row: &'a StrategyRow) -> Self {
+        let costs = &row.costs;
+        let timed = |ns: u64| (costs.timed > 0).then_some(ns);
+        Self {
+            name: &row.name,
+            version: &row.version,
+            generation: row.generation,
+            digest: &row.digest,
+            state: row.state,
+            pinned: row.pinned.is_some(),
+            share_bps: row.share_bps,
+            committed_usd: row.committed,
+            net_usd: row.net,
+            settled: row.settled,
+            calls: row.calls,
+            intents: row.intents,
+            denied: row.denied,
+            fills: row.fills,
+            faults: row.faults,
+            strikes: row.strikes,
+            fuel_mean: costs.fuel_mean,
+            fuel_max: costs.fuel_max,
+            fuel_limit: costs.fuel_limit,
+            time_mean_ns: timed(costs.time_mean_ns),
+            time_p99_ns: timed(costs.time_p99_ns),
+            memory: costs.memory,
+            memory_limit: costs.memory_limit,
+        }
+    }
+}
+
+pub(super) fn no_pilot() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no-pilot",
+        "no pilot runs with this data folder",
+        "start one: pm-arb pilot --strategies ./strategies",
+    )
+}
+
+/// Every strategy of the running pilot, by name.
+#[utoipa::path(get, path = "/strategies", params(("format" = Option<String>, Query, description = "json or csv")), responses(
+    (status = 200, body = [StrategyRow]),
+    (status = 503, body = Refusal, description = "no pilot runs"),
+))]
+async fn list(State(app): State<App>, Query(wanted): Query<Wanted>) -> Response {
+    let Some(pilot) = app.view().pilot else {
+        return no_pilot().into_response();
+    };
+    let rows = &pilot.strategies.strategies;
+    match wanted.format {
+        Format::Json => Json(rows).into_response(),
+        Format::Csv => {
+            let lines: Vec<Line<'_>> = rows.iter().map(Line::from).collect();
+            answer::rows(&lines, Format::Csv)
+        }
+    }
+}
+
+/// One strategy.
+#[utoipa::path(get, path = "/strategies/{name}", params(("name" = String, Path)), responses(
+    (status = 200, body = StrategyRow),
+    (status = 404, body = Refusal, description = "no such strategy"),
+    (status = 503, body = Refusal, description = "no pilot runs"),
+))]
+async fn one(State(app): State<App>, Path(name): Path<String>) -> Response {
+    let Some(pilot) = app.view().pilot else {
+        return no_pilot().into_response();
+    };
+    match pilot.strategies.named(&name) {
+        Some(row) => Json(row).into_response(),
+        None => Refusal::new(
+            StatusCode::NOT_FOUND,
+            "unknown_strategy",
+            format!("no strategy is called {name:?}"),
+            "read /api/v1/strategies for those that are loaded",
+        )
+        .into_response(),
+    }
+}
+
+/// Does something to a strategy: `swap`, `rollback`, `pin`, `unpin`, `quarantine`, `release`. It is in the
+/// journal before it is answered.
+#[utoipa::path(post, path = "/strategies/{name}/{action}", params(("name" = String, Path), ("action" = String, Path)),
+    request_body = OrderBody, responses(
+    (status = 200, body = OrderDone),
+    (status = 404, body = Refusal, description = "no such strategy or action"),
+    (status = 409, body = Refusal, description = "refused; nothing changed"),
+    (status = 503, body = Refusal, description = "no pilot runs"),
+))]
+async fn act(
+    State(app): State<App>,
+    Path((name, action)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let form = kind.is_some_and(|k| {
+        k.as_bytes()
+            .starts_with(b"application/x-www-form-urlencoded")
+    });
+    let empty = kind.is_none();
+    let body = match body(request, form, empty).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let back = format!("/strategies/{name}");
+    match order(app, name, &action, body).await {
+        // A form comes back to the strategy's page, and nowhere else.
+        Ok(_) if form => Redirect::to(&back).into_response(),
+        Ok(done) => Json(done).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn body(request: Request, form: bool, empty: bool) -> Result<OrderBody, Refusal> {
+    let wrong =
+        |status, why: String| Refusal::new(status, "body", why, "read /api/v1/openapi.json");
+    if empty {
+        return Ok(OrderBody::default());
+    }
+    if form {
+        let body = Form::<OrderBody>::from_request(request, &()).await;
+        return body
+            .map(|Form(b)| b)
+            .map_err(|e| wrong(e.status(), e.body_text()));
+    }
+    let body = Json::<OrderBody>::from_request(request, &()).await;
+    body.map(|Json(b)| b)
+        .map_err(|e| wrong(e.status(), e.body_text()))
+}
+
+fn action_of(action: &str, body: &OrderBody) -> Result<StrategyAction, Refusal> {
+    let fresh = body.fresh;
+    Ok(match action {
+        "swap" => {
+            let file = body.file.clone().map(PathBuf::from);
+            let file = file.filter(|file| file.is_absolute());
+            let file = file.ok_or_else(|| {
+                Refusal::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "file-missing",
+                    "a swap needs `file`",
+                    "give the absolute path of a component on the pilot's machine",
+                )
+            })?;
+            StrategyAction::Swap { file, fresh }
+        }
+        "rollback" => StrategyAction::Rollback { fresh },
+        "pin" => StrategyAction::Pin,
+        "unpin" => StrategyAction::Unpin,
+        "quarantine" => StrategyAction::Quarantine,
+        "release" => StrategyAction::Release,
+        _ => {
+            return Err(Refusal::new(
+                StatusCode::NOT_FOUND,
+                "unknown_action",
+                format!("{action:?} is nothing that can be done to a strategy"),
+                "say swap, rollback, pin, unpin, quarantine or release",
+            ));
+        }
+    })
+}
+
+async fn order(
+    app: App,
+    name: String,
+    action: &str,
+    body: OrderBody,
+) -> Result<OrderDone, Refusal> {
+    let action = action_of(action, &body)?;
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let note: String = body.note.chars().map(plain).take(NOTE_MAX).collect();
+    let note = note.trim().to_owned();
+    let request = Ask::Strategy { name, action, note };
+    // The socket's client waits: off the dashboard's own thread.
+    let asked = tokio::task::spawn_blocking(move || control::ask(&app.data_dir, &request)).await;
+    let mut answer = asked
+        .unwrap_or_else(|e| Err(ControlError::Refused(e.to_string())))
+        .map_err(|error| refusal(&error))?;
+    serde_json::from_value(answer["strategy"].take()).map_err(|e| {
+        let what = format!("the pilot's answer can not be read: {e}");
+        let help = "run the dashboard and the pilot from the same version";
+        Refusal::new(StatusCode::BAD_GATEWAY, "pilot-unreadable", what, help)
+    })
+}
+
+fn refusal(error: &ControlError) -> Refusal {
+    let (status, code) = match error {
+        ControlError::NotRunning(_) => return no_pilot(),
+        ControlError::Io { .. } => (StatusCode::BAD_GATEWAY, "pilot-unreachable"),
+        ControlError::Refused(_) => (StatusCode::CONFLICT, "refused"),
+        ControlError::Order { code, .. } if code == "unknown_strategy" => {
+            (StatusCode::NOT_FOUND, "unknown_strategy")
+        }
+        ControlError::Order { .. } => (StatusCode::CONFLICT, "refused"),
+    };
+    Refusal::new(
+        status,
+        code,
+        error.to_string(),
+        "nothing changed; see /strategies for how it is",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_one_of_six_and_a_swap_names_its_file() {
+        let body = OrderBody {
+            file: Some("/x.wasm".into()),
+            fresh: true,
+            ..OrderBody::default()
+        };
+        for action in ["swap", "rollback", "pin", "unpin", "quarantine", "release"] {
+            assert!(action_of(action, &body).is_ok(), "{action}");
+        }
+        assert!(action_of("promote", &body).is_err());
+        assert!(action_of("swap", &OrderBody::default()).is_err());
+        let relative = OrderBody {
+            file: Some("x.wasm".into()),
+            ..OrderBody::default()
+        };
+        assert!(action_of("swap", &relative).is_err());
+    }
+
+    #[test]
+    fn a_line_of_csv_says_nothing_of_times_that_nobody_took() {
+        let mut row = crate::web::pages::fixtures::row("late");
+        row.costs.timed = 0;
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.serialize(Line::from(&row)).unwrap();
+        let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
+        let (heads, line) = text.split_once('\n').unwrap();
+        let at = heads.split(',').position(|h| h == "time_mean_ns").unwrap();
+        assert_eq!(line.split(',').nth(at), Some(""));
+        assert!(line.starts_with("late,1.0,2,"), "{line}");
+    }
+}
