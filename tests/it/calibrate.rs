@@ -234,6 +234,7 @@ fn a_live_run_and_its_restart_come_to_what_calibrate_says() {
         config: pm_arb::config::Config::default(),
         rules: crate::support::rules(),
         new_run: false,
+        dashboard: Some("off".into()),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let first = pm_arb::pilot::run(&options, &runtime).unwrap();
