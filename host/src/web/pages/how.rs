@@ -107,3 +107,6 @@ fn without_numbers(why: &Markup) -> Vec<Panel> {
     };
     panels::WORKED.into_iter().map(panel).collect()
 }
+
+#[cfg(test)]
+mod tests;

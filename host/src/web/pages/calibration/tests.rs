@@ -8,6 +8,7 @@ fn page(calibration: &Calibration) -> String {
     let parts = [
         reliability_of(calibration),
         by_time_left(calibration),
+        times(calibration),
         bins(calibration),
         asked(calibration),
     ];

@@ -55,7 +55,7 @@ fn field(form: &Form, field: Field) -> Markup {
                         value=(form.text(field)) aria-invalid=[problem.map(|_| "true")]
                         aria-describedby=[described.as_deref()];
                     @if let Some((low, high, step)) = pull(form, field) {
-                        input type="range" hidden min=(low) max=(high) step=(step) value=(form.text(field))
+                        input type="range" hidden min=(low) max=(high) step=(step) value=(start(form, field))
                             data-for=(name) aria-label={ (field.label()) ", slider" };
                     }
                 }
@@ -64,6 +64,14 @@ fn field(form: &Form, field: Field) -> Markup {
                 span.loss id={ (name) "-problem" } { (why) }
             }
         }
+    }
+}
+
+/// Where a slider stands; an empty number stands at its least.
+fn start(form: &Form, field: Field) -> &str {
+    match form.text(field) {
+        "" => "0",
+        text => text,
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) const WORKED: [(&str, &str, bool); 7] = [
     ("lag", "The picture", false),
     ("fair", "What YES is worth", false),
     ("payout", "What buying comes to", false),
-    ("timeline", "The timeline", false),
+    ("timeline", "The timeline", true),
     ("rules", "Rules of the day", true),
     ("baskets", "Baskets by the same fees", true),
 ];
@@ -96,6 +96,9 @@ pub(super) fn verdict(worked: &Worked) -> Panel {
                             (step("less the offer", format!("−{}", cost(judged.ask.0)), "what YES costs"))
                             (step("less the fee", format!("−{}", cost(judged.fee.0)), &worked.rules.fee.rule))
                             (step("less the haircut", format!("−{}", cost(judged.haircut.0)), "the model's own calibration error, half a cent at least"))
+                            @if let Some(unblended) = verdict.unblended {
+                                (step("The model alone would leave", cost(unblended.0), &format!("after price and fee; believed up to {} c", cost(verdict.edge_max.0))))
+                            }
                             tr { th scope="row" { "Edge" } td.num { (cents(judged.edge.0)) } td { "reported from " (cost(verdict.edge_min.0)) " c on" } }
                         }
                     }
