@@ -2,7 +2,7 @@
 //! received, and the same bits every time.
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{json, recordings, run, stdout};
+use crate::support::{json, recordings, run, stdout, strategies};
 use pm_arb::calibrate::{self, DECISION_SECS};
 use pm_arb::journal::{JournalReader, JournalWriter, RunMeta};
 use pm_arb_core::config::EngineConfig;
@@ -215,4 +215,37 @@ fn runs_are_scored_together_and_each() {
     let brier = |of: &Value| score(&of["overall"], "model", "brier");
     assert!((brier(&said) - brier(&said["runs"][1])).abs() < 1e-12);
     assert_eq!(said["runs"][1]["run"], "b");
+}
+
+/// The running pilot scores its own fair values: over two lives of one run it comes to what `calibrate`
+/// makes of the journal, though strategies traded and a recovery lay between.
+#[test]
+fn a_live_run_and_its_restart_come_to_what_calibrate_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = pm_arb::pilot::Options {
+        strategies: vec![format!("{}/oracle-sniper.wasm", strategies().display())],
+        feed: pm_arb::cli::Feed::Sim,
+        duration: Some(std::time::Duration::from_secs(8)),
+        speed: Some(pm_arb::cli::Speed::Times(200.0)),
+        seed: Some(7),
+        data_dir: dir.path().join("data"),
+        database_url: format!("sqlite://{}", dir.path().join("db.sqlite").display()),
+        redis_url: None,
+        config: pm_arb::config::Config::default(),
+        rules: crate::support::rules(),
+        new_run: false,
+        dashboard: Some("off".into()),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let first = pm_arb::pilot::run(&options, &runtime).unwrap();
+    assert_eq!(first.calibrated, calibrate::calibrate(&first.run).unwrap());
+    assert!(first.calibrated.markets > 0);
+    assert!(first.calibrated.scores.with_book[3].overall.count() > 0);
+    let second = pm_arb::pilot::run(&options, &runtime).unwrap();
+    assert_eq!(second.run, first.run);
+    assert_eq!(
+        second.calibrated,
+        calibrate::calibrate(&second.run).unwrap()
+    );
+    assert!(second.calibrated.markets > first.calibrated.markets);
 }

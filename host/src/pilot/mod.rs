@@ -23,6 +23,7 @@ pub use outlets::by_reason;
 pub use runner::RunnerError;
 pub use session::{Session, SessionError};
 
+use crate::calibrate::Calibrated;
 use crate::catalog::SharedCatalog;
 use crate::cli::{Feed, Speed};
 use crate::clock::Clock;
@@ -147,6 +148,8 @@ pub struct Ended {
     pub summary: Summary,
     /// Inputs that could not be used, by reason.
     pub refused_inputs: Vec<(Reason, u64)>,
+    /// Its fair values against outcomes, from the first record on.
+    pub calibrated: Calibrated,
 }
 
 /// Runs a pilot until it is stopped.
@@ -294,6 +297,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
             digest: session.digest(),
             summary: session.engine.summary(),
             refused_inputs: session.engine.status().refused_inputs,
+            calibrated: session.observer().clone().result(),
         }),
     }
 }

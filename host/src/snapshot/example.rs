@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 /// Of so many markets that close soonest the first is shown of which something can be said.
 const TRIED_MAX: usize = 8;
-/// It is chosen anew after so many pictures, or when it is over.
+/// It is chosen anew after so many pictures, or when nothing more can be said of it.
 const KEPT_PICTURES: u32 = 40;
 
 /// See the top of the file.
@@ -115,7 +115,10 @@ pub(super) struct Chooser {
 impl Chooser {
     pub(super) fn example(&mut self, engine: &Engine, now: Timestamp) -> Option<Example> {
         let kept = self.chosen.and_then(|id| engine.market_data().market(id));
-        let kept = kept.filter(|m| self.shown < KEPT_PICTURES && is_candidate(m, now));
+        let kept = kept.filter(|m| {
+            let told = self.shown < KEPT_PICTURES && is_candidate(m, now);
+            told && judge(engine, m, now).is_ok()
+        });
         let market = match kept {
             Some(market) => {
                 self.shown += 1;

@@ -38,7 +38,7 @@ const HEADERS: [(&str, &str); 6] = [
 pub fn router(app: App, guard: Arc<Guard>) -> Router {
     let mut router = Router::new();
     for page in &PAGES {
-        if page.panels.is_some() {
+        if page.panels.is_some() && !pages::WITH_HANDLER.contains(&page.path) {
             router = router.route(
                 page.path,
                 get(move |State(app): State<App>| show(app, page)),

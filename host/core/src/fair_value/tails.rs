@@ -37,11 +37,11 @@ struct Law {
 /// than it says and a few are far larger. The law that is believed most says just that, with a
 /// standard deviation of 1.2 in all; the wider ones wait for days that need them.
 const LAWS: [Law; 5] = [
-    Law::new("normal: the textbook's digital", 1.0, 0.0, 0.30),
-    Law::new("0.9 wide, one move in ten wild", 0.9, 0.1, 0.60),
-    Law::new("1.05 wide, one move in ten wild", 1.05, 0.1, 0.06),
-    Law::new("1.25 wide, one move in ten wild", 1.25, 0.1, 0.03),
-    Law::new("1.5 wide, one move in ten wild", 1.5, 0.1, 0.01),
+    Law::new("normal, the textbook's", 1.0, 0.0, 0.30),
+    Law::new("0.9 σ, one in ten wild", 0.9, 0.1, 0.60),
+    Law::new("1.05 σ, one in ten wild", 1.05, 0.1, 0.06),
+    Law::new("1.25 σ, one in ten wild", 1.25, 0.1, 0.03),
+    Law::new("1.5 σ, one in ten wild", 1.5, 0.1, 0.01),
 ];
 /// How much wider the wild moves are.
 const WILD: f64 = 3.0;

@@ -179,7 +179,15 @@
   });
 
   // --- sliders: a form[data-live="ID ID"] brings those parts of its page again while it is moved --------
+  // A range with data-for repeats the number of that id: it has no name of its own, and shows up only here.
   const SLIDE_MS = 120;
+  for (const range of document.querySelectorAll("input[type=range][data-for]")) {
+    const number = byId(range.dataset.for);
+    if (!number) continue;
+    range.hidden = false;
+    range.addEventListener("input", () => (number.value = range.value));
+    number.addEventListener("input", () => (range.value = number.value));
+  }
   for (const form of document.querySelectorAll("form[data-live]")) {
     let timer = null;
     let asked = 0;

@@ -47,6 +47,12 @@ fn panels(view: &View) -> Vec<Panel> {
             false,
             by_time_left(calibration),
         ),
+        panel(
+            "times",
+            "Brier score by time left, in numbers",
+            true,
+            times(calibration),
+        ),
         panel("bins", "Tenths of probability", true, bins(calibration)),
         panel("asked", "What was asked", true, asked(calibration)),
     ]
@@ -207,9 +213,16 @@ fn by_time_left(calibration: &Calibration) -> Markup {
     if questions == Questions::WithMarket {
         chart = chart.line(line(Predictor::Market, "market", Role::Naive));
     }
+    chart.draw()
+}
+
+fn times(calibration: &Calibration) -> Markup {
+    if calibration.markets == 0 {
+        return waiting(calibration);
+    }
+    let questions = questions(calibration);
     let rows = DECISION_SECS.iter().map(|secs| Some(*secs)).chain([None]);
     html! {
-        (chart.draw())
         div.scroll {
             table.rows {
                 caption.only-read { "Brier score of model and market by time left, with intervals of 95 %" }

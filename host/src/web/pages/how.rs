@@ -19,7 +19,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use maud::html;
+use maud::{Markup, html};
 
 /// See the top of the file.
 pub const PAGE: Page = Page {
@@ -47,15 +47,15 @@ async fn show(State(app): State<App>, pairs: Pairs) -> Response {
     let pairs = pairs.map(|Query(pairs)| pairs).unwrap_or_default();
     let form = Form::of(&pairs, view.now);
     let mut all = vec![words::idea(), form::panel(&form)];
-    match form
+    let worked = form
         .read
         .as_ref()
-        .map(|inputs| how::work(inputs, &app.rules))
-    {
-        Ok(Ok(worked)) => all.extend(answered(&worked)),
-        Ok(Err(refused)) => all.push(not_judged(&refused)),
-        Err(_) => all.push(not_read(&form)),
-    }
+        .map(|inputs| how::work(inputs, &app.rules));
+    all.extend(match worked {
+        Ok(Ok(worked)) => answered(&worked),
+        Ok(Err(refused)) => not_judged(&refused),
+        Err(_) => not_read(&form),
+    });
     all.extend(live(&view));
     all.extend([words::types(), words::glossary()]);
     layout::document(&view, &PAGE, &all).into_response()
@@ -73,31 +73,40 @@ fn answered(worked: &Worked) -> Vec<Panel> {
     ]
 }
 
-fn not_judged(refused: &Refused) -> Panel {
-    Panel {
-        id: panels::VERDICT,
-        title: "What the program does",
-        wide: true,
-        body: html! {
-            p { span.chip { (refused.code) } " " (refused.meaning) }
-        },
-    }
+/// The situation is none that can be judged: with the program's own reason.
+fn not_judged(refused: &Refused) -> Vec<Panel> {
+    let why = html! { p { span.chip { (refused.code) } " " (refused.meaning) } };
+    without_numbers(&why)
 }
 
 /// Nothing is computed from a wrong number.
-fn not_read(form: &Form) -> Panel {
+fn not_read(form: &Form) -> Vec<Panel> {
     let problems = form.read.as_ref().err().into_iter().flatten();
-    Panel {
-        id: panels::VERDICT,
-        title: "What the program does",
-        wide: true,
-        body: html! {
-            p.note role="alert" { "Nothing is computed from a number that cannot be read:" }
-            ul {
-                @for problem in problems {
-                    li { strong { (problem.field.label()) } " " (problem.why) "." }
-                }
+    let why = html! {
+        p role="alert" { "Nothing is computed from a number that cannot be read:" }
+        ul {
+            @for problem in problems {
+                li { strong { (problem.field.label()) } " " (problem.why) "." }
             }
-        },
-    }
+        }
+    };
+    without_numbers(&why)
 }
+
+/// Every worked panel without its numbers; the first says why.
+fn without_numbers(why: &Markup) -> Vec<Panel> {
+    let panel = |(id, title, wide): (&'static str, &'static str, bool)| Panel {
+        id,
+        title,
+        wide,
+        body: if id == panels::VERDICT {
+            why.clone()
+        } else {
+            html! { p.empty { "Not computed: see “What the program does”." } }
+        },
+    };
+    panels::WORKED.into_iter().map(panel).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,12 @@ pub const PAGES: [Page; 9] = [
     how::PAGE,
 ];
 
+/// Pages with live panels and a handler of their own: both a form and something that moves.
+pub const WITH_HANDLER: [&str; 1] = [how::PAGE.path];
+
 /// The routes of pages with questions of their own, each in its page's file.
 pub fn routes() -> Router<App> {
-    Router::new().merge(strategy::routes())
+    Router::new()
+        .merge(strategy::routes())
+        .merge(how::routes())
 }

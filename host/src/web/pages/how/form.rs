@@ -10,6 +10,7 @@ use pm_arb_core::ids::Venue;
 
 /// Its panel.
 pub(super) fn panel(form: &Form) -> Panel {
+    let worked = super::panels::WORKED.map(|(id, ..)| id);
     Panel {
         id: "ask",
         title: "Your numbers",
@@ -17,7 +18,7 @@ pub(super) fn panel(form: &Form) -> Panel {
         body: html! {
             p { "A market pays a dollar a share of YES when the asset is above the strike at the close, and nothing otherwise. "
                 "Change a number and everything below is worked through again, by the same code that trades." }
-            form.filter method="get" action=(super::PAGE.path) data-live {
+            form.filter method="get" action=(super::PAGE.path) data-live=(worked.join(" ")) {
                 @for field in Field::ALL { (self::field(form, field)) }
                 button type="submit" { "Work it through" }
                 " " a href=(super::PAGE.path) { "Back to the example" }
@@ -54,7 +55,7 @@ fn field(form: &Form, field: Field) -> Markup {
                         value=(form.text(field)) aria-invalid=[problem.map(|_| "true")]
                         aria-describedby=[described.as_deref()];
                     @if let Some((low, high, step)) = pull(form, field) {
-                        input type="range" hidden min=(low) max=(high) step=(step) value=(form.text(field))
+                        input type="range" hidden min=(low) max=(high) step=(step) value=(start(form, field))
                             data-for=(name) aria-label={ (field.label()) ", slider" };
                     }
                 }
@@ -63,6 +64,14 @@ fn field(form: &Form, field: Field) -> Markup {
                 span.loss id={ (name) "-problem" } { (why) }
             }
         }
+    }
+}
+
+/// Where a slider stands; an empty number stands at its least.
+fn start(form: &Form, field: Field) -> &str {
+    match form.text(field) {
+        "" => "0",
+        text => text,
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn panel(view: &View) -> Panel {
     }
 }
 
-fn shown(example: &Example) -> Markup {
+pub(super) fn shown(example: &Example) -> Markup {
     let (left, rest) = (example.left_ms / 1_000, example.left_ms % 1_000 / 100);
     html! {
         p { strong { (example.market) } " on " (example.venue) ", " (example.outcome) ", decided by " (example.oracle) "."

@@ -8,8 +8,29 @@ use crate::web::show;
 use maud::{Markup, html};
 use pm_arb_core::units::Usd;
 
-/// The panel that stands in for all of them when nothing can be worked through.
+/// The panel that says why when nothing can be worked through.
 pub(super) const VERDICT: &str = "verdict";
+/// Every panel here: id, title, whether it is wide. In the order of the page.
+pub(super) const WORKED: [(&str, &str, bool); 7] = [
+    (VERDICT, "What the program does", true),
+    ("lag", "The picture", false),
+    ("fair", "What YES is worth", false),
+    ("payout", "What buying comes to", false),
+    ("timeline", "The timeline", true),
+    ("rules", "Rules of the day", true),
+    ("baskets", "Baskets by the same fees", true),
+];
+
+/// The panel of that place in [`WORKED`].
+fn panel(place: usize, body: Markup) -> Panel {
+    let (id, title, wide) = WORKED.get(place).copied().unwrap_or_default();
+    Panel {
+        id,
+        title,
+        body,
+        wide,
+    }
+}
 
 /// A probability with four decimals.
 pub(super) fn chance(p: Money) -> String {
@@ -50,11 +71,9 @@ pub(super) fn verdict(worked: &Worked) -> Panel {
         "no_edge" => "state off",
         _ => "state warn",
     };
-    Panel {
-        id: VERDICT,
-        title: "What the program does",
-        wide: true,
-        body: html! {
+    panel(
+        0,
+        html! {
             p { span class=(state) { (verdict.code) } " " (verdict.meaning) }
             @if verdict.code == "EDGE_IMPLAUSIBLE" {
                 p.note {
@@ -77,6 +96,9 @@ pub(super) fn verdict(worked: &Worked) -> Panel {
                             (step("less the offer", format!("−{}", cost(judged.ask.0)), "what YES costs"))
                             (step("less the fee", format!("−{}", cost(judged.fee.0)), &worked.rules.fee.rule))
                             (step("less the haircut", format!("−{}", cost(judged.haircut.0)), "the model's own calibration error, half a cent at least"))
+                            @if let Some(unblended) = verdict.unblended {
+                                (step("The model alone would leave", cost(unblended.0), &format!("after price and fee; believed up to {} c", cost(verdict.edge_max.0))))
+                            }
                             tr { th scope="row" { "Edge" } td.num { (cents(judged.edge.0)) } td { "reported from " (cost(verdict.edge_min.0)) " c on" } }
                         }
                     }
@@ -85,7 +107,7 @@ pub(super) fn verdict(worked: &Worked) -> Panel {
                 p { "Edge: " (show::unknown(verdict.meaning)) }
             }
         },
-    }
+    )
 }
 
 fn step(what: &str, cents: String, from: &str) -> Markup {
@@ -95,11 +117,9 @@ fn step(what: &str, cents: String, from: &str) -> Markup {
 /// The idea as a picture: the model moves, the market stands.
 pub(super) fn lag(worked: &Worked) -> Panel {
     let arrival = &worked.arrival;
-    Panel {
-        id: "lag",
-        title: "The picture",
-        wide: false,
-        body: html! {
+    panel(
+        1,
+        html! {
             (draw::lag(worked))
             @if let Some(spot) = &arrival.spot_of_price {
                 p { "An offer of " (worked.asked.price) " is what the model says at a spot of " (spot) " USD. "
@@ -107,17 +127,15 @@ pub(super) fn lag(worked: &Worked) -> Panel {
             }
             p.note { "That the market follows within 2 to 5 seconds is the plan's claim, drawn as such. What the oracle does is computed." }
         },
-    }
+    )
 }
 
 /// What YES is worth, by whom, and over the spot.
 pub(super) fn fair(worked: &Worked) -> Panel {
     let fair = &worked.fair;
-    Panel {
-        id: "fair",
-        title: "What YES is worth",
-        wide: false,
-        body: html! {
+    panel(
+        2,
+        html! {
             dl.figures {
                 div { dt { "Plain digital" } dd { (chance(fair.digital)) } }
                 div { dt { "Model" } dd { (chance(fair.model)) } }
@@ -143,7 +161,7 @@ pub(super) fn fair(worked: &Worked) -> Panel {
                 }
             }
         },
-    }
+    )
 }
 
 fn span(secs: u64) -> String {
@@ -156,16 +174,14 @@ fn span(secs: u64) -> String {
 
 /// What buying comes to.
 pub(super) fn payout(worked: &Worked) -> Panel {
-    Panel {
-        id: "payout",
-        title: "What buying comes to",
-        wide: false,
-        body: match (&worked.trade, &worked.trade_refused) {
+    panel(
+        3,
+        match (&worked.trade, &worked.trade_refused) {
             (Some(trade), _) => bought(worked, trade),
             (None, Some(why)) => html! { p { "Not bought: " (refused(why)) } },
             (None, None) => html! { p { (show::unknown("nothing was bought")) } },
         },
-    }
+    )
 }
 
 fn bought(worked: &Worked, trade: &Trade) -> Markup {
@@ -218,11 +234,9 @@ pub(super) fn timeline(worked: &Worked) -> Panel {
     let row = |at: Markup, what: &str, from: &str| {
         html! { tr { td.num { (at) } th scope="row" { (what) } td { (from) } } }
     };
-    Panel {
-        id: "timeline",
-        title: "The timeline",
-        wide: false,
-        body: html! {
+    panel(
+        4,
+        html! {
             div.scroll {
                 table.rows {
                     caption.only-read { "What happens when, in milliseconds from the move" }
@@ -249,17 +263,15 @@ pub(super) fn timeline(worked: &Worked) -> Panel {
                     (show::unknown("no spot leaves anything after fee and haircut, a rule is unknown, or the market closes first")) },
             }
         },
-    }
+    )
 }
 
 /// The rules that were used, with their sources.
 pub(super) fn rules(worked: &Worked) -> Panel {
     let rules = &worked.rules;
-    Panel {
-        id: "rules",
-        title: "Rules of the day",
-        wide: true,
-        body: html! {
+    panel(
+        5,
+        html! {
             @for broken in &rules.broken {
                 p.note { "The risk guardian would refuse this order: " (refused(broken)) }
             }
@@ -286,7 +298,7 @@ pub(super) fn rules(worked: &Worked) -> Panel {
                 }
             }
         },
-    }
+    )
 }
 
 fn rule(name: &str, rule: &Rule) -> Markup {
@@ -309,11 +321,9 @@ fn dated(fee: &DatedFee) -> Markup {
 
 /// Legs that pay a dollar together.
 pub(super) fn baskets(worked: &Worked) -> Panel {
-    Panel {
-        id: "baskets",
-        title: "Baskets by the same fees",
-        wide: true,
-        body: html! {
+    panel(
+        6,
+        html! {
             p { "One share of each leg pays a dollar together. Prices are examples; fees are those of the day." }
             div.scroll {
                 table.rows {
@@ -323,7 +333,7 @@ pub(super) fn baskets(worked: &Worked) -> Panel {
                 }
             }
         },
-    }
+    )
 }
 
 fn one_basket(basket: &Basket) -> Markup {
