@@ -21,14 +21,16 @@ mod json;
 pub mod list;
 /// One trade whole.
 pub mod page;
+/// Whether a row follows from what is stored with it.
+pub mod recheck;
 mod sections;
-mod text;
+pub(crate) mod text;
 /// Whether there is an edge.
 pub mod verdict;
 
 pub use by::By;
 pub use json::json;
-pub use text::{Style, signed};
+pub use text::{Style, signed, tame};
 
 use crate::store::analysis::{Count, Filter, MarketState};
 use crate::store::{Store, StoreError};

@@ -11,6 +11,8 @@
 
 /// Answers as JSON or CSV, and refusals.
 pub mod answer;
+/// The same data for programs.
+pub mod api;
 /// What every handler is given.
 pub mod app;
 /// Charts as SVG.

@@ -7,7 +7,10 @@ mod overview;
 mod risk;
 mod strategies;
 mod system;
-mod trades;
+/// One trade, with its routes.
+pub mod trade;
+/// The list, with its routes.
+pub mod trades;
 mod why;
 
 use super::layout::Page;
