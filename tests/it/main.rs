@@ -38,3 +38,4 @@ mod support;
 mod tidy;
 mod trades;
 mod venues;
+mod web_trades;

@@ -190,6 +190,11 @@ pub fn csv<'w>(to: impl Write + 'w) -> Result<Box<dyn Export + 'w>, ExportError>
     Ok(Box::new(CsvExport(writer)))
 }
 
+/// More rows of a CSV that has its headings already.
+pub fn csv_rows<'w>(to: impl Write + 'w) -> Box<dyn Export + 'w> {
+    Box::new(CsvExport(::csv::Writer::from_writer(to)))
+}
+
 struct CsvExport<W: Write>(::csv::Writer<W>);
 
 impl<W: Write> Export for CsvExport<W> {

@@ -21,15 +21,17 @@ mod json;
 pub mod list;
 /// One trade whole.
 pub mod page;
+/// Whether a row follows from what is stored with it.
+pub mod recheck;
 mod sections;
-mod text;
+pub(crate) mod text;
 /// Whether there is an edge.
 pub mod verdict;
 
 pub use by::By;
 pub use json::json;
 pub(crate) use text::cut_middle;
-pub use text::{Style, signed};
+pub use text::{Style, signed, tame};
 
 use crate::store::analysis::{Count, Filter, MarketState};
 use crate::store::{Store, StoreError};

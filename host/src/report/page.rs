@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 const WIDTH: usize = 78;
 
 /// Title and lines of a part of the page.
-struct Part(&'static str, Vec<(String, String)>);
+pub struct Part(pub &'static str, pub Vec<(String, String)>);
 
 impl Part {
     fn line(&mut self, name: &str, value: impl Into<String>) {
@@ -43,14 +43,7 @@ pub fn render(page: &TradePage, style: Style) -> String {
         tame(&t.market_slug)
     );
     let _ = writeln!(text, "{what} on {}, for {}", t.venue, tame(&t.strategy_id));
-    for part in [
-        opportunity(page),
-        decision(page),
-        order(page),
-        execution(t),
-        grades(page, style),
-        outcome(page, style),
-    ] {
+    for part in parts(page, style) {
         if part.1.is_empty() {
             continue;
         }
@@ -78,6 +71,19 @@ pub fn render(page: &TradePage, style: Style) -> String {
         }
     }
     text
+}
+
+/// The parts of the page, from what was seen to what came of it. Some may have no lines.
+#[must_use]
+pub fn parts(page: &TradePage, style: Style) -> [Part; 6] {
+    [
+        opportunity(page),
+        decision(page),
+        order(page),
+        execution(&page.trade),
+        grades(page, style),
+        outcome(page, style),
+    ]
 }
 
 fn opportunity(page: &TradePage) -> Part {
@@ -228,8 +234,9 @@ fn order(page: &TradePage) -> Part {
     part
 }
 
-/// `[[price, quantity, fee], …]` in millionths.
-fn levels(t: &TradeView) -> Vec<(Price, Qty, Usd)> {
+/// The levels of a row: price, shares, fee. Stored as `[[price, quantity, fee], …]` in millionths.
+#[must_use]
+pub fn levels(t: &TradeView) -> Vec<(Price, Qty, Usd)> {
     let levels: Vec<(i64, i64, i64)> = serde_json::from_str(&t.levels).unwrap_or_default();
     levels
         .into_iter()

@@ -64,22 +64,22 @@ pub(super) fn per_share(amount: Usd) -> String {
 }
 
 /// `2026-11-22 19:10 UTC`
-pub(super) fn minute(at: Timestamp) -> String {
+pub(crate) fn minute(at: Timestamp) -> String {
     shown(at, "%Y-%m-%d %H:%M UTC")
 }
 
 /// `11-22 19:10`, UTC, where space is short.
-pub(super) fn month_and_minute(at: Timestamp) -> String {
+pub(crate) fn month_and_minute(at: Timestamp) -> String {
     shown(at, "%m-%d %H:%M")
 }
 
 /// `2026-11-22 19:10:05.123456 UTC`
-pub(super) fn instant(at: Timestamp) -> String {
+pub(crate) fn instant(at: Timestamp) -> String {
     shown(at, "%Y-%m-%d %H:%M:%S%.6f UTC")
 }
 
 /// `2026-11-22T19:10:05.123456789Z`
-pub(super) fn rfc3339(at: Timestamp) -> String {
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     shown(at, "%Y-%m-%dT%H:%M:%S%.9fZ")
 }
 
@@ -226,7 +226,8 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Text of a venue or a strategy, safe for a terminal: control characters become spaces.
-pub(super) fn tame(text: &str) -> String {
+#[must_use]
+pub fn tame(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()

@@ -3,7 +3,9 @@
 //! A template is SQL that both understand, with two marks: `#name` is a money column, which comes back
 //! in millionths; `@name` is a uuid column, which comes back as text. `%name` is the quantity of the trade
 //! of that name at the price of its first level, in millionths, cut; NULL when no level is stored.
-//! Parameters are `$1`, `$2`, …; `~1` is the first one as a uuid column holds it.
+//! `^name` is a money column as it is stored, for conditions and orders; `!name` is a column whose index
+//! SQLite shall not use. Parameters are `$1`, `$2`, …; `~1` is the first one as a uuid column holds it,
+//! `^1` as a money column does.
 //! Rows are streamed, never collected here, so an answer of any length needs the memory of one row.
 
 use super::{Readers, StoreError};
@@ -124,7 +126,7 @@ pub(super) async fn all<T>(
 fn dialect(template: &str, postgres: bool) -> String {
     let mut sql = String::with_capacity(template.len() * 2);
     let mut rest = template;
-    while let Some(at) = rest.find(['#', '@', '%', '~']) {
+    while let Some(at) = rest.find(['#', '@', '%', '~', '^', '!']) {
         let (before, marked) = rest.split_at(at);
         let (mark, after) = marked.split_at(1);
         let end = after
@@ -143,6 +145,13 @@ fn dialect(template: &str, postgres: bool) -> String {
                     "(json_extract({name}.levels, '$[0][0]') * {name}.quantity_micro / 1000000)"
                 )
             }
+            ("^", true) if name.starts_with(|c: char| c.is_ascii_digit()) => {
+                format!("(CAST(${name} AS NUMERIC) / 1000000)")
+            }
+            ("^", false) if name.starts_with(|c: char| c.is_ascii_digit()) => format!("${name}"),
+            ("^", true) | ("!", true) => name.to_owned(),
+            ("^", false) => format!("{name}_micro"),
+            ("!", false) => format!("+{name}"),
             ("~", true) => format!("CAST(${name} AS UUID)"),
             ("~", false) => format!("${name}"),
             (_, true) => format!("{name}::text"),
@@ -160,6 +169,17 @@ mod tests {
 
     #[test]
     fn each_database_gets_its_own_words() {
+        let template = "SELECT ^t.price, %f, ~2, ^1 WHERE !t.status = $1";
+        assert_eq!(
+            dialect(template, true),
+            "SELECT t.price, trunc((f.levels::json->0->>0)::numeric * f.quantity)::bigint, \
+             CAST($2 AS UUID), (CAST($1 AS NUMERIC) / 1000000) WHERE t.status = $1"
+        );
+        assert_eq!(
+            dialect(template, false),
+            "SELECT t.price_micro, (json_extract(f.levels, '$[0][0]') * f.quantity_micro / 1000000), \
+             $2, $1 WHERE +t.status = $1"
+        );
         let template = "SELECT @t.id, sum(#t.realized_pnl), n FROM t WHERE $1 <= n";
         assert_eq!(
             dialect(template, true),

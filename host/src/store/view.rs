@@ -193,15 +193,23 @@ impl Store {
         prefix: &str,
         limit: usize,
     ) -> Result<Vec<TradeView>, StoreError> {
-        let template = format!(
-            "SELECT {COLUMNS} WHERE @t.id LIKE $1 ORDER BY t.created_ns DESC, t.seq DESC, t.n DESC LIMIT $2"
-        );
         let hex: String = prefix
             .chars()
-            .filter(|c| c.is_ascii_hexdigit() || *c == '-')
+            .filter(char::is_ascii_hexdigit)
+            .take(32)
             .collect();
+        // Ids that begin so are a range of the index of ids.
+        let end = |fill: &str| Uuid::parse_str(&(hex.clone() + &fill.repeat(32 - hex.len())));
+        let (Ok(first), Ok(last)) = (end("0"), end("f")) else {
+            return Ok(Vec::new());
+        };
+        let template = format!(
+            "SELECT {COLUMNS} WHERE t.id >= ~1 AND t.id <= ~2
+             ORDER BY t.created_ns DESC, t.seq DESC, t.n DESC LIMIT $3"
+        );
         let binds = [
-            Bind::Text(Some(format!("{}%", hex.to_ascii_lowercase()))),
+            Bind::Text(Some(first.to_string())),
+            Bind::Text(Some(last.to_string())),
             Bind::Int(i64::try_from(limit.min(TRADES_MAX)).unwrap_or(i64::MAX)),
         ];
         ask::all(&self.readers, "trades", &template, &binds, view).await
@@ -220,7 +228,7 @@ impl Store {
             Bind::Int(trade.market_number),
         ];
         let siblings = format!(
-            "SELECT {COLUMNS} WHERE @t.run_id = $1 AND t.intent_id = $2 ORDER BY t.leg, t.fill, t.seq, t.n LIMIT {TRADES_MAX}"
+            "SELECT {COLUMNS} WHERE t.run_id = ~1 AND t.intent_id = $2 ORDER BY t.leg, t.fill, t.seq, t.n LIMIT {TRADES_MAX}"
         );
         let r = &self.readers;
         let intents = ask::all(r, WHAT, INTENT, &of_intent, intent).await?;
@@ -240,13 +248,13 @@ impl Store {
 
 const INTENT: &str = "SELECT created_ns, opportunity, time_in_force, #requested_quantity,
     #approved_quantity, rejection_reason, rejection_limit, rejection_observed, #expected_edge
-    FROM paper_intents WHERE @run_id = $1 AND intent_id = $2";
+    FROM paper_intents WHERE run_id = ~1 AND intent_id = $2";
 
 const LEG: &str = "SELECT #limit_price, #bid_price, #bid_quantity, #ask_price, #ask_quantity
-    FROM paper_grades WHERE @run_id = $1 AND intent_id = $2 AND leg = $3";
+    FROM paper_grades WHERE run_id = ~1 AND intent_id = $2 AND leg = $3";
 
 const MARKET: &str = "SELECT status, outcomes, evidence, since_ns
-    FROM paper_markets WHERE @run_id = $1 AND market_number = $2";
+    FROM paper_markets WHERE run_id = ~1 AND market_number = $2";
 
 fn intent(c: &mut dyn Columns) -> Result<IntentView, sqlx::Error> {
     Ok(IntentView {

@@ -112,15 +112,13 @@ impl Records {
         self.shared.history.borrow().clone()
     }
 
-    /// Waits for the first history, for a database that has to be asked now.
-    pub async fn first_history(&self) -> Option<Arc<History>> {
+    /// The sums, as soon as there are any: those who ask first wait for them, at most that long.
+    pub async fn counted(&self, within: Duration) -> Option<Arc<History>> {
+        let is_counted = |h: &Option<Arc<History>>| h.as_ref().is_some_and(|h| h.counted.is_some());
         let mut history = self.shared.history.subscribe();
-        let mut failed = self.shared.failed.subscribe();
         self.wake();
-        tokio::select! {
-            found = history.wait_for(Option::is_some) => found.ok().and_then(|h| h.clone()),
-            _ = failed.wait_for(Option::is_some) => None,
-        }
+        let found = tokio::time::timeout(within, history.wait_for(is_counted)).await;
+        found.ok()?.ok()?.clone()
     }
 
     /// Why the last attempt failed, when it did.

@@ -8,6 +8,7 @@ mod how;
 mod risk;
 mod snapshot;
 mod strategies;
+mod trades;
 
 use super::app::App;
 use axum::routing::get;
@@ -34,7 +35,8 @@ fn described() -> OpenApiRouter<App> {
         .merge(calibration::routes())
         .merge(how::routes())
         .merge(risk::routes())
-        .merge(strategies::routes());
+        .merge(strategies::routes())
+        .merge(trades::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
 }
 

@@ -8,7 +8,10 @@ mod risk;
 mod strategies;
 mod strategy;
 mod system;
-mod trades;
+/// One trade, with its routes.
+pub mod trade;
+/// The list, with its routes.
+pub mod trades;
 mod why;
 
 use super::app::App;
