@@ -31,6 +31,8 @@ pub mod commands;
 pub mod compare;
 /// `pm-arb.toml`.
 pub mod config;
+/// What people are told.
+pub mod alerts;
 /// How commands reach a running pilot.
 pub mod control;
 /// Whether two runs are the same.
@@ -73,6 +75,8 @@ pub mod stats;
 pub mod status_line;
 /// Every trade, kept.
 pub mod store;
+/// How the pilot itself is.
+pub mod vitals;
 /// Venues: what they send, turned into facts.
 pub mod venue;
 /// The dashboard and its API.

@@ -126,7 +126,7 @@ pub(super) fn write_record(seq: u64, at: u64, payload: &[u8], out: &mut Vec<u8>)
 
 /// The path of segment `number`.
 pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
-    dir.join(format!("journal-{number:06}.pma"))
+    dir.join(format!("journal-{number:06}.{SEGMENT_EXTENSION}"))
 }
 
 /// The number in a segment's file name.
