@@ -81,12 +81,26 @@ pub enum Command {
     Dashboard(DashboardArgs),
     /// Check what the pilot needs, and say what to do where it is missing.
     Doctor(DoctorArgs),
+    /// Tell people: try out where alerts go.
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Print the version.
     Version,
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+}
+
+/// `pm-arb alerts`
+#[derive(Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Send one message to every target of the configuration and print what each answered.
+    Test {
+        /// Settings; see docs/configuration.md.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
     },
 }
 

@@ -358,7 +358,9 @@ impl FeedBoard {
             return;
         };
         let ms = |at: SystemTime| {
-            let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let since = at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
             since.as_secs_f64() * 1_000.0
         };
         let (sent, answered) = (ms(asked), ms(SystemTime::now()));
@@ -367,7 +369,9 @@ impl FeedBoard {
         let within = 500.0 + (answered - sent).max(0.0) / 2.0;
         let mut board = self.lock();
         if board.skews.len() < STREAMS_MAX || board.skews.contains_key(source) {
-            board.skews.insert(source.to_owned(), (skew, within, Instant::now()));
+            board
+                .skews
+                .insert(source.to_owned(), (skew, within, Instant::now()));
         }
     }
 
@@ -375,12 +379,15 @@ impl FeedBoard {
     #[must_use]
     pub fn skews(&self) -> Vec<SkewRow> {
         let board = self.lock();
-        let rows = board.skews.iter().map(|(source, (skew, within, at))| SkewRow {
-            source: source.clone(),
-            skew_ms: *skew,
-            within_ms: *within,
-            age_secs: at.elapsed().as_secs_f64(),
-        });
+        let rows = board
+            .skews
+            .iter()
+            .map(|(source, (skew, within, at))| SkewRow {
+                source: source.clone(),
+                skew_ms: *skew,
+                within_ms: *within,
+                age_secs: at.elapsed().as_secs_f64(),
+            });
         rows.collect()
     }
 
@@ -532,8 +539,14 @@ mod tests {
         let skews = board.skews();
         assert_eq!(skews.len(), 1);
         let then = 784_111_777.5;
-        let since = asked.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
-        assert!((skews[0].skew_ms / 1_000.0 - (since - then)).abs() < 60.0, "{skews:?}");
+        let since = asked
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs_f64();
+        assert!(
+            (skews[0].skew_ms / 1_000.0 - (since - then)).abs() < 60.0,
+            "{skews:?}"
+        );
         assert!(skews[0].within_ms >= 500.0);
     }
 

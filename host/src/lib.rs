@@ -11,6 +11,8 @@
 
 /// What a supervised task is given.
 pub mod agent;
+/// What people are told.
+pub mod alerts;
 /// Waits between attempts.
 pub mod backoff;
 /// Messages out, commands in.
@@ -31,8 +33,6 @@ pub mod commands;
 pub mod compare;
 /// `pm-arb.toml`.
 pub mod config;
-/// What people are told.
-pub mod alerts;
 /// How commands reach a running pilot.
 pub mod control;
 /// Whether two runs are the same.
@@ -75,9 +75,9 @@ pub mod stats;
 pub mod status_line;
 /// Every trade, kept.
 pub mod store;
-/// How the pilot itself is.
-pub mod vitals;
 /// Venues: what they send, turned into facts.
 pub mod venue;
+/// How the pilot itself is.
+pub mod vitals;
 /// The dashboard and its API.
 pub mod web;

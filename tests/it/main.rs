@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod baskets;
 mod bus;
 mod calibrate;
@@ -34,3 +35,4 @@ mod support;
 mod tidy;
 mod trades;
 mod venues;
+mod vitals;

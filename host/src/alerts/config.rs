@@ -197,13 +197,19 @@ impl AlertsConfig {
     /// Everything that can be wrong without looking at a secret.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.targets.len() > TARGETS_MAX {
-            return Err(wrong("alerts.targets", format!("are more than {TARGETS_MAX}")));
+            return Err(wrong(
+                "alerts.targets",
+                format!("are more than {TARGETS_MAX}"),
+            ));
         }
         for target in &self.targets {
             target.check()?;
         }
         if !PING_SECS.contains(&self.dead_man.every_secs) {
-            return Err(wrong("alerts.dead_man.every_secs", "must lie between 1 and 3600"));
+            return Err(wrong(
+                "alerts.dead_man.every_secs",
+                "must lie between 1 and 3600",
+            ));
         }
         self.digest().map(|_| ())
     }
@@ -214,7 +220,10 @@ impl AlertsConfig {
             return Ok(None);
         }
         let time = jiff::civil::Time::strptime("%H:%M", &self.digest_at).map_err(|_| {
-            wrong("alerts.digest_at", format!("= {:?} is no time of day like \"08:00\"", self.digest_at))
+            wrong(
+                "alerts.digest_at",
+                format!("= {:?} is no time of day like \"08:00\"", self.digest_at),
+            )
         })?;
         let zone = match self.digest_zone.as_str() {
             "UTC" => jiff::tz::TimeZone::UTC,
@@ -272,7 +281,11 @@ impl TargetConfig {
         if !why.is_empty() {
             return Err(wrong("alerts.targets", format!("{name:?} {why}")));
         }
-        if has_url { http("alerts.targets", &self.url) } else { Ok(()) }
+        if has_url {
+            http("alerts.targets", &self.url)
+        } else {
+            Ok(())
+        }
     }
 
     fn resolve(&self) -> Result<Resolved, ConfigError> {
@@ -290,13 +303,24 @@ impl TargetConfig {
         http(key, &url)?;
         let base = url.trim_end_matches('/');
         let (url, topic) = match self.kind {
-            Kind::Telegram => (format!("{base}/bot{}/sendMessage", token.reveal()), String::new()),
+            Kind::Telegram => (
+                format!("{base}/bot{}/sendMessage", token.reveal()),
+                String::new(),
+            ),
             // Its JSON goes to the server's root and names the topic, which so needs no header.
             Kind::Ntfy => match base.rsplit_once('/') {
                 Some((root, topic)) if !root.ends_with('/') && !root.ends_with(':') => {
                     (root.to_owned(), topic.to_owned())
                 }
-                _ => return Err(wrong(key, format!("{:?} needs its topic at the end of its address", self.named()))),
+                _ => {
+                    return Err(wrong(
+                        key,
+                        format!(
+                            "{:?} needs its topic at the end of its address",
+                            self.named()
+                        ),
+                    ));
+                }
             },
             _ => (url.clone(), String::new()),
         };
@@ -331,9 +355,12 @@ fn wrong(key: &'static str, why: impl Into<String>) -> ConfigError {
 fn http(key: &'static str, url: &str) -> Result<(), ConfigError> {
     let is_http = url.starts_with("https://") || url.starts_with("http://");
     // The address itself may be a secret: it is not repeated.
-    is_http
-        .then_some(())
-        .ok_or_else(|| wrong(key, "name an address that does not begin with https:// or http://"))
+    is_http.then_some(()).ok_or_else(|| {
+        wrong(
+            key,
+            "name an address that does not begin with https:// or http://",
+        )
+    })
 }
 
 fn secret(key: &'static str, env: &str, file: &str) -> Result<Secret, ConfigError> {
@@ -344,16 +371,31 @@ fn secret(key: &'static str, env: &str, file: &str) -> Result<Secret, ConfigErro
             let path = PathBuf::from(file);
             let size = std::fs::metadata(&path).map(|m| m.len());
             if size.is_ok_and(|size| size > SECRET_MAX) {
-                return Err(wrong(key, format!("name the file {file}, which is too long for a secret")));
+                return Err(wrong(
+                    key,
+                    format!("name the file {file}, which is too long for a secret"),
+                ));
             }
-            std::fs::read_to_string(&path)
-                .map_err(|e| wrong(key, format!("name the file {file}, which can not be read: {e}")))?
+            std::fs::read_to_string(&path).map_err(|e| {
+                wrong(
+                    key,
+                    format!("name the file {file}, which can not be read: {e}"),
+                )
+            })?
         }
-        _ => return Err(wrong(key, "name a variable and a file for one secret; keep one")),
+        _ => {
+            return Err(wrong(
+                key,
+                "name a variable and a file for one secret; keep one",
+            ));
+        }
     };
     let text = text.trim();
     if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(wrong(key, "name a secret that is empty or has spaces in it"));
+        return Err(wrong(
+            key,
+            "name a secret that is empty or has spaces in it",
+        ));
     }
     Ok(Secret(text.to_owned()))
 }
@@ -378,14 +420,26 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_by_name() {
         for (text, word) in [
-            ("[[targets]]\nkind = \"slack\"\nurl = \"https://hooks.example/T/B/x\"", "is a secret"),
+            (
+                "[[targets]]\nkind = \"slack\"\nurl = \"https://hooks.example/T/B/x\"",
+                "is a secret",
+            ),
             ("[[targets]]\nkind = \"telegram\"\nchat = \"1\"", "token"),
-            ("[[targets]]\nkind = \"telegram\"\ntoken_env = \"T\"", "chat"),
+            (
+                "[[targets]]\nkind = \"telegram\"\ntoken_env = \"T\"",
+                "chat",
+            ),
             ("[[targets]]\nkind = \"webhook\"", "one address"),
-            ("[[targets]]\nkind = \"webhook\"\nurl = \"ftp://x\"", "https://"),
+            (
+                "[[targets]]\nkind = \"webhook\"\nurl = \"ftp://x\"",
+                "https://",
+            ),
             ("[[targets]]\nkind = \"pager\"", "pager"),
             ("digest_at = \"25:00\"", "alerts.digest_at"),
-            ("digest_at = \"08:00\"\ndigest_zone = \"Mars/Olympus\"", "alerts.digest_zone"),
+            (
+                "digest_at = \"08:00\"\ndigest_zone = \"Mars/Olympus\"",
+                "alerts.digest_zone",
+            ),
             ("[dead_man]\nevery_secs = 0", "every_secs"),
         ] {
             let why = parse(text).unwrap_err();
@@ -404,10 +458,22 @@ mod tests {
         );
         let targets = parse(&text).unwrap().resolve().unwrap();
         let bot = &targets[0];
-        assert_eq!(bot.url.reveal(), "https://api.telegram.org/bot12345:canary-b71c/sendMessage");
+        assert_eq!(
+            bot.url.reveal(),
+            "https://api.telegram.org/bot12345:canary-b71c/sendMessage"
+        );
         assert!(!format!("{targets:?}").contains("canary"), "{targets:?}");
-        assert!(!bot.strike(&format!("POST {} failed, token 12345:canary-b71c", bot.url.reveal())).contains("canary"));
-        assert_eq!((targets[1].url.reveal(), targets[1].topic.as_str()), ("https://ntfy.example", "desk"));
+        assert!(
+            !bot.strike(&format!(
+                "POST {} failed, token 12345:canary-b71c",
+                bot.url.reveal()
+            ))
+            .contains("canary")
+        );
+        assert_eq!(
+            (targets[1].url.reveal(), targets[1].topic.as_str()),
+            ("https://ntfy.example", "desk")
+        );
         assert_eq!(targets[1].level, Level::Critical);
         std::fs::remove_file(&token).unwrap();
         let why = parse(&text).unwrap().resolve().unwrap_err().to_string();

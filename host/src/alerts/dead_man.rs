@@ -54,7 +54,10 @@ impl DeadMan {
     /// How it goes.
     #[must_use]
     pub fn row(&self) -> DeadManRow {
-        self.row.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.row
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn note(&self, change: impl FnOnce(&mut DeadManRow)) {

@@ -21,7 +21,11 @@ const BAD_SECS_MIN: f64 = 60.0;
 pub fn until_next(at: &DigestAt, now: jiff::Timestamp) -> Duration {
     let here = now.to_zoned(at.zone.clone());
     let day = here.date();
-    let candidates = [Some(day), day.tomorrow().ok(), day.tomorrow().and_then(|d| d.tomorrow()).ok()];
+    let candidates = [
+        Some(day),
+        day.tomorrow().ok(),
+        day.tomorrow().and_then(|d| d.tomorrow()).ok(),
+    ];
     for day in candidates.into_iter().flatten() {
         let Ok(due) = day.to_datetime(at.time).to_zoned(at.zone.clone()) else {
             continue;
@@ -43,7 +47,10 @@ impl BadTimes {
     pub fn since_last(&mut self, feeds: &[FeedRow]) -> Vec<(String, f64)> {
         let mut bad = Vec::new();
         for feed in feeds {
-            let before = self.0.insert(feed.name.clone(), feed.bad_secs).unwrap_or_default();
+            let before = self
+                .0
+                .insert(feed.name.clone(), feed.bad_secs)
+                .unwrap_or_default();
             bad.push((feed.name.clone(), (feed.bad_secs - before).max(0.0)));
         }
         bad.retain(|(_, secs)| *secs >= BAD_SECS_MIN);
@@ -54,7 +61,11 @@ impl BadTimes {
 
 /// The digest's lines. `Err`: why the database could not be read.
 #[must_use]
-pub fn text(report: &Result<Report, String>, bad: &[(String, f64)], problems: &[Problem]) -> String {
+pub fn text(
+    report: &Result<Report, String>,
+    bad: &[(String, f64)],
+    problems: &[Problem],
+) -> String {
     let mut lines = Vec::new();
     match report {
         Ok(report) => {
@@ -164,6 +175,8 @@ mod tests {
             assert!(text.contains(part), "{part:?} is missing in:\n{text}");
         }
         let failed = super::text(&Err("it is away".into()), &[], &[]);
-        assert!(failed.contains("could not be read: it is away") && failed.contains("no bad minute"));
+        assert!(
+            failed.contains("could not be read: it is away") && failed.contains("no bad minute")
+        );
     }
 }

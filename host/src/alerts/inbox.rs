@@ -41,6 +41,20 @@ struct Waiting {
     lost: u64,
 }
 
+impl Waiting {
+    /// With those of its kind, or at the end, or counted as lost.
+    fn add(&mut self, notice: Notice) {
+        if let Some(same) = self.notices.iter_mut().find(|n| n.is_same_as(&notice)) {
+            let count = same.count.saturating_add(notice.count);
+            *same = Notice { count, ..notice };
+        } else if self.notices.len() < CODES_MAX {
+            self.notices.push(notice);
+        } else {
+            self.lost = self.lost.saturating_add(notice.count);
+        }
+    }
+}
+
 /// What one message is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Letter {
@@ -97,17 +111,7 @@ impl Inbox {
         if notice.level < self.level {
             return;
         }
-        let mut waiting = self.lock();
-        let same = waiting.notices.iter_mut().find(|n| n.is_same_as(notice));
-        match same {
-            Some(same) => {
-                let count = same.count.saturating_add(notice.count);
-                *same = Notice { count, ..notice.clone() };
-            }
-            None if waiting.notices.len() < CODES_MAX => waiting.notices.push(notice.clone()),
-            None => waiting.lost = waiting.lost.saturating_add(notice.count),
-        }
-        drop(waiting);
+        self.lock().add(notice.clone());
         self.arrived.notify_one();
     }
 
@@ -168,15 +172,7 @@ impl Inbox {
         }
         let since = std::mem::replace(&mut waiting.notices, letter.notices);
         for notice in since {
-            let same = waiting.notices.iter_mut().find(|n| n.is_same_as(&notice));
-            match same {
-                Some(same) => {
-                    let count = same.count.saturating_add(notice.count);
-                    *same = Notice { count, ..notice };
-                }
-                None if waiting.notices.len() < CODES_MAX => waiting.notices.push(notice),
-                None => waiting.lost = waiting.lost.saturating_add(notice.count),
-            }
+            waiting.add(notice);
         }
     }
 
@@ -201,7 +197,11 @@ impl Inbox {
         let waiting = self.lock();
         let dues = waiting.notices.iter();
         let soonest = dues.map(|n| self.due(&waiting, n).unwrap_or(now)).min();
-        if waiting.digest.is_some() { Some(now) } else { soonest }
+        if waiting.digest.is_some() {
+            Some(now)
+        } else {
+            soonest
+        }
     }
 }
 

@@ -39,9 +39,7 @@ pub const RECENT: usize = 50;
 const TEXT_MAX: usize = 500;
 
 /// How urgent it is.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Good to know.
@@ -115,7 +113,13 @@ impl Notice {
         };
         match alert.code.as_str() {
             // Whoever was told of the halt is told of its end.
-            "RESUMED" => Self::new(Level::Critical, "HALTED", "", &format!("resumed: {}", alert.text)).over(),
+            "RESUMED" => Self::new(
+                Level::Critical,
+                "HALTED",
+                "",
+                &format!("resumed: {}", alert.text),
+            )
+            .over(),
             code => Self::new(level, code, "", &alert.text),
         }
     }
@@ -161,7 +165,11 @@ impl AlertBoard {
         for inbox in &kept.inboxes {
             inbox.offer(&notice);
         }
-        if let Some(last) = kept.recent.back_mut().filter(|last| last.is_same_as(&notice)) {
+        if let Some(last) = kept
+            .recent
+            .back_mut()
+            .filter(|last| last.is_same_as(&notice))
+        {
             let count = last.count.saturating_add(notice.count);
             *last = Notice { count, ..notice };
             return;

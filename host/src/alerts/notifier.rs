@@ -62,7 +62,9 @@ impl Notifier {
             targets.push(target);
         }
         let dead_man = match config.ping_url()? {
-            Some(url) => Some(DeadMan::new(url, config.dead_man.every(), progress).map_err(client)?),
+            Some(url) => {
+                Some(DeadMan::new(url, config.dead_man.every(), progress).map_err(client)?)
+            }
             None => None,
         };
         Ok(Some(Self {
@@ -137,9 +139,13 @@ impl Notifier {
             Err(_) => Err(format!("counting took longer than {COUNT_PATIENCE:?}")),
         };
         let vitals = self.vitals.borrow().clone();
-        let (feeds, problems) = vitals.map_or_else(Default::default, |v| (v.feeds.clone(), v.problems.clone()));
+        let (feeds, problems) =
+            vitals.map_or_else(Default::default, |v| (v.feeds.clone(), v.problems.clone()));
         let bad = {
-            let mut bad = self.bad.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut bad = self
+                .bad
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             bad.since_last(&feeds)
         };
         digest::text(&report, &bad, &problems)
@@ -147,7 +153,9 @@ impl Notifier {
 
     async fn report(&self) -> Result<report::Report, String> {
         let period = digest::period(Clock::utc().now());
-        let store = Store::open_read_only(&self.database_url).await.map_err(|e| chain(&e))?;
+        let store = Store::open_read_only(&self.database_url)
+            .await
+            .map_err(|e| chain(&e))?;
         let filter = Filter {
             since: period.since,
             ..Filter::default()

@@ -115,13 +115,21 @@ fn title(letter: &Letter) -> String {
         ([one], None) => format!("pm-arb: {}", head(one)),
         (many, _) => {
             let going_on = many.iter().filter(|notice| !notice.over).count();
-            format!("pm-arb: {} alerts, {} over", going_on, many.len() - going_on)
+            format!(
+                "pm-arb: {} alerts, {} over",
+                going_on,
+                many.len() - going_on
+            )
         }
     }
 }
 
 fn head(notice: &Notice) -> String {
-    let state = if notice.over { "over" } else { notice.level.as_str() };
+    let state = if notice.over {
+        "over"
+    } else {
+        notice.level.as_str()
+    };
     let about = if notice.about.is_empty() {
         String::new()
     } else {
@@ -142,10 +150,17 @@ fn text(kind: Kind, letter: &Letter, link: &str, escape: fn(&str) -> String) -> 
         lines.push(escape(&format!("{}: {words}{times}", head(notice))));
     }
     if let Some(digest) = &letter.digest {
-        lines.extend(digest.lines().map(|line| escape(&line.replace("://", ": //"))));
+        lines.extend(
+            digest
+                .lines()
+                .map(|line| escape(&line.replace("://", ": //"))),
+        );
     }
     if letter.lost > 0 {
-        lines.push(format!("{} earlier alerts were not told: too many, or refused here", letter.lost));
+        lines.push(format!(
+            "{} earlier alerts were not told: too many, or refused here",
+            letter.lost
+        ));
     }
     let mut text = String::new();
     let room = text_max(kind).saturating_sub(link.len());
@@ -168,13 +183,18 @@ fn text(kind: Kind, letter: &Letter, link: &str, escape: fn(&str) -> String) -> 
 
 /// For Telegram's HTML and Slack's text alike.
 fn xml(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if matches!(c, '\\' | '*' | '_' | '~' | '`' | '|' | '>' | '<' | '#' | '[' | ']' | '(' | ')' | '@') {
+        if matches!(
+            c,
+            '\\' | '*' | '_' | '~' | '`' | '|' | '>' | '<' | '#' | '[' | ']' | '(' | ')' | '@'
+        ) {
             out.push('\\');
         }
         out.push(c);
@@ -260,14 +280,28 @@ mod tests {
 
     #[test]
     fn hostile_words_are_inert_everywhere() {
-        let letter = one("</b><a href=\"https://evil.example\">x</a> @everyone <!channel> *b* [l](https://evil.example)");
-        let telegram = of(Kind::Telegram, &letter)["text"].as_str().unwrap().to_owned();
+        let letter = one(
+            "</b><a href=\"https://evil.example\">x</a> @everyone <!channel> *b* [l](https://evil.example)",
+        );
+        let telegram = of(Kind::Telegram, &letter)["text"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(telegram.matches('<').count(), 2, "{telegram}");
-        let slack = of(Kind::Slack, &letter)["text"].as_str().unwrap().to_owned();
-        assert!(!slack.contains('<') && slack.contains("&lt;!channel&gt;"), "{slack}");
+        let slack = of(Kind::Slack, &letter)["text"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            !slack.contains('<') && slack.contains("&lt;!channel&gt;"),
+            "{slack}"
+        );
         let discord = of(Kind::Discord, &letter);
         let content = discord["content"].as_str().unwrap();
-        assert!(content.contains("\\@everyone") && content.contains("\\[l\\]\\("), "{content}");
+        assert!(
+            content.contains("\\@everyone") && content.contains("\\[l\\]\\("),
+            "{content}"
+        );
         assert_eq!(discord["allowed_mentions"]["parse"], json!([]));
         for text in [&telegram, &slack, content] {
             assert!(!text.contains("https://evil"), "{text}");
@@ -276,13 +310,24 @@ mod tests {
 
     #[test]
     fn nothing_is_longer_than_its_target_takes() {
-        let mut letter = Letter { lost: 3, ..Letter::default() };
+        let mut letter = Letter {
+            lost: 3,
+            ..Letter::default()
+        };
         for n in 0..32 {
-            letter.notices.push(notice(&format!("CODE_{n}"), &"<&_*>".repeat(100)));
+            letter
+                .notices
+                .push(notice(&format!("CODE_{n}"), &"<&_*>".repeat(100)));
         }
-        for (kind, max) in [(Kind::Telegram, 4_096), (Kind::Discord, 2_000), (Kind::Ntfy, 4_096)] {
+        for (kind, max) in [
+            (Kind::Telegram, 4_096),
+            (Kind::Discord, 2_000),
+            (Kind::Ntfy, 4_096),
+        ] {
             let value = of(kind, &letter);
-            let text = ["text", "content", "message"].iter().find_map(|k| value[k].as_str());
+            let text = ["text", "content", "message"]
+                .iter()
+                .find_map(|k| value[k].as_str());
             let text = text.unwrap();
             assert!(text.len() <= max, "{kind:?}: {}", text.len());
             assert!(text.contains("more lines: see the dashboard"), "{kind:?}");
@@ -293,12 +338,20 @@ mod tests {
     fn many_alerts_make_one_message_that_counts() {
         let mut letter = one("again and again");
         letter.notices[0].count = 37;
-        letter.notices.push(notice("DATABASE_AWAY", "it is back").over());
+        letter
+            .notices
+            .push(notice("DATABASE_AWAY", "it is back").over());
         letter.lost = 2;
-        let slack = of(Kind::Slack, &letter)["text"].as_str().unwrap().to_owned();
+        let slack = of(Kind::Slack, &letter)["text"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(slack.starts_with("*pm-arb: 1 alerts, 1 over*"), "{slack}");
         assert!(slack.contains("again and again (×37)"), "{slack}");
-        assert!(slack.contains("over DATABASE_AWAY binance: it is back"), "{slack}");
+        assert!(
+            slack.contains("over DATABASE_AWAY binance: it is back"),
+            "{slack}"
+        );
         assert!(slack.contains("2 earlier alerts were not told"), "{slack}");
     }
 }

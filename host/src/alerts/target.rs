@@ -125,7 +125,11 @@ impl Target {
     #[must_use]
     pub fn row(&self) -> TargetRow {
         let (waiting, unsaid) = self.inbox.counts();
-        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut row = self
+            .row
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         row.waiting = waiting;
         row.lost = row.lost.saturating_add(unsaid);
         row
@@ -179,7 +183,9 @@ impl Target {
         let answer = String::from_utf8_lossy(&answer);
         let shown = super::tame(&self.resolved.strike(&answer));
         let shown: String = shown.chars().take(ANSWER_SHOWN).collect();
-        let said = format!("answered {} {shown}", status.as_u16()).trim_end().to_owned();
+        let said = format!("answered {} {shown}", status.as_u16())
+            .trim_end()
+            .to_owned();
         match status.as_u16() {
             200..=299 => Ok(said),
             408 | 425 | 429 | 500.. => Err(SendError::Later {
@@ -228,7 +234,9 @@ impl Target {
             // What came meanwhile goes with what is tried again.
             self.inbox.arrived.notify_one();
         }
-        let rest = self.inbox.take(Instant::now() + Duration::from_secs(86_400));
+        let rest = self
+            .inbox
+            .take(Instant::now() + Duration::from_secs(86_400));
         if rest.is_empty() {
             return;
         }
@@ -279,7 +287,9 @@ impl Target {
 fn asked_in(answer: &str) -> Option<f64> {
     let value: serde_json::Value = serde_json::from_str(answer).ok()?;
     let plain = value.get("retry_after");
-    plain.or_else(|| value.get("parameters")?.get("retry_after"))?.as_f64()
+    plain
+        .or_else(|| value.get("parameters")?.get("retry_after"))?
+        .as_f64()
 }
 
 fn wait(secs: f64) -> Option<Duration> {
@@ -354,7 +364,10 @@ mod tests {
     #[test]
     fn the_wait_a_target_asks_for_is_found_wherever_it_stands() {
         assert_eq!(asked_in(r#"{"retry_after": 1.5}"#), Some(1.5));
-        assert_eq!(asked_in(r#"{"ok": false, "parameters": {"retry_after": 7}}"#), Some(7.0));
+        assert_eq!(
+            asked_in(r#"{"ok": false, "parameters": {"retry_after": 7}}"#),
+            Some(7.0)
+        );
         assert_eq!(asked_in("slow down"), None);
         assert_eq!(wait(-1.0), None);
         assert_eq!(wait(1e12), Some(WAIT_MAX));

@@ -1,5 +1,6 @@
 //! What each command does: reads what it needs, calls the part that does the work, prints.
 
+mod alerts;
 mod ask;
 mod calibrate;
 mod compare;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Resume(args) => ask::resume(args),
         Command::Dashboard(args) => dashboard::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Alerts(command) => alerts::run(command),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! Names and headers of segments, and the frame of a record: the layouts that reader, writer and
 //! scan share. No file is opened here.
 
-use super::{FORMAT, MAX_PAYLOAD, MAX_SEGMENTS};
+use super::{FORMAT, MAX_PAYLOAD, MAX_SEGMENTS, SEGMENT_EXTENSION};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 

@@ -91,7 +91,10 @@ impl Http {
     /// A client that trusts the Mozilla roots, as the sockets do.
     pub fn new() -> Result<Self, HttpError> {
         let client = builder(TIMEOUT).build().map_err(HttpError::Setup)?;
-        Ok(Self { client, clock: None })
+        Ok(Self {
+            client,
+            clock: None,
+        })
     }
 
     /// The same, comparing our clock with the answers' dates on that board, under that name.

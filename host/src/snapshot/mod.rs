@@ -17,14 +17,19 @@ pub use calibration::Calibration;
 pub use funnel::Funnel;
 pub use risk::Risk;
 pub use strategies::Strategies;
-pub use system::System;
+pub use system::{
+    DatabaseRow, JournalRow, Problem, ProcessRow, ProgramRow, RedisRow, RefusedInputs, System,
+    Vitals, VitalsWatch,
+};
 pub use trading::Trading;
 pub use units::{Instant, Money, Shares};
 
+use crate::alerts::Notice;
 use crate::clock::Clock;
 use crate::orchestrator::HealthBoard;
 use crate::plugin::Loader;
-use pm_arb_core::effect::Effect;
+use crate::vitals::Gauges;
+use pm_arb_core::effect::{Effect, Message};
 use pm_arb_core::engine::Engine;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::Seq;
@@ -91,6 +96,7 @@ pub struct Watcher {
     source: String,
     wall: Clock,
     taken: Option<std::time::Instant>,
+    gauges: Gauges,
     to: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -104,19 +110,39 @@ impl Watcher {
             source,
             wall: Clock::utc(),
             taken: None,
+            gauges: Gauges::default(),
             to,
         };
         (watcher, latest)
+    }
+
+    /// The same, sharing those gauges with the agent that samples the rest.
+    #[must_use]
+    pub fn with(mut self, gauges: Gauges) -> Self {
+        self.gauges = gauges;
+        self
+    }
+
+    /// The journal was made durable.
+    pub fn flushed(&self) {
+        self.gauges.progress.flushed_now();
     }
 
     /// Every input, before it is stepped.
     pub fn observe(&mut self, _event: &Event) {}
 
     /// Every effect, once it is durable.
-    pub fn effect(&mut self, _cause: Seq, _effect: &Effect) {}
+    pub fn effect(&mut self, _cause: Seq, effect: &Effect) {
+        if let Effect::Publish(message) = effect
+            && let Message::Alert(alert) = message.as_ref()
+        {
+            self.gauges.alerts.raise(Notice::of_engine(alert));
+        }
+    }
 
     /// Takes a picture when one is due.
     pub fn turn(&mut self, scene: Scene<'_>, seq: Seq) {
+        self.gauges.progress.turned(seq.0);
         if self.taken.is_some_and(|at| at.elapsed() < EVERY) {
             return;
         }
@@ -135,7 +161,7 @@ impl Watcher {
             risk: Risk::of(&status, scene.engine),
             funnel: Funnel::of(scene.engine),
             calibration: Calibration::default(),
-            system: System::of(scene.board),
+            system: System::of(scene.board, &status, self.gauges.latest()),
         };
         self.to.send_replace(Some(Arc::new(snapshot)));
     }

@@ -210,11 +210,16 @@ mod shared {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::sync::Arc;
 
-    pub fn serialize<S: Serializer>(vitals: &Option<Arc<Vitals>>, to: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        vitals: &Option<Arc<Vitals>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         vitals.as_deref().serialize(to)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Vitals>>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Arc<Vitals>>, D::Error> {
         Ok(Option::<Vitals>::deserialize(from)?.map(Arc::new))
     }
 }

@@ -16,7 +16,9 @@ const NOT_TOLD: [&str; 1] = ["ALERTS_UNDELIVERED"];
 /// How long a problem must last before anybody is told.
 fn grace(problem: &Problem) -> Duration {
     match (problem.code.as_str(), problem.level) {
-        ("DATABASE_REFUSES" | "ENGINE_FROZEN" | "DISK_LOW", _) | (_, Level::Critical) => Duration::ZERO,
+        ("DATABASE_REFUSES" | "ENGINE_FROZEN" | "DISK_LOW", _) | (_, Level::Critical) => {
+            Duration::ZERO
+        }
         ("FEED_DOWN", _) => Duration::from_secs(20),
         ("DATABASE_AWAY" | "REDIS_AWAY" | "AGENT_DOWN", _) => Duration::from_secs(10),
         _ => Duration::from_secs(60),
@@ -40,7 +42,12 @@ pub(super) struct Episodes {
 
 impl Episodes {
     /// What people are to be told, given what is wrong now.
-    pub(super) fn note(&mut self, problems: &[Problem], health: &Health, now: Instant) -> Vec<Notice> {
+    pub(super) fn note(
+        &mut self,
+        problems: &[Problem],
+        health: &Health,
+        now: Instant,
+    ) -> Vec<Notice> {
         let mut notices = Vec::new();
         for problem in problems {
             let code = problem.code.as_str();
@@ -63,9 +70,14 @@ impl Episodes {
             }
         }
         self.open.retain(|(code, about), episode| {
-            let goes_on = problems.iter().any(|p| p.code == *code && p.about == *about);
+            let goes_on = problems
+                .iter()
+                .any(|p| p.code == *code && p.about == *about);
             if !goes_on && episode.is_told {
-                let text = format!("recovered after {} s", now.duration_since(episode.since).as_secs());
+                let text = format!(
+                    "recovered after {} s",
+                    now.duration_since(episode.since).as_secs()
+                );
                 notices.push(Notice::new(episode.level, code, about, &text).over());
             }
             goes_on
@@ -81,7 +93,12 @@ impl Episodes {
             if before.unwrap_or(0) < agent.restarts {
                 let why = agent.last_error.as_deref().unwrap_or("it said nothing");
                 let text = format!("started again, for the {}. time: {why}", agent.restarts);
-                notices.push(Notice::new(Level::Info, "AGENT_RESTARTED", &agent.name, &text));
+                notices.push(Notice::new(
+                    Level::Info,
+                    "AGENT_RESTARTED",
+                    &agent.name,
+                    &text,
+                ));
             }
         }
         notices
@@ -119,7 +136,11 @@ mod tests {
         }
         let over = episodes.note(&[], &health, secs(600));
         assert_eq!(over.len(), 1);
-        assert!(over[0].over && over[0].text == "recovered after 600 s" && over[0].level == Level::Warning);
+        assert!(
+            over[0].over
+                && over[0].text == "recovered after 600 s"
+                && over[0].level == Level::Warning
+        );
         assert!(episodes.note(&[], &health, secs(601)).is_empty());
     }
 
@@ -130,7 +151,11 @@ mod tests {
         for n in 0..10 {
             let at = start + Duration::from_secs(15 * n);
             assert!(episodes.note(&[feed_down()], &health, at).is_empty());
-            assert!(episodes.note(&[], &health, at + Duration::from_secs(10)).is_empty());
+            assert!(
+                episodes
+                    .note(&[], &health, at + Duration::from_secs(10))
+                    .is_empty()
+            );
         }
     }
 
@@ -138,10 +163,27 @@ mod tests {
     fn what_gets_worse_is_told_again() {
         let (mut episodes, health) = (Episodes::default(), HealthBoard::default().report());
         let start = Instant::now();
-        let low = Problem { code: "DISK_LOW".into(), about: String::new(), ..feed_down() };
-        assert_eq!(episodes.note(&[low.clone()], &health, start).len(), 1);
-        let lower = Problem { level: Level::Critical, ..low };
-        assert_eq!(episodes.note(&[lower.clone()], &health, start).len(), 1);
+        let low = Problem {
+            code: "DISK_LOW".into(),
+            about: String::new(),
+            ..feed_down()
+        };
+        assert_eq!(
+            episodes
+                .note(std::slice::from_ref(&low), &health, start)
+                .len(),
+            1
+        );
+        let lower = Problem {
+            level: Level::Critical,
+            ..low
+        };
+        assert_eq!(
+            episodes
+                .note(std::slice::from_ref(&lower), &health, start)
+                .len(),
+            1
+        );
         assert!(episodes.note(&[lower], &health, start).is_empty());
     }
 
@@ -149,12 +191,20 @@ mod tests {
     fn a_restart_is_told_with_its_reason() {
         let (mut episodes, board) = (Episodes::default(), HealthBoard::default());
         board.register("oracle-binance");
-        assert!(episodes.note(&[], &board.report(), Instant::now()).is_empty());
+        assert!(
+            episodes
+                .note(&[], &board.report(), Instant::now())
+                .is_empty()
+        );
         board.failed("oracle-binance", "it broke");
         board.restarted("oracle-binance");
         let told = episodes.note(&[], &board.report(), Instant::now());
         assert_eq!(told.len(), 1);
         assert!(told[0].text.contains("it broke"), "{told:?}");
-        assert!(episodes.note(&[], &board.report(), Instant::now()).is_empty());
+        assert!(
+            episodes
+                .note(&[], &board.report(), Instant::now())
+                .is_empty()
+        );
     }
 }

@@ -37,9 +37,19 @@ pub(super) fn problems(health: &Health, vitals: &Vitals) -> Vec<Problem> {
     let mut all = Vec::new();
     if let Some(why) = &health.halted {
         let help = "Find out why, then: pm-arb resume -m \"what you found\"";
-        all.push(problem(Level::Critical, "HALTED", "", format!("Trading is halted: {why}"), help));
+        all.push(problem(
+            Level::Critical,
+            "HALTED",
+            "",
+            format!("Trading is halted: {why}"),
+            help,
+        ));
     }
-    if let Some(secs) = vitals.process.engine_turn_secs.filter(|secs| *secs > FROZEN_SECS) {
+    if let Some(secs) = vitals
+        .process
+        .engine_turn_secs
+        .filter(|secs| *secs > FROZEN_SECS)
+    {
         let what = format!("The engine has made no progress for {secs:.0} s");
         let help = "If the database is away it waits for it; otherwise restart the pilot, nothing journalled is lost";
         all.push(problem(Level::Critical, "ENGINE_FROZEN", "", what, help));
@@ -50,15 +60,31 @@ pub(super) fn problems(health: &Health, vitals: &Vitals) -> Vec<Problem> {
     if let Some(redis) = vitals.redis.as_ref().filter(|redis| !redis.connected) {
         let why = redis.last_error.as_deref().unwrap_or("not reached yet");
         let help = "Start Redis or correct --redis-url; trading goes on without it";
-        all.push(problem(Level::Warning, "REDIS_AWAY", "", format!("Redis is away: {why}"), help));
+        all.push(problem(
+            Level::Warning,
+            "REDIS_AWAY",
+            "",
+            format!("Redis is away: {why}"),
+            help,
+        ));
     }
     all.extend(disk(vitals));
     for clock in &vitals.clocks {
         let sure = clock.skew_ms.abs() - clock.within_ms;
         if sure > SKEW_MAX_MS && clock.age_secs < SKEW_OLD_SECS {
-            let what = format!("Our clock is {:.1} s off that of {}", clock.skew_ms / 1_000.0, clock.source);
+            let what = format!(
+                "Our clock is {:.1} s off that of {}",
+                clock.skew_ms / 1_000.0,
+                clock.source
+            );
             let help = "Switch time synchronisation on: timedatectl set-ntp true";
-            all.push(problem(Level::Warning, "CLOCK_SKEW", &clock.source, what, help));
+            all.push(problem(
+                Level::Warning,
+                "CLOCK_SKEW",
+                &clock.source,
+                what,
+                help,
+            ));
         }
     }
     if let (Some(open), Some(max)) = (vitals.process.open_files, vitals.process.open_files_max)
@@ -72,12 +98,29 @@ pub(super) fn problems(health: &Health, vitals: &Vitals) -> Vec<Problem> {
         let why = target.last_error.as_deref().unwrap_or("no answer");
         let what = format!("Alerts do not reach {}: {why}", target.name);
         let help = "Try: pm-arb alerts test --config FILE";
-        all.push(problem(Level::Warning, "ALERTS_UNDELIVERED", &target.name, what, help));
+        all.push(problem(
+            Level::Warning,
+            "ALERTS_UNDELIVERED",
+            &target.name,
+            what,
+            help,
+        ));
     }
-    if vitals.dead_man.as_ref().is_some_and(|dead_man| dead_man.failing) {
+    if vitals
+        .dead_man
+        .as_ref()
+        .is_some_and(|dead_man| dead_man.failing)
+    {
         let what = "The dead man's switch does not answer".to_owned();
-        let help = "Check its address and the network; whoever watches it will think that the pilot died";
-        all.push(problem(Level::Warning, "DEAD_MAN_UNREACHED", "", what, help));
+        let help =
+            "Check its address and the network; whoever watches it will think that the pilot died";
+        all.push(problem(
+            Level::Warning,
+            "DEAD_MAN_UNREACHED",
+            "",
+            what,
+            help,
+        ));
     }
     all.sort_by_key(|problem| std::cmp::Reverse(problem.level));
     all
@@ -121,7 +164,11 @@ fn feed(feed: &FeedRow) -> Option<Problem> {
             "Nothing, if it just started; otherwise check the network and its address in the configuration",
         ),
         FeedState::Stale => (
-            format!("{} has brought no data for {:.0} s", feed.name, feed.data_age_secs.unwrap_or(feed.for_secs)),
+            format!(
+                "{} has brought no data for {:.0} s",
+                feed.name,
+                feed.data_age_secs.unwrap_or(feed.for_secs)
+            ),
             "Nothing: it is asked again and replaced by itself, and backs no trade meanwhile; if it lasts, look at the venue's status page",
         ),
         FeedState::Down => (
@@ -141,7 +188,10 @@ fn database(vitals: &Vitals) -> Option<Problem> {
     }
     let secs = database.failing_secs?;
     let why = database.last_error.as_deref().unwrap_or("no answer");
-    let what = format!("The database has been away for {secs} s, {} changes wait: {why}", database.backlog);
+    let what = format!(
+        "The database has been away for {secs} s, {} changes wait: {why}",
+        database.backlog
+    );
     let help = "Bring it back; nothing is lost, what waits is in the journal";
     Some(problem(Level::Warning, "DATABASE_AWAY", "", what, help))
 }
@@ -153,10 +203,17 @@ fn disk(vitals: &Vitals) -> Option<Problem> {
     if !is_short {
         return None;
     }
-    let level = if free < FREE_LAST { Level::Critical } else { Level::Warning };
-    let left = days.map_or(String::new(), |days| format!(", about {days:.1} days at the present rate"));
+    let level = if free < FREE_LAST {
+        Level::Critical
+    } else {
+        Level::Warning
+    };
+    let left = days.map_or(String::new(), |days| {
+        format!(", about {days:.1} days at the present rate")
+    });
     let what = format!("{} MiB are free on the journal's disk{left}", free >> 20);
-    let help = "Make room or move old runs away; when the journal can not be written the pilot stops";
+    let help =
+        "Make room or move old runs away; when the journal can not be written the pilot stops";
     Some(problem(level, "DISK_LOW", "", what, help))
 }
 
@@ -188,7 +245,10 @@ pub(super) mod tests {
     }
 
     fn codes(health: &Health, vitals: &Vitals) -> Vec<String> {
-        problems(health, vitals).into_iter().map(|p| p.code).collect()
+        problems(health, vitals)
+            .into_iter()
+            .map(|p| p.code)
+            .collect()
     }
 
     #[test]
@@ -204,7 +264,9 @@ pub(super) mod tests {
         board.set_state("venue-watcher-kalshi", AgentState::Failed);
         board.set_halted(Some("by hand"));
         let feeds = FeedBoard::default();
-        feeds.stream("binance", Duration::from_secs(3)).down("reset");
+        feeds
+            .stream("binance", Duration::from_secs(3))
+            .down("reset");
         let mut vitals = well();
         vitals.feeds = feeds.report();
         vitals.database.failing_secs = Some(7);
@@ -223,11 +285,22 @@ pub(super) mod tests {
         assert_eq!(
             codes,
             [
-                "HALTED", "ENGINE_FROZEN", "AGENT_DOWN", "DISK_LOW", "FEED_DOWN", "DATABASE_AWAY", "REDIS_AWAY",
-                "CLOCK_SKEW", "FILES_LOW"
+                "HALTED",
+                "ENGINE_FROZEN",
+                "AGENT_DOWN",
+                "DISK_LOW",
+                "FEED_DOWN",
+                "DATABASE_AWAY",
+                "REDIS_AWAY",
+                "CLOCK_SKEW",
+                "FILES_LOW"
             ]
         );
-        assert!(found.iter().all(|p| !p.help.is_empty() && !p.what.is_empty()));
+        assert!(
+            found
+                .iter()
+                .all(|p| !p.help.is_empty() && !p.what.is_empty())
+        );
     }
 
     #[test]
@@ -236,7 +309,12 @@ pub(super) mod tests {
         let mut vitals = well();
         for (skew_ms, within_ms) in [(1_900.0, 500.0), (2_400.0, 500.0)] {
             let source = "venue".to_owned();
-            vitals.clocks = vec![SkewRow { source, skew_ms, within_ms, age_secs: 1.0 }];
+            vitals.clocks = vec![SkewRow {
+                source,
+                skew_ms,
+                within_ms,
+                age_secs: 1.0,
+            }];
             assert!(codes(&health, &vitals).is_empty());
         }
     }

@@ -148,8 +148,14 @@ impl Sampler {
             }
             if sample.is_multiple_of(DISK_EVERY) {
                 memory.disk = self.look_at_disk().await?;
-                memory.sizes.push_back((Instant::now(), memory.disk.journal_bytes));
-                while memory.sizes.front().is_some_and(|(at, _)| at.elapsed() > RATE_OVER) {
+                memory
+                    .sizes
+                    .push_back((Instant::now(), memory.disk.journal_bytes));
+                while memory
+                    .sizes
+                    .front()
+                    .is_some_and(|(at, _)| at.elapsed() > RATE_OVER)
+                {
                     memory.sizes.pop_front();
                 }
             }
@@ -177,7 +183,10 @@ impl Sampler {
         if turns != memory.turns.0 {
             memory.turns = (turns, Some(now));
         }
-        let (targets, dead_man) = sources.outward.as_ref().map_or_else(Default::default, |ask| ask());
+        let (targets, dead_man) = sources
+            .outward
+            .as_ref()
+            .map_or_else(Default::default, |ask| ask());
         let mut vitals = Vitals {
             as_of: Wall(Clock::utc().now()),
             problems: Vec::new(),
@@ -188,13 +197,19 @@ impl Sampler {
             clocks: sources.board.feeds().skews(),
             process: ProcessRow {
                 uptime_secs: health.uptime_secs,
-                engine_turn_secs: memory.turns.1.map(|at| now.duration_since(at).as_secs_f64()),
+                engine_turn_secs: memory
+                    .turns
+                    .1
+                    .map(|at| now.duration_since(at).as_secs_f64()),
                 ..memory.disk.process.clone()
             },
             program: ProgramRow {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 contract: crate::plugin::CONTRACT.to_owned(),
-                config_file: sources.config_file.as_ref().map(|path| path.display().to_string()),
+                config_file: sources
+                    .config_file
+                    .as_ref()
+                    .map(|path| path.display().to_string()),
             },
             targets,
             dead_man,
@@ -215,7 +230,11 @@ impl Sampler {
             memory.rows = (rows, Some(now));
         }
         DatabaseRow {
-            kind: url.split(':').next().unwrap_or_default().replace("postgresql", "postgres"),
+            kind: url
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .replace("postgresql", "postgres"),
             at: redact(url),
             backlog: self.sources.relay.backlog() as u64,
             inserted: relay.inserted,
@@ -231,11 +250,15 @@ impl Sampler {
 
     fn journal(&self, memory: &Memory, now: Instant) -> JournalRow {
         let disk = &memory.disk;
-        let rate = memory.sizes.front().zip(memory.sizes.back()).and_then(|(old, new)| {
-            let span = new.0.duration_since(old.0);
-            let grown = new.1.saturating_sub(old.1) as f64;
-            (span >= RATE_MIN).then(|| grown / span.as_secs_f64())
-        });
+        let rate = memory
+            .sizes
+            .front()
+            .zip(memory.sizes.back())
+            .and_then(|(old, new)| {
+                let span = new.0.duration_since(old.0);
+                let grown = new.1.saturating_sub(old.1) as f64;
+                (span >= RATE_MIN).then(|| grown / span.as_secs_f64())
+            });
         let days = rate.filter(|rate| *rate > 0.0).zip(disk.free_bytes);
         JournalRow {
             folder: self.sources.run.display().to_string(),
@@ -243,7 +266,11 @@ impl Sampler {
             segments: disk.segments,
             records: self.gauges.progress.records(),
             bytes_per_sec: rate,
-            flushed_secs: self.gauges.progress.flushed().map(|at| now.saturating_duration_since(at).as_secs_f64()),
+            flushed_secs: self
+                .gauges
+                .progress
+                .flushed()
+                .map(|at| now.saturating_duration_since(at).as_secs_f64()),
             free_bytes: disk.free_bytes,
             days_left: days.map(|(rate, free)| free as f64 / rate / 86_400.0),
         }

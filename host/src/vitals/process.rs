@@ -29,7 +29,9 @@ impl Disk {
         let files = std::fs::read_dir(run).into_iter().flatten().flatten();
         for file in files.take(FILES_MAX) {
             let path = file.path();
-            let is_segment = path.extension().is_some_and(|e| e == crate::journal::SEGMENT_EXTENSION);
+            let is_segment = path
+                .extension()
+                .is_some_and(|e| e == crate::journal::SEGMENT_EXTENSION);
             if let (true, Ok(meta)) = (is_segment, file.metadata()) {
                 disk.segments += 1;
                 disk.journal_bytes = disk.journal_bytes.saturating_add(meta.len());
@@ -62,7 +64,9 @@ fn process() -> ProcessRow {
         pid: std::process::id(),
         resident_bytes: number(&status, "VmRSS:").map(|kb| kb.saturating_mul(1_024)),
         threads: number(&status, "Threads:"),
-        open_files: std::fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as u64),
+        open_files: std::fs::read_dir("/proc/self/fd")
+            .ok()
+            .map(|files| files.count() as u64),
         open_files_max: number(&limits, "Max open files"),
         ..ProcessRow::default()
     }
@@ -76,17 +80,25 @@ mod tests {
     #[test]
     fn a_look_tells_what_is_there_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        let segment = dir.path().join(format!("00001.{}", crate::journal::SEGMENT_EXTENSION));
+        let segment = dir
+            .path()
+            .join(format!("00001.{}", crate::journal::SEGMENT_EXTENSION));
         std::fs::write(&segment, [0; 300]).unwrap();
         std::fs::write(dir.path().join("run.json"), "{}").unwrap();
         let database = dir.path().join("db.sqlite");
         std::fs::write(&database, [0; 40]).unwrap();
         let disk = Disk::look(dir.path(), &format!("sqlite://{}", database.display()));
-        assert_eq!((disk.journal_bytes, disk.segments, disk.database_bytes), (300, 1, Some(40)));
+        assert_eq!(
+            (disk.journal_bytes, disk.segments, disk.database_bytes),
+            (300, 1, Some(40))
+        );
         assert!(disk.free_bytes.is_some());
         let process = &disk.process;
         assert!(process.resident_bytes.unwrap() > 1 << 20, "{process:?}");
         assert!(process.threads.unwrap() >= 1 && process.open_files.unwrap() >= 3);
-        assert_eq!(Disk::look(dir.path(), "postgres://h/db").database_bytes, None);
+        assert_eq!(
+            Disk::look(dir.path(), "postgres://h/db").database_bytes,
+            None
+        );
     }
 }

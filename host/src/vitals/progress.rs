@@ -38,7 +38,9 @@ impl Progress {
     /// The journal was made durable.
     pub fn flushed_now(&self) {
         let ms = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.flushed.store(ms.saturating_add(1), Ordering::Relaxed);
+        self.0
+            .flushed
+            .store(ms.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Turns so far: the only proof that the loop is alive.
