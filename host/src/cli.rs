@@ -88,12 +88,26 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Bring the database's schema up to date, as its owner; a pilot does so by itself where it may.
     Migrate(MigrateArgs),
+    /// Tell people: try out where alerts go.
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Print the version.
     Version,
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+}
+
+/// `pm-arb alerts`
+#[derive(Debug, Subcommand)]
+pub enum AlertsCommand {
+    /// Send one message to every target of the configuration and print what each answered.
+    Test {
+        /// Settings; see docs/configuration.md.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
     },
 }
 

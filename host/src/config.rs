@@ -3,6 +3,7 @@
 //! Every key has a default and a unit in its name. Unknown keys are errors with their line. Money is
 //! written as a decimal string ("10000", "0.05") and read exactly. Owns nothing at run time.
 
+use crate::alerts::config::AlertsConfig;
 use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
 use crate::venue::kalshi::KalshiConfig;
@@ -69,8 +70,13 @@ pub struct Config {
     pub dashboard: DashboardConfig,
     /// Live market data.
     pub feeds: Feeds,
+    /// Who is told when something is wrong.
+    pub alerts: AlertsConfig,
     /// Settings handed to strategies, by strategy name: `[strategies.oracle-sniper] haircut = "0.02"`.
     pub strategies: BTreeMap<String, BTreeMap<String, String>>,
+    /// The file it was read from; none for the defaults.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// `[capital]`
@@ -274,11 +280,13 @@ impl Config {
             path: path.into(),
             source,
         })?;
-        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             path: path.into(),
             source: Box::new(source),
         })?;
+        config.file = Some(path.into());
         config.engine()?;
+        config.alerts.check()?;
         Ok(config)
     }
 

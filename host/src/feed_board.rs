@@ -10,7 +10,7 @@ use pm_arb_core::ids::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use utoipa::ToSchema;
 
 /// Streams known at a time; one more is not shown (its data is used all the same).
@@ -323,20 +323,79 @@ fn lag_us(at: Timestamp, received: Timestamp, speed: f64) -> i64 {
     (ns as f64 / speed.max(0.001) / 1_000.0) as i64
 }
 
+/// Our clock against another's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SkewRow {
+    /// Whose.
+    pub source: String,
+    /// Ours minus theirs, in milliseconds.
+    pub skew_ms: f64,
+    /// Give or take so much: HTTP tells whole seconds.
+    pub within_ms: f64,
+    /// Seconds since it was compared.
+    pub age_secs: f64,
+}
+
+#[derive(Debug, Default)]
+struct Board {
+    streams: BTreeMap<String, Stream>,
+    /// By source: ours minus theirs and how sure, in milliseconds, and when.
+    skews: BTreeMap<String, (f64, f64, Instant)>,
+}
+
 /// Every stream: shared, cheap to ask.
 #[derive(Debug, Clone, Default)]
-pub struct FeedBoard(Arc<Mutex<BTreeMap<String, Stream>>>);
+pub struct FeedBoard(Arc<Mutex<Board>>);
 
 impl FeedBoard {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Stream>> {
+    fn lock(&self) -> MutexGuard<'_, Board> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A source answered with that date (as HTTP writes it) to what was asked then.
+    pub fn dated(&self, source: &str, date: &str, asked: SystemTime) {
+        let Ok(theirs) = jiff::fmt::rfc2822::parse(date) else {
+            return;
+        };
+        let ms = |at: SystemTime| {
+            let since = at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
+            since.as_secs_f64() * 1_000.0
+        };
+        let (sent, answered) = (ms(asked), ms(SystemTime::now()));
+        // The date was cut to a second, somewhere between asking and hearing.
+        let skew = (sent + answered) / 2.0 - (theirs.timestamp().as_millisecond() as f64 + 500.0);
+        let within = 500.0 + (answered - sent).max(0.0) / 2.0;
+        let mut board = self.lock();
+        if board.skews.len() < STREAMS_MAX || board.skews.contains_key(source) {
+            board
+                .skews
+                .insert(source.to_owned(), (skew, within, Instant::now()));
+        }
+    }
+
+    /// Our clock against those of others.
+    #[must_use]
+    pub fn skews(&self) -> Vec<SkewRow> {
+        let board = self.lock();
+        let rows = board
+            .skews
+            .iter()
+            .map(|(source, (skew, within, at))| SkewRow {
+                source: source.clone(),
+                skew_ms: *skew,
+                within_ms: *within,
+                age_secs: at.elapsed().as_secs_f64(),
+            });
+        rows.collect()
     }
 
     /// The stream of that name; one that was there before (its watcher was started again) keeps its counts.
     /// Beyond [`STREAMS_MAX`] it is not shown.
     #[must_use]
     pub fn stream(&self, name: &str, stale_after: Duration) -> Stream {
-        let mut streams = self.lock();
+        let streams = &mut self.lock().streams;
         let stream = streams.get(name).cloned().unwrap_or_else(|| {
             Stream(Arc::new(Mutex::new(Inner {
                 connected: None,
@@ -371,6 +430,7 @@ impl FeedBoard {
     pub fn report(&self) -> Vec<FeedRow> {
         let streams: Vec<(String, Stream)> = self
             .lock()
+            .streams
             .iter()
             .map(|(name, stream)| (name.clone(), stream.clone()))
             .collect();
@@ -468,6 +528,26 @@ mod tests {
         stream.told(&[Event::OracleGap(OracleId(0))], Timestamp(0), 1.0);
         let row = row(&board);
         assert_eq!((row.lag_p99_ms, row.gaps), (Some(5.0), 1));
+    }
+
+    #[test]
+    fn our_clock_is_compared_with_the_date_of_an_answer() {
+        let board = FeedBoard::default();
+        let asked = SystemTime::now();
+        board.dated("venue", "Sun, 06 Nov 1994 08:49:37 GMT", asked);
+        board.dated("other", "yesterday", asked);
+        let skews = board.skews();
+        assert_eq!(skews.len(), 1);
+        let then = 784_111_777.5;
+        let since = asked
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs_f64();
+        assert!(
+            (skews[0].skew_ms / 1_000.0 - (since - then)).abs() < 60.0,
+            "{skews:?}"
+        );
+        assert!(skews[0].within_ms >= 500.0);
     }
 
     #[test]

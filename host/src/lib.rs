@@ -11,6 +11,8 @@
 
 /// What a supervised task is given.
 pub mod agent;
+/// What people are told.
+pub mod alerts;
 /// Waits between attempts.
 pub mod backoff;
 /// Messages out, commands in.
@@ -75,5 +77,7 @@ pub mod status_line;
 pub mod store;
 /// Venues: what they send, turned into facts.
 pub mod venue;
+/// How the pilot itself is.
+pub mod vitals;
 /// The dashboard and its API.
 pub mod web;

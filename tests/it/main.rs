@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod baskets;
 mod book;
 mod bus;
@@ -38,4 +39,5 @@ mod support;
 mod tidy;
 mod trades;
 mod venues;
+mod vitals;
 mod web_trades;

@@ -1,5 +1,6 @@
 //! What each command does: reads what it needs, calls the part that does the work, prints.
 
+mod alerts;
 mod ask;
 mod calibrate;
 mod compare;
@@ -44,6 +45,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Dashboard(args) => dashboard::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Migrate(args) => migrate::run(args),
+        Command::Alerts(command) => alerts::run(command),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

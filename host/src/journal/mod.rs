@@ -37,6 +37,8 @@ pub use writer::{JournalWriter, Recovery};
 
 /// Version of the segment, record and payload layouts.
 pub const FORMAT: u32 = 2;
+/// Ends the names of segments.
+pub const SEGMENT_EXTENSION: &str = "pma";
 /// A segment is closed and the next one begun before it grows beyond this.
 pub const SEGMENT_LIMIT: u64 = 256 << 20;
 /// Largest payload. A larger event is refused when it is appended; a larger length read is damage.

@@ -1,7 +1,7 @@
 //! Names and headers of segments, and the frame of a record: the layouts that reader, writer and
 //! scan share. No file is opened here.
 
-use super::{FORMAT, MAX_PAYLOAD, MAX_SEGMENTS};
+use super::{FORMAT, MAX_PAYLOAD, MAX_SEGMENTS, SEGMENT_EXTENSION};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -126,7 +126,7 @@ pub(super) fn write_record(seq: u64, at: u64, payload: &[u8], out: &mut Vec<u8>)
 
 /// The path of segment `number`.
 pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
-    dir.join(format!("journal-{number:06}.pma"))
+    dir.join(format!("journal-{number:06}.{SEGMENT_EXTENSION}"))
 }
 
 /// The number in a segment's file name.

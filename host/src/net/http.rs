@@ -1,7 +1,8 @@
 //! HTTP: GET of JSON, with a time limit, a size limit and our own roots of trust.
 
+use crate::feed_board::FeedBoard;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A whole request takes no longer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,26 +63,45 @@ impl HttpError {
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
+    clock: Option<(FeedBoard, &'static str)>,
+}
+
+fn builder(timeout: Duration) -> reqwest::ClientBuilder {
+    super::install_tls();
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .timeout(timeout)
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .user_agent(concat!("pm-arb/", env!("CARGO_PKG_VERSION")))
+}
+
+/// A client for messages to people. It follows no redirection: what it sends may be secret.
+pub fn client_for_posts(timeout: Duration) -> Result<reqwest::Client, HttpError> {
+    let client = builder(timeout).redirect(reqwest::redirect::Policy::none());
+    client.build().map_err(HttpError::Setup)
 }
 
 impl Http {
     /// A client that trusts the Mozilla roots, as the sockets do.
     pub fn new() -> Result<Self, HttpError> {
-        super::install_tls();
-        let roots = rustls::RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        let tls = rustls::ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .timeout(TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("pm-arb/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(HttpError::Setup)?;
-        Ok(Self { client })
+        let client = builder(TIMEOUT).build().map_err(HttpError::Setup)?;
+        Ok(Self {
+            client,
+            clock: None,
+        })
+    }
+
+    /// The same, comparing our clock with the answers' dates on that board, under that name.
+    #[must_use]
+    pub fn noting(mut self, board: &FeedBoard, source: &'static str) -> Self {
+        self.clock = Some((board.clone(), source));
+        self
     }
 
     /// The JSON at `url`.
@@ -91,7 +111,13 @@ impl Http {
             source,
         };
         let request = self.client.get(url).query(query);
+        let asked = SystemTime::now();
         let mut response = request.send().await.map_err(send)?;
+        if let Some((board, source)) = &self.clock
+            && let Some(date) = response.headers().get("date").and_then(|v| v.to_str().ok())
+        {
+            board.dated(source, date, asked);
+        }
         if !response.status().is_success() {
             return Err(HttpError::Status {
                 url: url.to_owned(),

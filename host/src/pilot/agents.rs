@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::operator::Operator;
+use crate::alerts::notifier::Notifier;
 use crate::bus;
 use crate::control;
 use crate::input::InputSender;
@@ -10,6 +11,7 @@ use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orch
 use crate::plugin::{Keep, Preparer, Sources, Tracker, watch};
 use crate::snapshot::Latest;
 use crate::store;
+use crate::vitals::Sampler;
 use crate::web::app::App;
 use crate::web::{Door, server};
 use std::path::{Path, PathBuf};
@@ -110,6 +112,24 @@ pub fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -
             let tracker = Tracker::new(sources.clone(), preparer.clone());
             Box::pin(watch::run(context, tracker, input.clone()))
         }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+pub fn vitals_spec(sampler: Sampler) -> AgentSpec {
+    AgentSpec {
+        name: "vitals".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture { Box::pin(sampler.clone().run(context)) }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+pub fn notifier_spec(notifier: Notifier) -> AgentSpec {
+    AgentSpec {
+        name: "notifier".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture { Box::pin(notifier.clone().run(context)) }),
         on_down: Arc::new(|| {}),
     }
 }

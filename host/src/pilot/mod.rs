@@ -23,6 +23,8 @@ pub use outlets::by_reason;
 pub use runner::RunnerError;
 pub use session::{Session, SessionError};
 
+use crate::alerts::notifier::Notifier;
+use crate::alerts::target::Pace;
 use crate::calibrate::Calibrated;
 use crate::catalog::SharedCatalog;
 use crate::cli::{Feed, Speed};
@@ -38,8 +40,12 @@ use crate::replay::ReplayError;
 use crate::snapshot::Watcher;
 use crate::status_line;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
+use crate::vitals::{Gauges, Outward, Sampler, Sources as VitalSources};
 use crate::web::{Door, DoorError};
-use agents::{control_spec, dashboard_spec, keep_in, relay_spec, start_bus, watcher_spec};
+use agents::{
+    control_spec, dashboard_spec, keep_in, notifier_spec, relay_spec, start_bus, vitals_spec,
+    watcher_spec,
+};
 use data_dir::DataDir;
 use feeds::FeedError;
 use operator::Operator;
@@ -160,6 +166,16 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     };
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
+    let gauges = Gauges::default();
+    // Before anything runs: a secret that is missing is a wrong configuration.
+    let notifier = Notifier::new(
+        &options.config.alerts,
+        Pace::default(),
+        &gauges.alerts,
+        gauges.progress.clone(),
+        &options.database_url,
+        gauges.watch(),
+    )?;
     let host = PluginHost::new(Limits::default())?;
     let data = DataDir::open(&options.data_dir)?;
     let door = Door::open(
@@ -220,7 +236,26 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     let (watcher, latest) =
         Watcher::new(choice.meta.run_id.to_string(), choice.meta.source.clone());
     runtime.spawn(systemd::tell(latest.clone()));
-    let outlets = Outlets::new(relay_handle.clone(), bus, board.clone(), watcher);
+    let sampler = Sampler::new(
+        VitalSources {
+            board: board.clone(),
+            relay: relay_handle.clone(),
+            database_url: options.database_url.clone(),
+            bus: bus.clone(),
+            run: choice.dir.clone(),
+            config_file: options.config.file.clone(),
+            outward: notifier
+                .clone()
+                .map(|notifier| -> Outward { Arc::new(move || notifier.rows()) }),
+        },
+        gauges.clone(),
+    );
+    let outlets = Outlets::new(
+        relay_handle.clone(),
+        bus,
+        board.clone(),
+        watcher.with(gauges),
+    );
     let runner = Runner {
         session,
         loader,
@@ -252,6 +287,11 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
                     .start(dashboard_spec(door, options, &latest), READY_PATIENCE)
                     .await;
                 board.detail("dashboard", url);
+            }
+            // Nothing waits for these two.
+            agents.start(vitals_spec(sampler), Duration::ZERO).await;
+            if let Some(notifier) = notifier {
+                agents.start(notifier_spec(notifier), Duration::ZERO).await;
             }
             agents
                 .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)

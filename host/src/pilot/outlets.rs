@@ -100,6 +100,7 @@ impl Outlets {
         &mut self,
         effects: impl Iterator<Item = (Seq, Effect)>,
     ) -> Result<(), OutletError> {
+        self.watcher.flushed();
         let mut batch: (Seq, Vec<StoreOp>) = (Seq(0), Vec::new());
         for (seq, effect) in effects {
             if seq != batch.0 && !batch.1.is_empty() {

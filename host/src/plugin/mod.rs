@@ -27,6 +27,9 @@ mod wasi;
 pub mod watch;
 mod wire;
 
+/// The contract that strategies are built against.
+pub const CONTRACT: &str = "pm-arb:strategy@0.2.0";
+
 pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;
 pub use instance::ComponentStrategy;

@@ -23,15 +23,20 @@ pub use risk::{Denials, Exposure, Halt, LimitUse, Locked, NEAR_BPS, OrderLimit, 
 pub use strategies::{
     ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State, Strategies, StrategyRow,
 };
-pub use system::System;
+pub use system::{
+    DatabaseRow, JournalRow, Problem, ProcessRow, ProgramRow, RedisRow, RefusedInputs, System,
+    Vitals, VitalsWatch,
+};
 pub use trading::Trading;
 pub use units::{Instant, Money, Shares};
 
+use crate::alerts::Notice;
 use crate::calibrate::Observer;
 use crate::clock::Clock;
 use crate::orchestrator::HealthBoard;
 use crate::plugin::Loader;
-use pm_arb_core::effect::Effect;
+use crate::vitals::Gauges;
+use pm_arb_core::effect::{Effect, Message};
 use pm_arb_core::engine::Engine;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::Seq;
@@ -104,6 +109,7 @@ pub struct Watcher {
     taken: Option<std::time::Instant>,
     chooser: example::Chooser,
     risk: risk::Past,
+    gauges: Gauges,
     to: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
@@ -119,9 +125,22 @@ impl Watcher {
             taken: None,
             chooser: example::Chooser::default(),
             risk: risk::Past::default(),
+            gauges: Gauges::default(),
             to,
         };
         (watcher, latest)
+    }
+
+    /// The same, sharing those gauges with the agent that samples the rest.
+    #[must_use]
+    pub fn with(mut self, gauges: Gauges) -> Self {
+        self.gauges = gauges;
+        self
+    }
+
+    /// The journal was made durable.
+    pub fn flushed(&self) {
+        self.gauges.progress.flushed_now();
     }
 
     /// Every input, before it is stepped.
@@ -130,10 +149,16 @@ impl Watcher {
     /// Every effect, once it is durable.
     pub fn effect(&mut self, _cause: Seq, effect: &Effect) {
         self.risk.effect(effect);
+        if let Effect::Publish(message) = effect
+            && let Message::Alert(alert) = message.as_ref()
+        {
+            self.gauges.alerts.raise(Notice::of_engine(alert));
+        }
     }
 
     /// Takes a picture when one is due.
     pub fn turn(&mut self, scene: Scene<'_>, seq: Seq) {
+        self.gauges.progress.turned(seq.0);
         if self.taken.is_some_and(|at| at.elapsed() < EVERY) {
             return;
         }
@@ -153,7 +178,7 @@ impl Watcher {
             funnel: Funnel::of(scene.engine),
             calibration: Calibration::of(scene.observer),
             example: self.chooser.example(scene.engine, status.now),
-            system: System::of(scene.board),
+            system: System::of(scene.board, &status, self.gauges.latest()),
         };
         self.to.send_replace(Some(Arc::new(snapshot)));
     }

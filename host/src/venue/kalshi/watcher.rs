@@ -106,6 +106,7 @@ pub async fn run(
 ) -> Result<(), AgentError> {
     let signer = signer(&cfg)?;
     let http = Http::new().map_err(|e| AgentError::Fatal(chain(&e)))?;
+    let http = http.noting(ctx.feeds(), "kalshi");
     let feed = Feed::new(ctx, clock, input);
     let gap = Event::Gap {
         scope: GapScope::Venue(Venue::Kalshi),

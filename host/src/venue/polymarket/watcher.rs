@@ -181,6 +181,7 @@ pub async fn run(
         ));
     }
     let http = Http::new().map_err(|e| AgentError::Fatal(chain(&e)))?;
+    let http = http.noting(ctx.feeds(), "polymarket");
     let feed = Feed::new(ctx, clock, input);
     // Whoever watched before may have died in the middle of anything.
     let gap = Event::Gap {

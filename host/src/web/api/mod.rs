@@ -8,7 +8,8 @@ mod how;
 mod risk;
 mod snapshot;
 mod strategies;
-mod trades;
+mod system;
+pub(super) mod trades;
 
 use super::app::App;
 use axum::routing::get;
@@ -36,6 +37,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(how::routes())
         .merge(risk::routes())
         .merge(strategies::routes())
+        .merge(system::routes())
         .merge(trades::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
 }

@@ -282,6 +282,7 @@ pub mod tests {
             engine: &engine,
             loader: &loader,
             board: &board,
+            observer: &crate::calibrate::Observer::default(),
         };
         watcher.turn(scene, Seq(0));
         let picture = latest.borrow().clone();
