@@ -7,6 +7,8 @@
 use crate::agent::{AgentContext, AgentError};
 use crate::input::{Input, InputSender};
 use crate::orchestrator::{Health, HealthBoard};
+use crate::why::QUESTION_MAX;
+use crate::why::live::Live;
 use pm_arb_core::event::Command;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
@@ -46,6 +48,11 @@ pub enum Request {
         /// Note for the record.
         note: String,
     },
+    /// Why is this not traded?
+    Why {
+        /// A market or an opportunity, or a part of its name.
+        about: String,
+    },
 }
 
 /// What is answered.
@@ -55,6 +62,7 @@ enum Answer {
     Health(Health),
     /// Journalled under this number.
     Done(u64),
+    Why(Box<Live>),
     Error(String),
 }
 
@@ -121,6 +129,7 @@ async fn converse(
         Ok(Request::Health) => Answer::Health(board.report()),
         Ok(Request::Halt { why }) => command(&input, Command::Halt { why }).await,
         Ok(Request::Resume { note }) => command(&input, Command::Resume { note }).await,
+        Ok(Request::Why { about }) => why(&input, about).await,
     };
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
@@ -133,6 +142,18 @@ async fn command(input: &InputSender, command: Command) -> Answer {
     match tokio::time::timeout(PATIENCE, journalled).await {
         Ok(Ok(seq)) if sent.is_ok() => Answer::Done(seq.0),
         _ => Answer::Error("the engine did not take the command; see the pilot's log".into()),
+    }
+}
+
+async fn why(input: &InputSender, about: String) -> Answer {
+    if about.len() > QUESTION_MAX {
+        return Answer::Error(format!("a question has at most {QUESTION_MAX} bytes"));
+    }
+    let (answer, told) = oneshot::channel();
+    let sent = input.send(Input::Why { about, answer }).await;
+    match tokio::time::timeout(PATIENCE, told).await {
+        Ok(Ok(live)) if sent.is_ok() => Answer::Why(Box::new(live)),
+        _ => Answer::Error("the engine did not answer; see the pilot's log".into()),
     }
 }
 

@@ -75,3 +75,5 @@ pub mod store;
 pub mod venue;
 /// The dashboard and its API.
 pub mod web;
+/// Why something was not traded.
+pub mod why;

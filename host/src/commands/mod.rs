@@ -14,6 +14,7 @@ mod report;
 mod rules;
 mod trades;
 mod which;
+mod why;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
 use clap::CommandFactory;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
+        Command::Why(args) => why::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));

@@ -6,7 +6,8 @@
 //! after a restart it begins anew, and what must survive is in the database.
 
 mod calibration;
-mod funnel;
+/// The funnel as it is shown and stored.
+pub mod funnel;
 mod risk;
 mod strategies;
 mod system;

@@ -25,6 +25,8 @@ mod sqlite_grading;
 mod summary;
 /// Rows as people read them.
 pub mod view;
+/// What was wished, refused and traded of one market or opportunity.
+pub mod why;
 mod writer;
 
 pub use error::StoreError;
