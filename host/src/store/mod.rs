@@ -13,6 +13,7 @@
 pub mod analysis;
 mod ask;
 mod batch;
+mod equity;
 mod error;
 mod field;
 mod grading;
@@ -27,6 +28,7 @@ mod summary;
 pub mod view;
 mod writer;
 
+pub use equity::{EQUITY_POINTS_MAX, EquityPoint, StoredEquity};
 pub use error::StoreError;
 pub use field::{FieldError, Levels};
 pub use grading::{CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket};
