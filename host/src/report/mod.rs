@@ -14,6 +14,8 @@ mod by;
 pub mod export;
 /// Rows become figures.
 pub mod fold;
+/// Why naive and honest differ.
+pub mod gap;
 mod json;
 /// Trades in a list.
 pub mod list;
