@@ -7,18 +7,22 @@
 use crate::agent::{AgentContext, AgentError};
 use crate::input::{Input, InputSender};
 use crate::orchestrator::{Health, HealthBoard};
+use crate::snapshot::{Latest, Snapshot};
 use pm_arb_core::event::Command;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 
-/// Longest request or answer, in bytes.
+/// Longest request, in bytes.
 const LINE_MAX: u64 = 64 * 1024;
+/// Longest answer that is read, in bytes: a whole snapshot with its curves is far below.
+const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 /// Connections at a time; further ones wait.
 const CONNECTIONS_MAX: usize = 16;
 /// A connection that says nothing for this long is closed; an answer may take as long.
@@ -36,6 +40,8 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 pub enum Request {
     /// How are you?
     Health,
+    /// Everything you show of yourself.
+    Snapshot,
     /// Stop trading.
     Halt {
         /// Why.
@@ -53,9 +59,15 @@ pub enum Request {
 #[serde(rename_all = "snake_case")]
 enum Answer {
     Health(Health),
+    #[serde(serialize_with = "picture")]
+    Snapshot(Arc<Snapshot>),
     /// Journalled under this number.
     Done(u64),
     Error(String),
+}
+
+fn picture<S: serde::Serializer>(snapshot: &Arc<Snapshot>, to: S) -> Result<S::Ok, S::Error> {
+    snapshot.as_ref().serialize(to)
 }
 
 /// Serves the socket until stopped.
@@ -63,6 +75,7 @@ pub async fn serve(
     context: AgentContext,
     path: PathBuf,
     board: HealthBoard,
+    latest: Latest,
     input: InputSender,
 ) -> Result<(), AgentError> {
     let failed = |what: &str, e: io::Error| {
@@ -78,7 +91,7 @@ pub async fn serve(
     let listener = UnixListener::bind(&path).map_err(|e| failed("cannot listen", e))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
         .map_err(|e| failed("cannot protect it", e))?;
-    let slots = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     context.ready();
     loop {
         let slot = slots
@@ -94,10 +107,10 @@ pub async fn serve(
             connection = listener.accept() => {
                 context.beat();
                 let (stream, _) = connection.map_err(|e| failed("cannot accept", e))?;
-                let (board, input) = (board.clone(), input.clone());
+                let (board, latest, input) = (board.clone(), latest.clone(), input.clone());
                 tokio::spawn(async move {
                     let _slot = slot;
-                    let _ = tokio::time::timeout(PATIENCE * 2, converse(stream, board, input)).await;
+                    let _ = tokio::time::timeout(PATIENCE * 2, converse(stream, board, latest, input)).await;
                 });
             }
         }
@@ -109,6 +122,7 @@ pub async fn serve(
 async fn converse(
     mut stream: UnixStream,
     board: HealthBoard,
+    latest: Latest,
     input: InputSender,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
@@ -119,6 +133,10 @@ async fn converse(
     let answer = match serde_json::from_str::<Request>(&line) {
         Err(e) => Answer::Error(format!("not a request: {e}")),
         Ok(Request::Health) => Answer::Health(board.report()),
+        Ok(Request::Snapshot) => match latest.borrow().clone() {
+            Some(snapshot) => Answer::Snapshot(snapshot),
+            None => Answer::Error("there is no snapshot yet; ask again in a second".into()),
+        },
         Ok(Request::Halt { why }) => command(&input, Command::Halt { why }).await,
         Ok(Request::Resume { note }) => command(&input, Command::Resume { note }).await,
     };
@@ -184,7 +202,7 @@ pub fn ask(data_dir: &Path, request: &Request) -> Result<serde_json::Value, Cont
     text.push(b'\n');
     stream.write_all(&text).map_err(io_error)?;
     let mut line = String::new();
-    io::BufReader::new(stream.take(LINE_MAX * 16))
+    io::BufReader::new(stream.take(ANSWER_MAX))
         .read_line(&mut line)
         .map_err(io_error)?;
     let answer: serde_json::Value = serde_json::from_str(&line).map_err(|e| io_error(e.into()))?;

@@ -3,6 +3,7 @@
 mod ask;
 mod calibrate;
 mod compare;
+mod dashboard;
 mod doctor;
 /// Exit codes and failures.
 pub mod exit;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
+        Command::Dashboard(args) => dashboard::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));

@@ -7,7 +7,10 @@ use crate::input::InputSender;
 use crate::journal::archive;
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
 use crate::plugin::{Keep, Preparer, Sources, Tracker, watch};
+use crate::snapshot::Latest;
 use crate::store;
+use crate::web::app::App;
+use crate::web::{Door, server};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +49,14 @@ pub async fn start_bus(
     Some(handle)
 }
 
-pub fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -> AgentSpec {
-    let (path, board, input) = (control::socket_path(data_dir), board.clone(), input.clone());
+pub fn control_spec(
+    data_dir: &Path,
+    board: &HealthBoard,
+    latest: &Latest,
+    input: &InputSender,
+) -> AgentSpec {
+    let path = control::socket_path(data_dir);
+    let (board, latest, input) = (board.clone(), latest.clone(), input.clone());
     AgentSpec {
         name: "control".into(),
         criticality: Criticality::Feed,
@@ -56,8 +65,26 @@ pub fn control_spec(data_dir: &Path, board: &HealthBoard, input: &InputSender) -
                 context,
                 path.clone(),
                 board.clone(),
+                latest.clone(),
                 input.clone(),
             ))
+        }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+/// The dashboard, behind a door that is open already: trading does not wait for it, nor end with it.
+pub fn dashboard_spec(door: Door, options: &Options, latest: &Latest) -> AgentSpec {
+    let door = Arc::new(door);
+    let (latest, rules) = (latest.clone(), options.rules.clone());
+    let (url, data_dir) = (options.database_url.clone(), options.data_dir.clone());
+    let make: server::MakeApp =
+        Arc::new(move |live| App::new(latest.clone(), &url, rules.clone(), data_dir.clone(), live));
+    AgentSpec {
+        name: "dashboard".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            Box::pin(server::run(context, door.clone(), make.clone()))
         }),
         on_down: Arc::new(|| {}),
     }

@@ -10,7 +10,9 @@ mod system;
 mod trades;
 mod why;
 
+use super::app::App;
 use super::layout::Page;
+use axum::Router;
 
 /// Every page of the navigation.
 pub const PAGES: [Page; 9] = [
@@ -24,3 +26,8 @@ pub const PAGES: [Page; 9] = [
     calibration::PAGE,
     how::PAGE,
 ];
+
+/// The routes of pages with questions of their own, each in its page's file.
+pub fn routes() -> Router<App> {
+    Router::new()
+}
