@@ -5,10 +5,12 @@
 //! independent market. Sums are exact integers; only intervals are floating point.
 
 use super::by::{By, DAY_NS, label};
+use super::gap::{Curve, CurvePoint, GapParts};
 use super::verdict::{Claim, Part, Range, SEED, Verdict, judge};
 use crate::stats::{bootstrap_ratio, bootstrap_total};
 use crate::store::StoreError;
 use crate::store::analysis::{Fill, MARKETS_MAX, Made, WishedLeg};
+use pm_arb_core::ids::Timestamp;
 use pm_arb_core::units::{ONE, Qty, Rounding, Usd, div_round};
 use std::collections::BTreeMap;
 
@@ -38,6 +40,8 @@ pub struct Execution {
     pub without_mid: u64,
     /// Naive, mid, honest.
     pub made: [Made; 3],
+    /// Where the difference between naive and honest comes from; adds up to [`Self::ghost_gap`].
+    pub gap: GapParts,
     /// Fills at whose price somebody traded within a second.
     pub tape_confirmed: u64,
     /// Fills where nobody did.
@@ -97,6 +101,8 @@ pub struct Figures {
     pub strategies: Vec<StrategyFigures>,
     /// Everything together.
     pub all: Verdict,
+    /// Profit over time, honest beside naive, as markets paid; at most [`super::gap::CURVE_POINTS`].
+    pub curve: Vec<CurvePoint>,
     /// What `--by` asked for, in order.
     pub breakdown: Option<(By, Vec<Line>)>,
 }
@@ -143,6 +149,9 @@ struct Wish {
     strategy: String,
     made: [Made; 3],
     without_mid: u64,
+    gap: GapParts,
+    /// When the last of its markets paid.
+    paid_at: Timestamp,
     paid: bool,
 }
 
@@ -157,6 +166,7 @@ pub struct Fold {
     lines: BTreeMap<(u64, String), BTreeMap<usize, Sum>>,
     promises: BTreeMap<String, BTreeMap<usize, Promise>>,
     executions: BTreeMap<String, Execution>,
+    curve: Curve,
     coming: Option<Coming>,
     wish: Option<Wish>,
 }
@@ -221,17 +231,23 @@ impl Fold {
         if self.wish.as_ref().is_none_or(|w| w.id != leg.intent) {
             self.wish_ended();
             self.wish = Some(Wish {
-                id: leg.intent,
-                strategy: leg.strategy,
+                id: leg.intent.clone(),
+                strategy: leg.strategy.clone(),
                 made: [Made::default(); 3],
                 without_mid: 0,
+                gap: GapParts::default(),
+                paid_at: Timestamp(0),
                 paid: true,
             });
         }
         let Some(wish) = &mut self.wish else { return };
         wish.without_mid += u64::from(!leg.has_mid);
         match leg.made {
-            Some(made) => add_made(&mut wish.made, made),
+            Some(made) => {
+                wish.gap.add(GapParts::of(&leg, made));
+                wish.paid_at = wish.paid_at.max(leg.paid.map_or(Timestamp(0), |p| p.1));
+                add_made(&mut wish.made, made);
+            }
             None => wish.paid = false,
         }
     }
@@ -285,6 +301,7 @@ impl Fold {
         Figures {
             strategies,
             all: judge(&everything, None),
+            curve: self.curve.points(),
             breakdown,
         }
     }
@@ -355,6 +372,9 @@ impl Fold {
         if wish.paid {
             execution.wishes += 1;
             execution.without_mid += wish.without_mid;
+            execution.gap.add(wish.gap);
+            let [naive, _, honest] = wish.made;
+            self.curve.add(wish.paid_at, honest.pnl, naive.pnl);
             add_made(&mut execution.made, wish.made);
         } else {
             execution.waiting += 1;

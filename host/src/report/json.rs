@@ -114,6 +114,13 @@ fn execution(e: &Execution) -> Value {
         "mid": mid,
         "honest": honest,
         "ghost_gap": e.ghost_gap().to_string(),
+        "ghost_gap_parts": {
+            "price_at_arrival": e.gap.quote.to_string(),
+            "depth": e.gap.depth.to_string(),
+            "fees": e.gap.fees.to_string(),
+            "unfilled": e.gap.unfilled.to_string(),
+            "exits": e.gap.exits.to_string(),
+        },
         "ghost_gap_per_share": e.ghost_gap_per_share().map(|gap| gap.to_string()),
         "tape": {
             "confirmed": e.tape_confirmed,

@@ -14,6 +14,8 @@ mod by;
 pub mod export;
 /// Rows become figures.
 pub mod fold;
+/// Why naive and honest differ.
+pub mod gap;
 mod json;
 /// Trades in a list.
 pub mod list;
@@ -26,6 +28,7 @@ pub mod verdict;
 
 pub use by::By;
 pub use json::json;
+pub(crate) use text::cut_middle;
 pub use text::{Style, signed};
 
 use crate::store::analysis::{Count, Filter, MarketState};

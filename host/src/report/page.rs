@@ -5,10 +5,11 @@
 //! booked, and what it came to on which evidence. What a row of an older version lacks is left out.
 
 use super::text::{Style, cut, instant, per_share, signed, tame, wrapped};
+use crate::store::Side;
 use crate::store::view::{GradeView, IntentView, TradePage, TradeView};
 use pm_arb_core::ids::{Nanos, Timestamp};
 use pm_arb_core::opportunity::{Opportunity, OpportunityKind};
-use pm_arb_core::units::{ONE, Price, Qty, Rounding, Usd, div_round};
+use pm_arb_core::units::{Price, Qty, Usd};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -289,11 +290,15 @@ fn grades(page: &TradePage, style: Style) -> Part {
         return part;
     }
     let payout = payout(page);
+    let side = match t.side.as_str() {
+        "buy" => Side::Buy,
+        _ => Side::Sell,
+    };
     let graded = |grade: Option<GradeView>| {
         let Some(g) = grade else {
             return "nothing: there was no such price".to_owned();
         };
-        let gain = payout.and_then(|payout| gain(&t.side, g, payout));
+        let gain = payout.and_then(|payout| g.against(side, payout));
         let gain = gain.map_or(String::new(), |gain| {
             format!(", came to {}", style.dress(gain, signed(gain)))
         });
@@ -340,17 +345,6 @@ fn payout(page: &TradePage) -> Option<Price> {
         .into_iter()
         .find(|(_, name, _)| *name == page.trade.outcome);
     found.filter(|_| ended)?.2.map(Price)
-}
-
-fn gain(side: &str, g: GradeView, payout: Price) -> Option<Usd> {
-    let exact = i128::from(payout.0) * i128::from(g.quantity.0);
-    let (rounding, sign) = match side {
-        "buy" => (Rounding::Down, 1),
-        _ => (Rounding::Up, -1),
-    };
-    let paid = div_round(exact, i128::from(ONE), rounding)?;
-    let gain = sign * (paid - i128::from(g.value.0)) - i128::from(g.fee.0);
-    i64::try_from(gain).ok().map(Usd)
 }
 
 fn outcome(page: &TradePage, style: Style) -> Part {

@@ -199,7 +199,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 
 /// At most so many characters, with `…` for what is left out of the middle: names of markets differ at
 /// their ends.
-pub(super) fn cut_middle(text: &str, most: usize) -> String {
+pub(crate) fn cut_middle(text: &str, most: usize) -> String {
     let all = text.chars().count();
     if all <= most {
         return text.to_owned();

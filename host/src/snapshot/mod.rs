@@ -19,7 +19,10 @@ pub use funnel::Funnel;
 pub use risk::Risk;
 pub use strategies::Strategies;
 pub use system::System;
-pub use trading::Trading;
+pub use trading::{
+    Activity, EquityDot, Exposure, FillRow, Latency, PositionRow, Rate, Results, Today, Trading,
+    TypeRow, VenueRow,
+};
 pub use units::{Instant, Money, Shares};
 
 use crate::clock::Clock;
@@ -91,6 +94,7 @@ pub struct Watcher {
     run_id: String,
     source: String,
     wall: Clock,
+    trading: trading::Memory,
     taken: Option<std::time::Instant>,
     to: watch::Sender<Option<Arc<Snapshot>>>,
 }
@@ -101,6 +105,7 @@ impl Watcher {
     pub fn new(run_id: String, source: String) -> (Self, Latest) {
         let (to, latest) = watch::channel(None);
         let watcher = Self {
+            trading: trading::Memory::new(&run_id),
             run_id,
             source,
             wall: Clock::utc(),
@@ -114,7 +119,9 @@ impl Watcher {
     pub fn observe(&mut self, _event: &Event) {}
 
     /// Every effect, once it is durable.
-    pub fn effect(&mut self, _cause: Seq, _effect: &Effect) {}
+    pub fn effect(&mut self, _cause: Seq, effect: &Effect) {
+        self.trading.effect(effect);
+    }
 
     /// Takes a picture when one is due.
     pub fn turn(&mut self, scene: Scene<'_>, seq: Seq) {
@@ -131,7 +138,7 @@ impl Watcher {
                 seq: seq.0,
                 now: Instant(status.now),
             },
-            trading: Trading::of(&status),
+            trading: self.trading.picture(scene.engine),
             strategies: Strategies::of(&status, scene.loader),
             risk: Risk::of(&status, scene.engine),
             funnel: Funnel::of(scene.engine),

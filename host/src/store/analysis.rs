@@ -4,9 +4,10 @@
 //! intent one after the other; what is made of them is the report's. Nothing is written.
 
 use super::ask::{self, Bind, Columns};
+use super::view::{self, GradeView};
 use super::{Side, Store, StoreError};
 use pm_arb_core::ids::Timestamp;
-use pm_arb_core::units::{ONE, Price, Qty, Rounding, Usd, div_round};
+use pm_arb_core::units::{Price, Qty, Rounding, Usd, div_round};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -105,6 +106,25 @@ pub struct WishedLeg {
     pub made: Option<[Made; 3]>,
     /// Whether the book had a middle.
     pub has_mid: bool,
+    /// What a share pays and since when, once the market has paid.
+    pub paid: Option<(Price, Timestamp)>,
+    /// Bought or sold.
+    pub side: Side,
+    /// As the naive executor booked it.
+    pub naive: Option<GradeView>,
+    /// As it was filled.
+    pub fills: Booked,
+}
+
+/// The fills of a leg together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Booked {
+    /// Paid or received for the shares.
+    pub value: Usd,
+    /// The same shares at the price of the first level that was met.
+    pub at_first: Usd,
+    /// Fees.
+    pub fees: Usd,
 }
 
 /// Where the executors stand in [`WishedLeg::made`].
@@ -202,9 +222,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let template = format!(
             "SELECT @t.run_id, t.intent_id, t.strategy_id, g.side, g.instrument_number, m.outcomes,
-                    #g.naive_quantity, #g.naive_value, #g.naive_fee,
-                    #g.mid_quantity, #g.mid_value, #g.mid_fee,
-                    coalesce(h.quantity, 0), coalesce(h.pnl, 0), coalesce(h.open, 0)
+                    m.since_ns, #g.naive_quantity, #g.naive_price, #g.naive_value, #g.naive_fee,
+                    #g.mid_quantity, #g.mid_price, #g.mid_value, #g.mid_fee,
+                    coalesce(h.quantity, 0), coalesce(h.pnl, 0), coalesce(h.open, 0),
+                    coalesce(h.cost, 0), coalesce(h.at_first, 0), coalesce(h.fees, 0)
              FROM paper_intents t
              JOIN paper_grades g ON g.run_id = t.run_id AND g.intent_id = t.intent_id
              LEFT JOIN paper_markets m ON m.run_id = g.run_id AND m.market_number = g.market_number
@@ -212,6 +233,9 @@ impl Store {
              LEFT JOIN (SELECT f.run_id, f.intent_id, f.leg,
                                CAST(sum(#f.quantity) AS BIGINT) AS quantity,
                                CAST(sum(#f.realized_pnl) AS BIGINT) AS pnl,
+                               CAST(sum(#f.cost) AS BIGINT) AS cost,
+                               CAST(sum(coalesce(%f, #f.cost)) AS BIGINT) AS at_first,
+                               CAST(sum(#f.fees) AS BIGINT) AS fees,
                                count(*) FILTER (WHERE f.status = 'open') AS open
                         FROM paper_trades f WHERE f.status <> 'rejected'
                           AND (CAST($2 AS TEXT) IS NULL OR @f.run_id = $2)
@@ -346,16 +370,22 @@ fn wish(c: &mut dyn Columns) -> Result<WishedLeg, sqlx::Error> {
         Some(outcomes) => payout_of(&outcomes, instrument)?,
         None => None,
     };
-    let graded = [grade(c)?, grade(c)?];
+    let paid = payout.zip(c.maybe_int()?.map(time));
+    let [naive, mid] = [view::grade(c)?, view::grade(c)?];
     let honest = Made {
         qty: Qty(c.int()?),
         pnl: Usd(c.int()?),
     };
     let open = c.int()?;
+    let fills = Booked {
+        value: Usd(c.int()?),
+        at_first: Usd(c.int()?),
+        fees: Usd(c.int()?),
+    };
     let made = match payout {
         Some(payout) if open == 0 => {
-            let [naive, mid] = graded.map(|g| match g {
-                Some(g) => g.against(side, payout),
+            let [naive, mid] = [naive, mid].map(|g| match g {
+                Some(g) => made(g, side, payout),
                 None => Ok(Made::default()),
             });
             Some([naive?, mid?, honest])
@@ -366,50 +396,22 @@ fn wish(c: &mut dyn Columns) -> Result<WishedLeg, sqlx::Error> {
         intent,
         strategy,
         made,
-        has_mid: graded.last().is_some_and(Option::is_some),
+        has_mid: mid.is_some(),
+        paid,
+        side,
+        naive,
+        fills,
     })
 }
 
-/// What an executor that is not honest booked.
-#[derive(Debug, Clone, Copy)]
-struct Grade {
-    qty: Qty,
-    value: Usd,
-    fee: Usd,
-}
-
-fn grade(c: &mut dyn Columns) -> Result<Option<Grade>, sqlx::Error> {
-    let (qty, value, fee) = (c.maybe_int()?, c.maybe_int()?, c.maybe_int()?);
-    Ok(match (qty, value, fee) {
-        (Some(qty), Some(value), Some(fee)) => Some(Grade {
-            qty: Qty(qty),
-            value: Usd(value),
-            fee: Usd(fee),
-        }),
-        _ => None,
+/// What an executor that is not honest made of a leg once a share pays `payout`.
+fn made(g: GradeView, side: Side, payout: Price) -> Result<Made, sqlx::Error> {
+    let pnl = g.against(side, payout);
+    let pnl = pnl.ok_or_else(|| sqlx::Error::Decode("a result does not fit".into()))?;
+    Ok(Made {
+        qty: g.quantity,
+        pnl,
     })
-}
-
-impl Grade {
-    /// Its result once a share pays `payout`. What the shares pay is rounded against the trade: down
-    /// for bought ones, up for sold ones.
-    fn against(self, side: Side, payout: Price) -> Result<Made, sqlx::Error> {
-        let rounding = match side {
-            Side::Buy => Rounding::Down,
-            Side::Sell => Rounding::Up,
-        };
-        let exact = i128::from(payout.0) * i128::from(self.qty.0);
-        let paid = div_round(exact, i128::from(ONE), rounding).unwrap_or_default();
-        let value = i128::from(self.value.0);
-        let gross = match side {
-            Side::Buy => paid - value,
-            Side::Sell => value - paid,
-        };
-        Ok(Made {
-            qty: self.qty,
-            pnl: amount(gross - i128::from(self.fee.0))?,
-        })
-    }
 }
 
 /// What a share of the instrument pays, from `[[instrument, name, payout or null], …]`.

@@ -1,7 +1,9 @@
 //! One question, asked of either database: the SQL is written once and its rows are read once.
 //!
 //! A template is SQL that both understand, with two marks: `#name` is a money column, which comes back
-//! in millionths; `@name` is a uuid column, which comes back as text. Parameters are `$1`, `$2`, …
+//! in millionths; `@name` is a uuid column, which comes back as text. `%name` is the quantity of the trade
+//! of that name at the price of its first level, in millionths, cut; NULL when no level is stored.
+//! Parameters are `$1`, `$2`, …; `~1` is the first one as a uuid column holds it.
 //! Rows are streamed, never collected here, so an answer of any length needs the memory of one row.
 
 use super::{Readers, StoreError};
@@ -122,17 +124,27 @@ pub(super) async fn all<T>(
 fn dialect(template: &str, postgres: bool) -> String {
     let mut sql = String::with_capacity(template.len() * 2);
     let mut rest = template;
-    while let Some(at) = rest.find(['#', '@']) {
+    while let Some(at) = rest.find(['#', '@', '%', '~']) {
         let (before, marked) = rest.split_at(at);
         let (mark, after) = marked.split_at(1);
         let end = after
-            .find(|c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.'))
+            .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.'))
             .unwrap_or(after.len());
         let (name, tail) = after.split_at(end);
         sql.push_str(before);
         sql.push_str(&match (mark, postgres) {
             ("#", true) => format!("({name} * 1000000)::bigint"),
             ("#", false) => format!("{name}_micro"),
+            ("%", true) => {
+                format!("trunc(({name}.levels::json->0->>0)::numeric * {name}.quantity)::bigint")
+            }
+            ("%", false) => {
+                format!(
+                    "(json_extract({name}.levels, '$[0][0]') * {name}.quantity_micro / 1000000)"
+                )
+            }
+            ("~", true) => format!("CAST(${name} AS UUID)"),
+            ("~", false) => format!("${name}"),
             (_, true) => format!("{name}::text"),
             (_, false) => name.to_owned(),
         });

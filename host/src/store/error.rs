@@ -156,6 +156,17 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The question took longer than its asker can wait, and was ended.
+    #[error(
+        "{what} took too long to find and the search was ended; narrow it by time, market or strategy"
+    )]
+    TooSlow {
+        /// What was wanted.
+        what: &'static str,
+        /// How the database says it.
+        #[source]
+        source: sqlx::Error,
+    },
     /// More rows than one answer may have.
     #[error("more than {limit} rows in {what}; ask for fewer")]
     TooMany {
@@ -208,6 +219,20 @@ pub(super) fn lacks_something(error: &sqlx::Error) -> bool {
     (lite && e.message().starts_with("no such "))
         || e.code()
             .is_some_and(|code| UNDEFINED.contains(&code.as_ref()))
+}
+
+/// Whether a statement was ended for taking too long.
+pub(super) fn was_ended(error: &sqlx::Error) -> bool {
+    /// SQLSTATE: query cancelled.
+    const CANCELLED: &str = "57014";
+    /// SQLite's own: interrupted.
+    const INTERRUPTED: &str = "9";
+    let sqlx::Error::Database(e) = error else {
+        return false;
+    };
+    let lite = e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+    let code = if lite { INTERRUPTED } else { CANCELLED };
+    e.code().is_some_and(|c| c == code)
 }
 
 fn is_transient(error: &sqlx::Error) -> bool {

@@ -13,9 +13,13 @@
 pub mod analysis;
 mod ask;
 mod batch;
+mod equity;
 mod error;
 mod field;
 mod grading;
+mod hours;
+/// Pages of a list of any length.
+pub mod list;
 mod postgres;
 mod postgres_grading;
 mod relay;
@@ -29,9 +33,11 @@ pub mod view;
 pub mod why;
 mod writer;
 
+pub use equity::{EQUITY_POINTS_MAX, EquityPoint, StoredEquity};
 pub use error::StoreError;
 pub use field::{FieldError, Levels};
 pub use grading::{CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket};
+pub use hours::DenialBucket;
 pub use relay::{Relay, RelayError, RelayHandle, RelayStatus, relay};
 pub use row::{Side, StoreOp, StoredTrade, opportunity_key, trade_uuid};
 
@@ -42,6 +48,7 @@ use pm_arb_core::report::Summary;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use writer::{Job, Request, WRITER_QUEUE};
@@ -50,6 +57,8 @@ use writer::{Job, Request, WRITER_QUEUE};
 pub const POOL_MIN: u32 = 2;
 /// Most connections for readers; the writer has one of its own.
 pub const POOL_MAX: u32 = 10;
+/// How long those who can not wait do wait for a connection ([`Store::open_read_only_within`]).
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Most rows of one answer of [`Store::trades`]; a larger limit is cut to it.
 pub const TRADES_MAX: usize = 10_000;
 /// Most open trades of a run; beyond it [`Store::open_trades`] refuses to answer with a part.
@@ -135,7 +144,7 @@ impl Store {
             Target::Sqlite(options) => sqlite::migrate(options).await,
         };
         migrated.map_err(|source| migration_error(url, source))?;
-        let readers = target.readers(url).await?;
+        let readers = target.readers(url, None).await?;
         let (writer, requests) = mpsc::channel(WRITER_QUEUE);
         tokio::spawn(writer::serve(target, requests));
         Ok(Self {
@@ -146,9 +155,18 @@ impl Store {
 
     /// Opens an existing database for reports: nothing is created, migrated or written.
     pub async fn open_read_only(url: &str) -> Result<Self, StoreError> {
-        let readers = Target::parse(url)?.readers(url).await?;
+        Self::open_reader(url, None).await
+    }
+
+    /// The same for those who can not wait: a statement that takes longer than `limit` is refused as
+    /// [`StoreError::TooSlow`], and so is a connection that can not be had within [`PATIENCE`].
+    pub async fn open_read_only_within(url: &str, limit: Duration) -> Result<Self, StoreError> {
+        Self::open_reader(url, Some(limit)).await
+    }
+
+    async fn open_reader(url: &str, limit: Option<Duration>) -> Result<Self, StoreError> {
         Ok(Self {
-            readers,
+            readers: Target::parse(url)?.readers(url, limit).await?,
             writer: None,
         })
     }
@@ -287,12 +305,12 @@ impl Target {
         Ok(Target::Sqlite(Box::new(sqlite::options(Path::new(path)))))
     }
 
-    async fn readers(&self, url: &str) -> Result<Readers, StoreError> {
+    async fn readers(&self, url: &str, limit: Option<Duration>) -> Result<Readers, StoreError> {
         match self {
-            Target::Postgres(options) => postgres::pool(options.as_ref().clone())
+            Target::Postgres(options) => postgres::pool(options.as_ref().clone(), limit)
                 .await
                 .map(Readers::Postgres),
-            Target::Sqlite(options) => sqlite::pool(options.as_ref().clone())
+            Target::Sqlite(options) => sqlite::pool(options.as_ref().clone(), limit)
                 .await
                 .map(Readers::Sqlite),
         }
@@ -316,6 +334,9 @@ fn read_error(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |source| {
         if error::lacks_something(&source) {
             return StoreError::Outdated { what, source };
+        }
+        if error::was_ended(&source) {
+            return StoreError::TooSlow { what, source };
         }
         StoreError::Read { what, source }
     }

@@ -49,11 +49,26 @@ pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), sqlx::migr
 /// Readers. Nothing here begins a transaction; the hooks make sure that none can be inherited even if
 /// something one day does (sqlx 0.9.0 can leave one open in a pooled connection when `begin()` is
 /// cancelled).
-pub(super) async fn pool(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+///
+/// Each statement ends after `limit`; without one, after the time that everything here has.
+pub(super) async fn pool(
+    options: PgConnectOptions,
+    limit: Option<Duration>,
+) -> Result<PgPool, sqlx::Error> {
+    let (options, patience) = match limit {
+        Some(limit) => {
+            let ms = limit.as_millis().to_string();
+            (
+                options.options([("statement_timeout", ms)]),
+                super::PATIENCE,
+            )
+        }
+        None => (options, ACQUIRE_TIMEOUT),
+    };
     PgPoolOptions::new()
         .min_connections(super::POOL_MIN)
         .max_connections(super::POOL_MAX)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(patience)
         .after_release(|connection, _| {
             Box::pin(async move {
                 connection.execute("ROLLBACK").await?;

@@ -21,7 +21,7 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, Connection, Row};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -48,12 +48,36 @@ pub(super) async fn migrate(
     Ok(())
 }
 
-pub(super) async fn pool(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    SqlitePoolOptions::new()
+/// SQLite asks whether to go on after so many steps of its machine: about every tenth of a millisecond.
+const STEPS: i32 = 10_000;
+
+/// Readers; each statement ends after `limit`, when there is one.
+pub(super) async fn pool(
+    options: SqliteConnectOptions,
+    limit: Option<Duration>,
+) -> Result<SqlitePool, sqlx::Error> {
+    let mut pool = SqlitePoolOptions::new()
         .min_connections(super::POOL_MIN)
-        .max_connections(super::POOL_MAX)
-        .connect_with(options.create_if_missing(false).pragma("query_only", "ON"))
+        .max_connections(super::POOL_MAX);
+    if let Some(limit) = limit {
+        // A connection is taken for one statement, so the time of a statement begins here.
+        pool = pool
+            .acquire_timeout(super::PATIENCE)
+            .after_connect(move |connection, _| Box::pin(end_after(connection, limit)))
+            .before_acquire(move |connection, _| {
+                Box::pin(async move { end_after(connection, limit).await.map(|()| true) })
+            });
+    }
+    pool.connect_with(options.create_if_missing(false).pragma("query_only", "ON"))
         .await
+}
+
+/// From now on, `limit` of time for whatever the connection does.
+async fn end_after(connection: &mut SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    let begun = Instant::now();
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(STEPS, move || begun.elapsed() < limit);
+    Ok(())
 }
 
 pub(super) async fn ensure_run(

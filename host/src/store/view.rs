@@ -5,9 +5,9 @@
 
 use super::analysis::{Filter, MATCHES, time, uuid};
 use super::ask::{self, Bind, Columns};
-use super::{Store, StoreError, TRADES_MAX};
+use super::{Side, Store, StoreError, TRADES_MAX};
 use pm_arb_core::ids::Timestamp;
-use pm_arb_core::units::{Price, Qty, Usd};
+use pm_arb_core::units::{ONE, Price, Qty, Rounding, Usd, div_round};
 use uuid::Uuid;
 
 /// A row.
@@ -77,6 +77,22 @@ pub struct GradeView {
     pub fee: Usd,
 }
 
+impl GradeView {
+    /// Gained or lost once a share pays `payout`; `None` when it does not fit. What the shares pay is
+    /// rounded against the trade: down for bought ones, up for sold ones.
+    #[must_use]
+    pub fn against(&self, side: Side, payout: Price) -> Option<Usd> {
+        let (rounding, sign) = match side {
+            Side::Buy => (Rounding::Down, 1),
+            Side::Sell => (Rounding::Up, -1),
+        };
+        let exact = i128::from(payout.0) * i128::from(self.quantity.0);
+        let paid = div_round(exact, i128::from(ONE), rounding)?;
+        let gain = sign * (paid - i128::from(self.value.0)) - i128::from(self.fee.0);
+        i64::try_from(gain).ok().map(Usd)
+    }
+}
+
 /// A wish as it was judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the columns of paper_intents")]
@@ -127,7 +143,7 @@ pub struct TradePage {
     pub siblings: Vec<TradeView>,
 }
 
-const COLUMNS: &str = "@t.id, @t.run_id, t.seq, t.n, t.created_ns, t.opportunity_id, t.opportunity_type,
+pub(super) const COLUMNS: &str = "@t.id, @t.run_id, t.seq, t.n, t.created_ns, t.opportunity_id, t.opportunity_type,
     t.intent_id, t.leg, t.fill, t.venue, t.market_id, t.market_slug, t.market_family, t.market_number,
     t.closes_ns, t.outcome, t.side, #t.requested_quantity, #t.quantity, #t.price, #t.cost, #t.fees,
     t.fee_rule, t.maker, t.levels, #t.expected_edge, t.strategy_id, t.strategy_version,
@@ -271,7 +287,7 @@ fn market(c: &mut dyn Columns) -> Result<MarketView, sqlx::Error> {
     })
 }
 
-fn view(c: &mut dyn Columns) -> Result<TradeView, sqlx::Error> {
+pub(super) fn view(c: &mut dyn Columns) -> Result<TradeView, sqlx::Error> {
     Ok(TradeView {
         id: uuid(&c.text()?)?,
         run_id: uuid(&c.text()?)?,
@@ -325,7 +341,7 @@ fn view(c: &mut dyn Columns) -> Result<TradeView, sqlx::Error> {
     })
 }
 
-fn grade(c: &mut dyn Columns) -> Result<Option<GradeView>, sqlx::Error> {
+pub(super) fn grade(c: &mut dyn Columns) -> Result<Option<GradeView>, sqlx::Error> {
     let (quantity, price, value, fee) = (
         c.maybe_int()?,
         c.maybe_int()?,

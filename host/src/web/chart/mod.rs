@@ -4,6 +4,21 @@
 //! roles: a drawing names [`Role`]s, `assets/app.css` says what they look like in light and dark, so that
 //! one drawing serves both. Each kind of chart is a file of its own beside this one.
 
+/// Equity with its drawdown.
+pub mod area;
+/// Scales, ticks and labels.
+pub mod axes;
+/// Bars beside their names.
+pub mod bars;
+/// How much naive paper trading flatters.
+pub mod dial;
+/// Lines over time.
+pub mod lines;
+/// A line as small as a word.
+pub mod spark;
+/// From one amount to another by its parts.
+pub mod waterfall;
+
 use maud::{Markup, PreEscaped, html};
 use plotters::coord::Shift;
 use plotters::prelude::{DrawingArea, IntoDrawingArea as _, RGBColor, SVGBackend};
@@ -14,6 +29,9 @@ pub type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Why a drawing could not be made; shown in its place.
 pub type DrawError = Box<dyn Error>;
+
+/// Width and height of a figure in a column of a page. Narrow, so that its letters can be read on a phone.
+pub const USUAL: (u32, u32) = (520, 220);
 
 /// What a mark means. Its number becomes a colour in the stylesheet: `[stroke="#000001"]` and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,29 +65,87 @@ impl Role {
 /// Draws a figure. `title` names it, `describe` says in a sentence what it shows: both are read aloud.
 /// A drawing that fails is a sentence that says so, never an empty picture.
 pub fn figure(
-    (width, height): (u32, u32),
+    size: (u32, u32),
     title: &str,
     describe: &str,
     draw: impl FnOnce(&Canvas<'_>) -> Result<(), DrawError>,
 ) -> Markup {
-    let mut svg = String::new();
-    let drawn = {
-        let canvas = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-        draw(&canvas).and_then(|()| canvas.present().map_err(Into::into))
-    };
-    match drawn {
-        Ok(()) => html! {
+    figure_with(size, title, describe, Markup::default(), draw)
+}
+
+/// The same with `over` on top of the drawing: invisible shapes with a `title` each, for those who hover.
+pub fn figure_with(
+    size: (u32, u32),
+    title: &str,
+    describe: &str,
+    over: Markup,
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), DrawError>,
+) -> Markup {
+    match drawn(size, draw) {
+        Ok(inner) => html! {
             figure.chart {
-                svg role="img" aria-label={ (title) ". " (describe) }
-                    viewBox={ "0 0 " (width) " " (height) } xmlns="http://www.w3.org/2000/svg" {
-                    title { (title) }
-                    (PreEscaped(body(&svg)))
-                }
+                (picture(size, None, &format!("{title}. {describe}"), &inner, over))
                 figcaption { (describe) }
             }
         },
         Err(why) => html! { p.note { (title) " cannot be drawn: " (why) } },
     }
+}
+
+/// A drawing within a line of text or a cell of a table.
+pub fn svg(
+    size: (u32, u32),
+    label: &str,
+    over: Markup,
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), DrawError>,
+) -> Markup {
+    match drawn(size, draw) {
+        Ok(inner) => picture(size, Some(size), label, &inner, over),
+        Err(why) => html! { span.note { (label) " cannot be drawn: " (why) } },
+    }
+}
+
+/// In the place of a chart without a single point.
+#[must_use]
+pub fn nothing(title: &str) -> Markup {
+    html! { p.empty { (title) ": nothing to draw yet." } }
+}
+
+fn drawn(
+    size: (u32, u32),
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), DrawError>,
+) -> Result<String, DrawError> {
+    let mut svg = String::new();
+    {
+        let canvas = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        draw(&canvas)?;
+        canvas.present()?;
+    }
+    Ok(body(&svg).to_owned())
+}
+
+/// As large as `fixed`, or as there is room. No `title` of its own: browsers would show it over every
+/// point that is hovered.
+fn picture(
+    (width, height): (u32, u32),
+    fixed: Option<(u32, u32)>,
+    label: &str,
+    inner: &str,
+    over: Markup,
+) -> Markup {
+    html! {
+        svg role="img" aria-label=(label) viewBox={ "0 0 " (width) " " (height) }
+            width=[fixed.map(|f| f.0)] height=[fixed.map(|f| f.1)] xmlns="http://www.w3.org/2000/svg" {
+            (PreEscaped(inner))
+            (over)
+        }
+    }
+}
+
+/// A size as places are counted.
+fn whole((width, height): (u32, u32)) -> (i32, i32) {
+    let side = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    (side(width), side(height))
 }
 
 /// What stands between the outermost tags: the frame is ours, scalable and named.
@@ -100,9 +176,8 @@ mod tests {
         })
         .into_string();
         assert!(drawn.contains("viewBox=\"0 0 300 100\"") && !drawn.contains("width=\"300\""));
-        assert!(
-            drawn.contains("<title>Equity &lt;b&gt;</title>") && drawn.contains("Up &amp; down.")
-        );
+        let label = "aria-label=\"Equity &lt;b&gt;. Up &amp; down.\"";
+        assert!(drawn.contains(label), "{drawn}");
         assert!(drawn.contains("stroke=\"#000003\""), "{drawn}");
         assert!(
             !drawn.contains("style="),
