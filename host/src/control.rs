@@ -7,9 +7,9 @@
 use crate::agent::{AgentContext, AgentError};
 use crate::input::{Input, InputSender};
 use crate::orchestrator::{Health, HealthBoard};
+use crate::snapshot::{Latest, Snapshot};
 use crate::why::QUESTION_MAX;
 use crate::why::live::Live;
-use crate::snapshot::{Latest, Snapshot};
 use pm_arb_core::event::Command;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};

@@ -134,7 +134,20 @@ fn cause(now: &MarketNow) -> Cause {
             now.status.as_str(),
             clock(now.closes_at)
         );
-        return Cause::of(Reason::MarketClosed, "an open market", state);
+        let best = now.mark.and_then(|mark| mark.best);
+        let best = best.map_or_else(String::new, |(left, at)| {
+            let least = now.edge_min;
+            format!(
+                "; the most its prices ever left was {} at {} ({least} needed)",
+                amount(left),
+                clock(at)
+            )
+        });
+        return Cause::of(
+            Reason::MarketClosed,
+            "an open market",
+            format!("{state}{best}"),
+        );
     }
     let left = now.closes_at.since(now.now);
     if left < now.expiry_min {

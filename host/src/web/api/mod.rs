@@ -4,6 +4,8 @@
 
 mod health;
 mod snapshot;
+/// The funnel and the question.
+pub mod why;
 
 use super::app::App;
 use axum::routing::get;
@@ -25,7 +27,9 @@ struct Document;
 
 /// Everything below [`PREFIX`].
 fn described() -> OpenApiRouter<App> {
-    let v1 = OpenApiRouter::new().merge(snapshot::routes());
+    let v1 = OpenApiRouter::new()
+        .merge(snapshot::routes())
+        .merge(why::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
 }
 

@@ -29,5 +29,5 @@ pub const PAGES: [Page; 9] = [
 
 /// The routes of pages with questions of their own, each in its page's file.
 pub fn routes() -> Router<App> {
-    Router::new()
+    Router::new().merge(why::routes())
 }

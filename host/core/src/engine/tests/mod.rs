@@ -3,6 +3,7 @@
 mod equity;
 mod execution;
 mod families;
+mod funnel;
 mod grading;
 mod invariants;
 mod limits;
