@@ -82,6 +82,8 @@ pub enum Command {
     Resume(NoteArgs),
     /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one.
     Strategy(StrategyArgs),
+    /// Say why a market or an opportunity is not traded, with the limit and what was observed.
+    Why(WhyArgs),
     /// Show a database, and the pilot that writes it when one runs, in the browser.
     Dashboard(DashboardArgs),
     /// Check what the pilot needs, and say what to do where it is missing.
@@ -314,6 +316,23 @@ pub struct NoteArgs {
     #[arg(short, long, value_name = "TEXT")]
     pub message: String,
     /// Where the pilot keeps things.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `pm-arb why`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb why btc-updown-5m-1405\n  pm-arb why 1405                 a part of the name is enough where it is the only one\n  pm-arb why 118734.0 --json      an opportunity\n\nAsks the running pilot, then the database. Exit codes: 0 answered, 1 unknown or several, 69 nobody to ask.\ndocs/reasons.md explains every reason."
+)]
+pub struct WhyArgs {
+    /// A market's name, a part of it, or the venue's id of it; an opportunity; a trade.
+    #[arg(value_name = "MARKET|OPPORTUNITY")]
+    pub about: String,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where things are kept.
     #[command(flatten)]
     pub places: Places,
 }

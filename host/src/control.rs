@@ -10,6 +10,8 @@ use crate::orchestrator::{Health, HealthBoard};
 use crate::pilot::operator::{self, Operator};
 use crate::plugin::hex;
 use crate::snapshot::{Latest, Snapshot, Strategies};
+use crate::why::QUESTION_MAX;
+use crate::why::live::Live;
 use pm_arb_core::event::Command;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
@@ -65,6 +67,11 @@ pub enum Request {
         /// Who and why, for the record; may be empty.
         #[serde(default)]
         note: String,
+    },
+    /// Why is this not traded?
+    Why {
+        /// A market or an opportunity, or a part of its name.
+        about: String,
     },
 }
 
@@ -128,6 +135,7 @@ enum Answer {
         code: &'static str,
         what: String,
     },
+    Why(Box<Live>),
     Error(String),
 }
 
@@ -226,6 +234,7 @@ async fn converse(
                 },
             }
         }
+        Ok(Request::Why { about }) => why(input, about).await,
     };
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
@@ -238,6 +247,18 @@ async fn command(input: &InputSender, command: Command) -> Answer {
     match tokio::time::timeout(PATIENCE, journalled).await {
         Ok(Ok(seq)) if sent.is_ok() => Answer::Done(seq.0),
         _ => Answer::Error("the engine did not take the command; see the pilot's log".into()),
+    }
+}
+
+async fn why(input: &InputSender, about: String) -> Answer {
+    if about.len() > QUESTION_MAX {
+        return Answer::Error(format!("a question has at most {QUESTION_MAX} bytes"));
+    }
+    let (answer, told) = oneshot::channel();
+    let sent = input.send(Input::Why { about, answer }).await;
+    match tokio::time::timeout(PATIENCE, told).await {
+        Ok(Ok(live)) if sent.is_ok() => Answer::Why(Box::new(live)),
+        _ => Answer::Error("the engine did not answer; see the pilot's log".into()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The digest of a run: SHA-256 over its effects, in order, and over the markets they left behind.
 //!
 //! Two replays of the same records are the same run exactly when their digests agree. `WakeAt` is
-//! left out: it asks for time, and the answer is a record. The books at the end are taken in so that
+//! left out: it asks for time, and the answer is a record. So is `RecordEquity`: it repeats what other
+//! effects came to, for a chart. The books at the end are taken in so that
 //! a run in which nobody traded is known by what it saw.
 
 use pm_arb_core::effect::Effect;
@@ -20,7 +21,10 @@ pub struct EffectDigest {
 impl EffectDigest {
     /// Takes up the effects of one record.
     pub fn update(&mut self, cause: Seq, effects: &[Effect]) -> Result<(), postcard::Error> {
-        for effect in effects.iter().filter(|e| !matches!(e, Effect::WakeAt(_))) {
+        for effect in effects
+            .iter()
+            .filter(|e| !matches!(e, Effect::WakeAt(_) | Effect::RecordEquity(_)))
+        {
             self.buffer.clear();
             self.buffer = postcard::to_extend(&(cause, effect), std::mem::take(&mut self.buffer))?;
             self.hash.update((self.buffer.len() as u64).to_le_bytes());

@@ -29,6 +29,13 @@ pub enum Input {
         /// Told its number.
         done: oneshot::Sender<Seq>,
     },
+    /// Somebody asks why something is not traded: answered between two records, from what is known then.
+    Why {
+        /// A market or an opportunity, as far as it was named.
+        about: String,
+        /// Told what is known.
+        answer: oneshot::Sender<crate::why::live::Live>,
+    },
     /// Something for the strategies' loader, which runs on the engine's thread between two events.
     Strategies(crate::plugin::LoaderInput),
     /// What the bytes of a swap, or with `back` of a rollback, are to be made ready with.

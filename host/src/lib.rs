@@ -81,3 +81,5 @@ pub mod venue;
 pub mod vitals;
 /// The dashboard and its API.
 pub mod web;
+/// Why something was not traded.
+pub mod why;

@@ -63,6 +63,25 @@ pub fn bootstrap_total(clusters: &[f64], seed: u64) -> Option<Interval> {
     resample(clusters, seed, |draw| draw.sum())
 }
 
+/// Where the true share of successes lies, by Wilson's method, when trials are independent of each other;
+/// `None` without a trial.
+#[must_use]
+pub fn share(successes: u64, trials: u64) -> Option<Interval> {
+    /// Of the normal distribution, 95 % lie within so many standard deviations.
+    const Z: f64 = 1.959_963_985;
+    if trials == 0 || successes > trials {
+        return None;
+    }
+    let n = trials as f64;
+    let seen = successes as f64 / n;
+    let middle = (seen + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (seen * (1.0 - seen) / n + Z * Z / (4.0 * n * n)).sqrt();
+    Some(Interval {
+        low: (middle - half).max(0.0),
+        high: (middle + half).min(1.0),
+    })
+}
+
 /// Draws the clusters again, [`RESAMPLES`] times, and keeps the middle of what `figure` makes of it.
 fn resample<T>(
     clusters: &[T],
@@ -114,6 +133,22 @@ mod tests {
     /// Roughly normal, mean 0, variance 1: the sum of twelve uniforms.
     fn normal(random: &mut SplitMix) -> f64 {
         (0..12).map(|_| uniform(random)).sum::<f64>() - 6.0
+    }
+
+    #[test]
+    fn a_share_lies_where_wilson_says() {
+        assert_eq!(share(0, 0), None);
+        assert_eq!(share(2, 1), None);
+        // Newcombe 1998, table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+        for (x, n, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let found = share(x, n).unwrap();
+            assert!((found.low - low).abs() < 5e-5 && (found.high - high).abs() < 5e-5);
+        }
     }
 
     #[test]

@@ -230,6 +230,7 @@ fn gambled(run: &Path) -> String {
         }
         digest.update(record.seq, &effects).unwrap();
         records += 1;
+        engine.audit_funnel().unwrap();
         if records.is_multiple_of(AUDIT_EVERY) {
             engine.audit().unwrap();
         }

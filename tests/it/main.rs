@@ -30,6 +30,7 @@ mod services;
 mod settlement;
 mod sim;
 mod store;
+mod store_equity;
 mod store_grading;
 mod store_read;
 mod store_relay;

@@ -44,6 +44,30 @@ pub enum Effect {
     Abort(String),
     /// Store how many denials have no rows of their own (idempotent: carries the whole new count).
     CountDenials(Box<DenialCount>),
+    /// Store what everything was worth when a minute began (idempotent by its minute).
+    RecordEquity(EquitySample),
+}
+
+/// What everything was worth at the first record of a minute of the run. It repeats what the records
+/// before it came to and causes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquitySample {
+    /// Start of the minute.
+    pub minute: Timestamp,
+    /// Everything, positions at the lower of cost and bid.
+    pub equity: Usd,
+    /// The highest equity that the limit on drawdown knows, or this one.
+    pub high_water: Usd,
+    /// Free.
+    pub cash: Usd,
+    /// Set aside for orders in flight and at rest.
+    pub reserved: Usd,
+    /// Positions at cost, without fees.
+    pub locked: Usd,
+    /// Fees paid.
+    pub fees: Usd,
+    /// Gains of sales and settlements, before fees.
+    pub realised: Usd,
 }
 
 /// State of a trade row.

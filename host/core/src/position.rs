@@ -106,6 +106,19 @@ pub struct Sale {
     pub fee: Usd,
 }
 
+/// All shares of one instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Which.
+    pub instrument: InstrumentId,
+    /// How many.
+    pub qty: Qty,
+    /// What they cost, without fees.
+    pub cost: Usd,
+    /// The lower of cost and bid, row by row.
+    pub worth: Usd,
+}
+
 /// What marking needs of a row, beside those of its instrument, so that a look at many is quick.
 #[derive(Debug, Clone, Copy)]
 struct Lot {
@@ -403,6 +416,24 @@ impl Positions {
             })
             .sum();
         usd(self.worth.saturating_add(change))
+    }
+
+    /// What is held of every instrument, as it was last marked.
+    pub fn held_by_instrument(&self) -> impl Iterator<Item = Held> {
+        self.by_instrument.iter().map(|(instrument, lots)| {
+            let mut held = Held {
+                instrument: *instrument,
+                qty: Qty::ZERO,
+                cost: Usd::ZERO,
+                worth: Usd::ZERO,
+            };
+            for lot in lots {
+                held.qty = Qty(held.qty.0.saturating_add(lot.remaining.0));
+                held.cost = Usd(held.cost.0.saturating_add(lot.cost.0));
+                held.worth = Usd(held.worth.0.saturating_add(lot.worth.0));
+            }
+            held
+        })
     }
 
     /// A row that is not marked at the bid although its instrument was looked at since it changed.

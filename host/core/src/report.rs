@@ -35,6 +35,34 @@ pub struct Summary {
     pub rejections_by_reason: Vec<(String, u64)>,
 }
 
+/// What one UTC day came to, by the time of the effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Day {
+    /// Midnight.
+    pub start: Timestamp,
+    /// Rows that were filled.
+    pub trades: u64,
+    /// Rows that were refused.
+    pub refused: u64,
+    /// Rows that ended, whenever they began.
+    pub closed: u64,
+    /// Of them, those that gained.
+    pub wins: u64,
+    /// Profit or loss of those that ended, after fees.
+    pub realized_pnl: Usd,
+}
+
+impl Day {
+    /// An empty one that holds that instant.
+    fn of(at: Timestamp) -> Self {
+        const DAY: u64 = 86_400_000_000_000;
+        Self {
+            start: Timestamp(at.0 - at.0 % DAY),
+            ..Self::default()
+        }
+    }
+}
+
 /// Counts effects into a [`Summary`]. Holds one small entry per *open* trade, and per strategy and reason,
 /// and nothing else that grows.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +74,7 @@ pub struct Tally {
     losses: u64,
     by_type: BTreeMap<OpportunityKind, (u64, Usd)>,
     reasons: BTreeMap<Reason, u64>,
+    day: Day,
     /// The last count of denials without rows of their own, and its minute.
     counted: BTreeMap<(StrategyId, Reason), (Timestamp, u64)>,
 }
@@ -61,7 +90,23 @@ impl Tally {
         }
     }
 
+    /// The day of that instant, which is not before any effect so far.
+    #[must_use]
+    pub fn day(&self, at: Timestamp) -> Day {
+        let day = Day::of(at);
+        if self.day.start == day.start {
+            self.day
+        } else {
+            day
+        }
+    }
+
     fn record(&mut self, record: &TradeRecord) {
+        self.day = self.day(record.at);
+        match record.status {
+            TradeStatus::Rejected => self.day.refused += 1,
+            _ => self.day.trades += 1,
+        }
         match (&record.rejection, record.status) {
             (Some(rejection), TradeStatus::Rejected) => {
                 *self.reasons.entry(rejection.reason).or_default() += 1;
@@ -99,6 +144,14 @@ impl Tally {
             return;
         };
         self.closed += 1;
+        self.day = self.day(update.at);
+        self.day.closed += 1;
+        self.day.wins += u64::from(update.realized_pnl > Usd::ZERO);
+        self.day.realized_pnl = Usd(self
+            .day
+            .realized_pnl
+            .0
+            .saturating_add(update.realized_pnl.0));
         if update.realized_pnl > Usd::ZERO {
             self.wins += 1;
         } else {

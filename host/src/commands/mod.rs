@@ -18,6 +18,7 @@ mod rules;
 mod strategy;
 mod trades;
 mod which;
+mod why;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
 use clap::CommandFactory;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
         Command::Strategy(args) => strategy::run(args),
+        Command::Why(args) => why::run(args),
         Command::Dashboard(args) => dashboard::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Migrate(args) => migrate::run(args),

@@ -1,5 +1,7 @@
 //! What a run counts and keeps no row of, as the database takes it: totals since the run began.
 
+use crate::clock::Clock;
+use crate::snapshot::Funnel;
 use crate::store::{CountKind, StoreOp};
 use pm_arb_core::engine::Engine;
 use pm_arb_core::ids::Seq;
@@ -30,8 +32,13 @@ pub fn of(engine: &Engine, cause: Seq) -> StoreOp {
         .iter()
         .zip(scanned.episodes)
         .map(|(kind, n)| (CountKind::Opportunities, kind.as_str().to_owned(), n));
+    let funnel = Funnel::of(engine).to_counts(Clock::utc().now());
+    let funnel = funnel
+        .into_iter()
+        .map(|(name, n)| (CountKind::Funnel, name, n));
+    let counts = refused.chain(nothing).chain(seen).chain(silences);
     StoreOp::Counts {
         cause,
-        counts: refused.chain(nothing).chain(seen).chain(silences).collect(),
+        counts: counts.chain(funnel).collect(),
     }
 }

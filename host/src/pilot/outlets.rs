@@ -123,6 +123,7 @@ impl Outlets {
                 | Effect::RecordMarket(_)
                 | Effect::Corroborate(_)
                 | Effect::CountDenials(_)
+                | Effect::RecordEquity(_)
                 | Effect::WakeAt(_)
                 | Effect::StrategyFailed { .. }
                 | Effect::Abort(_) => {}

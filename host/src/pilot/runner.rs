@@ -169,6 +169,10 @@ impl Runner {
                 // Whoever asked may have gone; the command stands.
                 let _ = done.send(seq);
             }
+            Input::Why { about, answer } => {
+                // Whoever asked may have gone.
+                let _ = answer.send(crate::why::live::of(&self.session.engine, &about));
+            }
             Input::Strategies(message) => {
                 self.note_failures();
                 let at = self.now(self.session.last_at());

@@ -7,7 +7,8 @@
 
 mod calibration;
 mod example;
-mod funnel;
+/// The funnel as it is shown and stored.
+pub mod funnel;
 mod risk;
 mod strategies;
 mod system;
@@ -19,7 +20,7 @@ pub use calibration::{
 };
 pub use example::{Example, Judged};
 pub use funnel::Funnel;
-pub use risk::{Denials, Exposure, Halt, LimitUse, Locked, NEAR_BPS, OrderLimit, Risk};
+pub use risk::{Denials, Halt, LimitUse, Locked, NEAR_BPS, OrderLimit, Risk, Together};
 pub use strategies::{
     ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State, Strategies, StrategyRow,
 };
@@ -27,7 +28,10 @@ pub use system::{
     DatabaseRow, JournalRow, Problem, ProcessRow, ProgramRow, RedisRow, RefusedInputs, System,
     Vitals, VitalsWatch,
 };
-pub use trading::Trading;
+pub use trading::{
+    Activity, EquityDot, Exposure, FillRow, Latency, PositionRow, Rate, Results, Today, Trading,
+    TypeRow, VenueRow,
+};
 pub use units::{Instant, Money, Shares};
 
 use crate::alerts::Notice;
@@ -106,6 +110,7 @@ pub struct Watcher {
     run_id: String,
     source: String,
     wall: Clock,
+    trading: trading::Memory,
     taken: Option<std::time::Instant>,
     chooser: example::Chooser,
     risk: risk::Past,
@@ -119,6 +124,7 @@ impl Watcher {
     pub fn new(run_id: String, source: String) -> (Self, Latest) {
         let (to, latest) = watch::channel(None);
         let watcher = Self {
+            trading: trading::Memory::new(&run_id),
             run_id,
             source,
             wall: Clock::utc(),
@@ -154,6 +160,7 @@ impl Watcher {
         {
             self.gauges.alerts.raise(Notice::of_engine(alert));
         }
+        self.trading.effect(effect);
     }
 
     /// Takes a picture when one is due.
@@ -172,7 +179,7 @@ impl Watcher {
                 seq: seq.0,
                 now: Instant(status.now),
             },
-            trading: Trading::of(&status),
+            trading: self.trading.picture(scene.engine),
             strategies: Strategies::of(&status, scene.loader),
             risk: Risk::of(&status, scene.engine, &self.risk),
             funnel: Funnel::of(scene.engine),

@@ -43,7 +43,7 @@ pub struct Risk {
     /// Markets in which something is tied up and that are not named above.
     pub locked_more: u64,
     /// What moves or pays together, most first.
-    pub groups: Vec<Exposure>,
+    pub groups: Vec<Together>,
     /// Denials by reason since this pilot started, most first.
     pub denials: Vec<Denials>,
     /// Halts and resumes since this pilot started, oldest first.
@@ -103,7 +103,7 @@ pub struct Locked {
 
 /// Markets that move or pay together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Exposure {
+pub struct Together {
     /// The event, the oracle, or the market that stands alone.
     pub group: String,
     /// Why these belong together.
@@ -431,20 +431,20 @@ fn group_of(engine: &Engine, market: MarketId) -> (String, String) {
     }
 }
 
-fn groups(engine: &Engine, look: &LimitsInUse) -> Vec<Exposure> {
+fn groups(engine: &Engine, look: &LimitsInUse) -> Vec<Together> {
     let mut groups: BTreeMap<(String, String), (u64, Usd)> = BTreeMap::new();
     for place in &look.markets {
         let group = groups.entry(group_of(engine, place.place)).or_default();
         group.0 += 1;
         group.1 = Usd(group.1.0.saturating_add(place.used.0));
     }
-    let exposure = |((group, because), (markets, used))| Exposure {
+    let exposure = |((group, because), (markets, used))| Together {
         group,
         because,
         markets,
         used: Money(used),
     };
-    let mut groups: Vec<Exposure> = groups.into_iter().map(exposure).collect();
+    let mut groups: Vec<Together> = groups.into_iter().map(exposure).collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.used.0));
     groups.truncate(PLACES_MAX);
     groups

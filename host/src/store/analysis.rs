@@ -302,11 +302,12 @@ impl Store {
         Ok(found)
     }
 
-    /// What happened without a row of its own in the runs of the filter, whole runs at a time.
+    /// What happened without a row of its own in the runs of the filter, whole runs at a time. The funnel
+    /// is apart ([`Store::funnel`]).
     pub async fn counts(&self, filter: &Filter) -> Result<Vec<Count>, StoreError> {
         let template = "SELECT c.kind, c.name, CAST(sum(c.count) AS BIGINT) FROM paper_counts c
              JOIN runs r ON r.run_id = c.run_id
-             WHERE (CAST($2 AS TEXT) IS NULL OR @c.run_id = $2)
+             WHERE c.kind <> 'funnel' AND (CAST($2 AS TEXT) IS NULL OR @c.run_id = $2)
                AND ($2 IS NOT NULL OR r.created_ns >= $1 OR EXISTS (
                     SELECT 1 FROM paper_trades t WHERE t.run_id = c.run_id
                       AND (t.created_ns >= $1 OR t.stored_ns >= $1)))

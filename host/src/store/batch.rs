@@ -2,6 +2,7 @@
 //! every row's states the newest. It talks to no database.
 
 use super::StoreError;
+use super::equity::StoredEquity;
 use super::grading::{
     CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket,
 };
@@ -25,6 +26,7 @@ pub(super) struct Batch {
     pub markets: Vec<StoredMarket>,
     pub denials: Vec<StoredDenials>,
     pub counts: Vec<StoredCount>,
+    pub equity: Vec<StoredEquity>,
     /// What the tape says of rows, these ones or earlier ones.
     pub tapes: Vec<(Uuid, Tape)>,
 }
@@ -38,6 +40,7 @@ struct Draft {
     markets: BTreeMap<MarketId, StoredMarket>,
     denials: BTreeMap<(String, Reason, Timestamp), StoredDenials>,
     counts: BTreeMap<(CountKind, String), StoredCount>,
+    equity: BTreeMap<Timestamp, StoredEquity>,
     tapes: BTreeMap<Uuid, Tape>,
 }
 
@@ -60,6 +63,7 @@ impl Batch {
             markets: draft.markets.into_values().collect(),
             denials: draft.denials.into_values().collect(),
             counts: draft.counts.into_values().collect(),
+            equity: draft.equity.into_values().collect(),
             tapes: draft.tapes.into_iter().collect(),
         })
     }
@@ -114,6 +118,10 @@ impl Draft {
                 let key = (count.strategy_name.clone(), count.reason, count.minute);
                 let row = StoredDenials::of(run_id, *cause, count);
                 newest(&mut self.denials, key, row, |d| d.updated_seq);
+            }
+            StoreOp::Equity { cause, sample } => {
+                let row = StoredEquity::of(run_id, *cause, sample);
+                newest(&mut self.equity, sample.minute, row, |e| e.seq);
             }
             StoreOp::Counts { cause, counts } => {
                 for (kind, name, count) in counts {

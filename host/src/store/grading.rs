@@ -25,15 +25,18 @@ pub enum CountKind {
     Opportunities,
     /// Silences of a minute and more, by stream.
     Silence,
+    /// Parts of the stages of the funnel.
+    Funnel,
 }
 
 impl CountKind {
     /// Every kind.
-    pub const ALL: [CountKind; 4] = [
+    pub const ALL: [CountKind; 5] = [
         CountKind::InputRefused,
         CountKind::NoOpportunity,
         CountKind::Opportunities,
         CountKind::Silence,
+        CountKind::Funnel,
     ];
 
     /// The name used in tables.
@@ -44,6 +47,7 @@ impl CountKind {
             CountKind::NoOpportunity => "no_opportunity",
             CountKind::Opportunities => "opportunities",
             CountKind::Silence => "silence",
+            CountKind::Funnel => "funnel",
         }
     }
 }

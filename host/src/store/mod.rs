@@ -13,6 +13,7 @@
 pub mod analysis;
 mod ask;
 mod batch;
+mod equity;
 mod error;
 mod field;
 mod grading;
@@ -28,8 +29,11 @@ mod sqlite_grading;
 mod summary;
 /// Rows as people read them.
 pub mod view;
+/// What was wished, refused and traded of one market or opportunity.
+pub mod why;
 mod writer;
 
+pub use equity::{EQUITY_POINTS_MAX, EquityPoint, StoredEquity};
 pub use error::StoreError;
 pub use field::{FieldError, Levels};
 pub use grading::{CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket};

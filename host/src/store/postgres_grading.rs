@@ -42,6 +42,9 @@ pub(super) async fn apply(
         applied.updated += changed;
         applied.stale += rows - changed;
     }
+    let new = write(tx, &batch.equity).await.map_err(failed)?;
+    applied.inserted += new;
+    applied.duplicates += batch.equity.len() - new;
     if !batch.tapes.is_empty() {
         corroborate(tx, batch, applied).await?;
     }

@@ -7,8 +7,8 @@ use super::StoreError;
 use super::field::{Levels, row};
 use super::grading::CountKind;
 use pm_arb_core::effect::{
-    Corroboration, DenialCount, Effect, IntentRecord, MarketRecord, Tape, TradeRecord, TradeStatus,
-    TradeUpdate,
+    Corroboration, DenialCount, Effect, EquitySample, IntentRecord, MarketRecord, Tape,
+    TradeRecord, TradeStatus, TradeUpdate,
 };
 use pm_arb_core::ids::{Nanos, OpportunityId, Seq, Timestamp, TradeId, Venue};
 use pm_arb_core::opportunity::OpportunityKind;
@@ -189,6 +189,13 @@ pub enum StoreOp {
         /// The count.
         count: Box<DenialCount>,
     },
+    /// What everything was worth as a minute began.
+    Equity {
+        /// The first journal record of the minute.
+        cause: Seq,
+        /// The amounts.
+        sample: EquitySample,
+    },
     /// How often what has no row of its own has happened in the run up to a record. Not an effect: the
     /// pilot looks at its engine now and then.
     Counts {
@@ -215,6 +222,10 @@ impl StoreOp {
                 market: market.clone(),
             }),
             Effect::Corroborate(said) => Some(StoreOp::Corroborate(*said)),
+            Effect::RecordEquity(sample) => Some(StoreOp::Equity {
+                cause,
+                sample: *sample,
+            }),
             Effect::CountDenials(count) => Some(StoreOp::Denials {
                 cause,
                 count: count.clone(),

@@ -41,6 +41,10 @@ pub(super) async fn apply(
         applied.updated += updated;
         applied.stale += changed.len() - updated;
     }
+    let new = write(tx, &batch.equity).await.map_err(failed)?;
+    let inserted = new.iter().filter(|new| **new).count();
+    applied.inserted += inserted;
+    applied.duplicates += new.len() - inserted;
     for (id, tape) in &batch.tapes {
         corroborate(tx, batch, *id, *tape, applied).await?;
     }

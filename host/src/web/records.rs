@@ -13,6 +13,7 @@ pub use sums::{Counted, DENIAL_HOURS};
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::report::Report;
+use crate::snapshot::Funnel;
 use crate::store::view::TradeView;
 use crate::store::{Store, StoreError};
 use pm_arb_core::ids::Timestamp;
@@ -51,6 +52,8 @@ pub struct History {
     pub curve: Arc<[CurvePoint]>,
     /// Refusals by reason and hour, of the last [`DENIAL_HOURS`].
     pub denials: Arc<[DenialBucket]>,
+    /// The funnel of the run that was counted last, and when that was.
+    pub funnel: Option<Arc<(Funnel, crate::snapshot::Instant)>>,
 }
 
 /// The dashboard's side of the database. Clones share everything.
@@ -112,6 +115,17 @@ impl Records {
         self.shared.history.borrow().clone()
     }
 
+    /// Waits for the first history, for a database that has to be asked now.
+    pub async fn first_history(&self) -> Option<Arc<History>> {
+        let mut history = self.shared.history.subscribe();
+        let mut failed = self.shared.failed.subscribe();
+        self.wake();
+        tokio::select! {
+            found = history.wait_for(Option::is_some) => found.ok().and_then(|h| h.clone()),
+            _ = failed.wait_for(Option::is_some) => None,
+        }
+    }
+
     /// The sums, as soon as there are any: those who ask first wait for them, at most that long.
     pub async fn counted(&self, within: Duration) -> Option<Arc<History>> {
         let is_counted = |h: &Option<Arc<History>>| h.as_ref().is_some_and(|h| h.counted.is_some());
@@ -165,11 +179,14 @@ impl Records {
     }
 
     async fn read_newest(&self) -> Result<(), StoreError> {
-        let newest = self.store().await?.newest(NEWEST).await?;
+        let store = self.store().await?;
+        let newest = store.newest(NEWEST).await?;
+        let funnel = Funnel::of_counts(&store.funnel().await?);
         let before = self.shared.history.borrow().clone();
         let mut history = before.map_or_else(History::default, |h| (*h).clone());
         history.as_of = Clock::utc().now();
         history.newest = newest;
+        history.funnel = funnel.map(Arc::new);
         self.shared.history.send_replace(Some(Arc::new(history)));
         // The sums may still say what is wrong with them.
         self.shared
@@ -208,6 +225,7 @@ impl Default for History {
             all: None,
             curve: Arc::default(),
             denials: Arc::default(),
+            funnel: None,
         }
     }
 }

@@ -4,11 +4,15 @@
 //! the last look are marked again.
 
 use super::{Engine, Turn};
+use crate::effect::{Effect, EquitySample};
 use crate::event::Event;
 use crate::ids::{InstrumentId, Nanos, Timestamp};
 use crate::market_data::MarketData;
 use crate::reason::Reason;
 use crate::units::{Price, Usd};
+
+/// How far apart samples are.
+const MINUTE: u64 = Nanos::from_ms(60_000).0;
 
 impl Engine {
     /// Takes note of whose positions a record may have made worth another sum.
@@ -62,6 +66,46 @@ impl Engine {
             .0
             .saturating_add(self.ledger.reserved().0)
             .saturating_add(self.positions.worth().0))
+    }
+
+    /// What everything is worth at the bids of now. Nothing is marked: what is shown must not change what
+    /// is decided.
+    #[must_use]
+    pub fn equity_now(&self) -> Usd {
+        let (data, now) = (&self.data, self.now);
+        let worth = self
+            .positions
+            .worth_at(|instrument| bid(data, now, instrument));
+        let money = self
+            .ledger
+            .cash()
+            .0
+            .saturating_add(self.ledger.reserved().0);
+        Usd(money.saturating_add(worth.0))
+    }
+
+    /// The highest equity that the limit on drawdown knows, or this one.
+    #[must_use]
+    pub fn high_water(&self, equity: Usd) -> Usd {
+        self.guardian.high_water().max(equity)
+    }
+
+    /// Tells what everything is worth as a minute begins.
+    pub(super) fn sample(&mut self, at: Timestamp, effects: &mut Vec<Effect>) {
+        let minute = at.0 - at.0 % MINUTE;
+        self.next_sample = Timestamp(minute.saturating_add(MINUTE));
+        let ledger = &self.ledger;
+        let equity = self.equity_now();
+        effects.push(Effect::RecordEquity(EquitySample {
+            minute: Timestamp(minute),
+            equity,
+            high_water: self.high_water(equity),
+            cash: ledger.cash(),
+            reserved: ledger.reserved(),
+            locked: ledger.locked(),
+            fees: ledger.fees(),
+            realised: ledger.realised(),
+        }));
     }
 
     /// Looks at the limits on losses after money moved; reaching one halts.

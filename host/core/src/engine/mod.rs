@@ -135,6 +135,8 @@ pub struct Engine {
     next_timer: Timestamp,
     /// Next time to retire markets.
     next_housekeeping: Timestamp,
+    /// Start of the next minute whose equity is told.
+    next_sample: Timestamp,
     /// What [`Effect::WakeAt`] said last.
     announced: Option<Timestamp>,
 }
@@ -200,6 +202,7 @@ impl Engine {
             next_due: Timestamp(0),
             next_timer: Timestamp(u64::MAX),
             next_housekeeping: Timestamp(0),
+            next_sample: Timestamp(0),
             announced: None,
         }
     }
@@ -271,6 +274,9 @@ impl Engine {
         }
         if !self.broken {
             self.check(record, effects);
+        }
+        if record.at >= self.next_sample && self.funded && !self.broken {
+            self.sample(record.at, effects);
         }
     }
 

@@ -3,7 +3,9 @@
 use super::{Engine, equity};
 use crate::config::EngineConfig;
 use crate::ids::{Nanos, OracleId, StrategyId, Timestamp, Venue};
+use crate::position::Held;
 use crate::reason::Reason;
+use crate::report::Day;
 use crate::risk::{LimitsInUse, Look};
 use crate::units::{Bps, Usd};
 
@@ -168,6 +170,29 @@ impl Engine {
         };
         let strategies = self.slots.iter().map(|slot| slot.id);
         self.guardian.in_use(look, strategies)
+    }
+
+    /// What the run began with.
+    #[must_use]
+    pub fn capital(&self) -> Usd {
+        self.ledger.capital()
+    }
+
+    /// What is tied up on each venue: orders at their limit and positions at cost.
+    pub fn committed_on(&self) -> impl Iterator<Item = (Venue, Usd)> {
+        let venues = Venue::ALL.into_iter();
+        venues.map(|venue| (venue, self.ledger.committed_on(venue)))
+    }
+
+    /// What is held of every instrument, as it was last marked.
+    pub fn held(&self) -> impl Iterator<Item = Held> {
+        self.positions.held_by_instrument()
+    }
+
+    /// The present UTC day of the run's time, counted from the effects.
+    #[must_use]
+    pub fn today(&self) -> Day {
+        self.tally.day(self.now)
     }
 
     fn stream(&self, of: Option<OracleId>) -> String {

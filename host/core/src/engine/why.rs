@@ -97,6 +97,10 @@ pub struct OpportunityNow {
     pub wished: bool,
     /// Whether its edge is there now.
     pub shown: bool,
+    /// The time of the last record.
+    pub now: Timestamp,
+    /// Least edge a share.
+    pub edge_min: Usd,
 }
 
 impl Engine {
@@ -147,6 +151,8 @@ impl Engine {
             slugs: states.map(|m| m.spec.slug.clone()).collect(),
             wished: !self.flow.waits(id),
             shown: self.scanner.shown().any(|shown| shown == id),
+            now: self.now,
+            edge_min: self.config.scanner.edge_min,
         })
     }
 

@@ -143,6 +143,12 @@ impl RiskGuardian {
         self.high_water = self.high_water.max(equity);
     }
 
+    /// The highest equity since trading began or was last resumed.
+    #[must_use]
+    pub fn high_water(&self) -> Usd {
+        self.high_water
+    }
+
     /// The next moment at which [`Self::observe`] starts a new day; never, before the first.
     #[must_use]
     pub fn next_day(&self) -> Timestamp {

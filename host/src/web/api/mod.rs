@@ -9,7 +9,10 @@ mod risk;
 mod snapshot;
 mod strategies;
 mod system;
-pub(super) mod trades;
+/// Trades, one trade, the report.
+pub mod trades;
+/// The funnel and the question.
+pub mod why;
 
 use super::app::App;
 use axum::routing::get;
@@ -38,7 +41,8 @@ fn described() -> OpenApiRouter<App> {
         .merge(risk::routes())
         .merge(strategies::routes())
         .merge(system::routes())
-        .merge(trades::routes());
+        .merge(trades::routes())
+        .merge(why::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
 }
 

@@ -355,7 +355,8 @@ pub fn columns(
 pub fn exact(y: &Scale, unit: Unit) -> f64 {
     let fine = round_step(y.span() / 1_000.0);
     match unit {
-        Unit::Dollars => fine.clamp(0.000_1, 0.01),
+        Unit::Dollars if y.span() < 0.1 => 0.000_1,
+        Unit::Dollars => 0.01,
         Unit::Count => 1.0,
         _ => fine,
     }

@@ -146,7 +146,7 @@ mod tests {
         let svg = falls.draw("Ghost gap", "By its parts.").into_string();
         assert!(svg.contains("+$150.00") && svg.contains("-$500.00") && svg.contains("-$330.00"));
         assert!(
-            svg.contains("<title>honest: -330.000000 dollars</title>"),
+            svg.contains("<title>honest: -330.00 dollars</title>"),
             "{svg}"
         );
         // Naive, loss, gain, honest: a bar each.

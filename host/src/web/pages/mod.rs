@@ -44,4 +44,5 @@ pub fn routes() -> Router<App> {
         .merge(how::routes())
         .merge(trade::routes())
         .merge(trades::routes())
+        .merge(why::routes())
 }

@@ -42,7 +42,7 @@ fn panels(view: &View) -> Vec<Panel> {
         panel("locked", "Capital locked, until when", locked(risk), false),
         panel(
             "groups",
-            "Exposure that moves together",
+            "Together that moves together",
             groups(risk),
             false,
         ),

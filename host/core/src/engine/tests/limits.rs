@@ -1,9 +1,11 @@
 //! Every rule of the guardian, on both sides of its limit.
 
+use super::funnel::{only, refused};
 use super::world::{World, buy, cents, group, sell, shares};
 use crate::config::EngineConfig;
 use crate::effect::{Effect, Message, TradeStatus};
 use crate::event::{BookSnapshot, Event, OracleTick};
+use crate::funnel::StageKey;
 use crate::ids::{InstrumentId, Nanos, OpportunityId, OracleId, Seq, Timestamp};
 use crate::market::FeeSchedule;
 use crate::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
@@ -18,8 +20,16 @@ fn verdict(config: EngineConfig, prepare: impl FnOnce(&mut World), wish: Intent)
 }
 
 fn judged(w: &mut World, wish: Intent) -> String {
-    let before = w.effects.len();
+    let (before, counted) = (w.effects.len(), refused(w));
     w.wish(wish);
+    let reasons = w.effects[before..]
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::RecordIntent(wish) => wish.verdict.as_ref().err().map(|r| r.reason),
+            _ => None,
+        });
+    let denied: Vec<_> = reasons.map(|reason| (StageKey::Wishes, reason)).collect();
+    only(&counted, w, &denied);
     let decisions: Vec<String> = w.effects[before..]
         .iter()
         .filter_map(|effect| match effect {

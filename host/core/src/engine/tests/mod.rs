@@ -1,7 +1,9 @@
 //! Scenarios of the whole engine, as data: what is done, and what comes of it.
 
+mod equity;
 mod execution;
 mod families;
+mod funnel;
 mod grading;
 mod invariants;
 mod limits;

@@ -306,7 +306,10 @@ fn sound(w: &World) {
                 assert!(born.contains(&said.trade), "the tape speaks of fills only");
                 assert!(told.insert(said.trade), "and once");
             }
-            Effect::RecordMarket(_) | Effect::WakeAt(_) | Effect::StrategyFailed { .. } => {}
+            Effect::RecordMarket(_)
+            | Effect::RecordEquity(_)
+            | Effect::WakeAt(_)
+            | Effect::StrategyFailed { .. } => {}
         }
     }
     let summary = w.engine.summary();

@@ -431,6 +431,7 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::RecordIntent(_)
         | Effect::RecordMarket(_)
         | Effect::Corroborate(_)
+        | Effect::RecordEquity(_)
         | Effect::WakeAt(_) => None,
     }
 }
