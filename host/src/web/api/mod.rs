@@ -4,6 +4,7 @@
 
 mod health;
 mod snapshot;
+mod trading;
 
 use super::app::App;
 use axum::routing::get;
@@ -25,7 +26,9 @@ struct Document;
 
 /// Everything below [`PREFIX`].
 fn described() -> OpenApiRouter<App> {
-    let v1 = OpenApiRouter::new().merge(snapshot::routes());
+    let v1 = OpenApiRouter::new()
+        .merge(snapshot::routes())
+        .merge(trading::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
 }
 

@@ -1,10 +1,14 @@
 //! The pages, in the order of the navigation: a file each.
 
 mod calibration;
+pub(in crate::web) mod gap;
 mod how;
 mod monitor;
 mod overview;
+pub(in crate::web) mod parts;
 mod risk;
+#[cfg(test)]
+mod samples;
 mod strategies;
 mod system;
 mod trades;
