@@ -282,3 +282,58 @@ async fn equity(State(app): State<App>, Query(curve): Query<Curve>) -> Response 
         .into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::web::pages::samples;
+    use std::sync::Arc;
+
+    #[test]
+    fn overview_tells_unknown_as_null_and_money_as_text() {
+        let nothing = serde_json::to_value(OverviewAnswer::of(&View::default())).unwrap();
+        for field in [
+            "taken",
+            "run",
+            "trading",
+            "counted",
+            "results",
+            "verdict",
+            "ghost_gap",
+        ] {
+            assert!(nothing[field].is_null(), "{field}: {nothing}");
+        }
+        let mut view = samples::view();
+        view.history = Some(Arc::new(samples::history()));
+        let told = serde_json::to_value(OverviewAnswer::of(&view)).unwrap();
+        assert_eq!(told["trading"]["equity"], "1234.56");
+        assert_eq!(told["results"]["closed"], 4);
+        assert_eq!(told["verdict"]["ruling"], "too early");
+        assert_eq!(told["ghost_gap"]["gap"], "15.00");
+        let gap = OverviewAnswer::of(&view).ghost_gap.unwrap();
+        let parts: i64 = gap.parts.iter().map(|p| p.amount.0.0).sum();
+        assert_eq!(parts, gap.gap.0.0);
+        assert_eq!(gap.naive.0.0 - gap.honest.0.0, gap.gap.0.0);
+    }
+
+    #[test]
+    fn rows_of_equity_are_flat_and_net_of_fees() {
+        let mut point = samples::equity(Timestamp(samples::START), 90);
+        point.fees = Usd(2_500_000);
+        let row = EquityRow::of(&point);
+        assert_eq!(row.net, Money(Usd(-12_500_000)));
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.serialize(&row).unwrap();
+        let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
+        assert!(
+            text.starts_with("minute,equity,lowest,high_water,"),
+            "{text}"
+        );
+        assert!(
+            text.contains("2026-05-13T14:00:00.000000000Z,90.00,89.00,100.00,"),
+            "{text}"
+        );
+    }
+}

@@ -81,42 +81,52 @@ fn minus(a: Usd, b: Usd) -> Usd {
     Usd(a.0.saturating_sub(b.0))
 }
 
-/// The panel.
-pub fn panel(view: &View) -> Markup {
+/// The dial.
+pub fn dial_panel(view: &View) -> Markup {
     let Some(gap) = Gap::of(view) else {
         return parts::no_sums(view);
     };
-    let per_share = gap.per_share().filter(|_| gap.wishes > 0);
+    let Some(per_share) = gap.per_share().filter(|_| gap.wishes > 0) else {
+        return html! { (nothing_paid()) (parts::counted(view)) };
+    };
     html! {
-        @match per_share {
-            None => p.empty {
-                "No gap yet: the same wishes are booked naively and honestly, and compared once their markets have paid. None has."
-            },
-            Some(per_share) => {
-                p { (sentence(&gap, per_share)) }
-                (dial::dial("Ghost gap", "How much a share naive paper trading flatters; to the left honest fills were better.", per_share))
-                (gap.waterfall().draw("From naive to honest", "What naive bookkeeping made up or missed, cause by cause; the bars add up exactly."))
-                p.note {
-                    (grouped(gap.wishes)) " approved wishes whose markets have paid. Filled at the middle of the book they would have made "
-                    (show::money(gap.pnl(MID))) "."
-                }
-            }
-        }
+        p { (sentence(&gap, per_share)) }
+        (dial::dial("Ghost gap", "How much a share naive paper trading flatters; to the left honest fills were better.", per_share))
         (parts::counted(view))
     }
 }
 
+/// The waterfall.
+pub fn waterfall_panel(view: &View) -> Markup {
+    let Some(gap) = Gap::of(view) else {
+        return parts::no_sums(view);
+    };
+    if gap.wishes == 0 {
+        return nothing_paid();
+    }
+    html! {
+        (gap.waterfall().draw("From naive to honest", "What naive bookkeeping made up or missed, cause by cause; the bars add up exactly."))
+        p.note {
+            (grouped(gap.wishes)) " approved wishes whose markets have paid. Filled at the middle of the book they would have made "
+            (show::money(gap.pnl(MID))) ". " a href="/trades" { "Trade by trade" }
+        }
+    }
+}
+
+fn nothing_paid() -> Markup {
+    html! {
+        p.empty {
+            "No gap yet: the same wishes are booked naively and honestly, and compared once their markets have paid. None has."
+        }
+    }
+}
+
 fn sentence(gap: &Gap, per_share: Usd) -> Markup {
-    // Hundredths of a cent, away from what flatters.
-    let hundredths = per_share.0.div_euclid(100) + i64::from(per_share.0.rem_euclid(100) > 0);
-    let cents = format!(
-        "{}.{:02} ¢",
-        hundredths.unsigned_abs() / 100,
-        hundredths.unsigned_abs() % 100
-    );
+    let said = dial::cents(per_share);
+    let cents = said.trim_start_matches(['+', '-']);
     html! {
         "Naive paper: " (show::money(gap.pnl(NAIVE))) ". Honest: " (show::money(gap.pnl(HONEST))) ". "
-        @match hundredths.signum() {
+        @match per_share.0.signum() {
             1 => { "Naive inflates by " strong { (cents) } " a share." },
             -1 => { "Honest fills were better by " strong { (cents) } " a share." },
             _ => { "They agree." },

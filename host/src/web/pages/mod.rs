@@ -8,7 +8,7 @@ mod overview;
 pub(in crate::web) mod parts;
 mod risk;
 #[cfg(test)]
-mod samples;
+pub(in crate::web) mod samples;
 mod strategies;
 mod system;
 mod trades;

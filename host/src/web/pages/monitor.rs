@@ -25,9 +25,9 @@ fn panels(view: &View) -> Vec<Panel> {
         wide("status", "Live status", status(view)),
         panel("pnl", "Cumulative P&L", pnl(view)),
         panel("by-type", "By opportunity type", by_type(view)),
-        wide("newest", "The 20 newest trades", newest(view)),
-        panel("feeds", "Feeds", feeds(view)),
         panel("latency", "Latency to venues", latency(view)),
+        wide("newest", "The 20 newest trades", newest(view)),
+        wide("feeds", "Feeds", feeds(view)),
     ]
 }
 

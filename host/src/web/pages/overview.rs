@@ -26,7 +26,12 @@ fn panels(view: &View) -> Vec<Panel> {
     vec![
         wide("survival", "Now", survival(view)),
         panel("equity", "Equity and drawdown", equity(view)),
-        panel("ghost-gap", "Honest beside naive", gap::panel(view)),
+        panel("ghost-gap", "Honest beside naive", gap::dial_panel(view)),
+        panel(
+            "gap-parts",
+            "Where the gap comes from",
+            gap::waterfall_panel(view),
+        ),
         panel("capital", "Capital by strategy", capital(view)),
         panel("exposure", "Open exposure", exposure(view)),
         panel("funnel", "From looks to trades", funnel(view)),

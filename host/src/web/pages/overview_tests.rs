@@ -18,7 +18,7 @@ fn drawn(view: &View) -> String {
 #[test]
 fn with_nothing_every_panel_says_why_it_is_empty() {
     let page = drawn(&View::default());
-    assert_eq!(page.matches("<section").count(), 8);
+    assert_eq!(page.matches("<section").count(), 9);
     assert!(page.contains("no pilot") && page.contains("No equity yet"));
     assert!(page.contains("has not been summed up yet"));
     assert!(!page.contains("$0.00"), "unknown is never zero: {page}");

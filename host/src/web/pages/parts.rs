@@ -121,7 +121,7 @@ pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n) % 3 == 0 {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -204,7 +204,7 @@ pub fn exposure(exposure: &Exposure) -> Markup {
                     thead { tr {
                         th scope="col" { "Market" } th scope="col" { "Outcome" }
                         th.num scope="col" { "Shares" } th.num scope="col" { "Cost, $" }
-                        th.num scope="col" { "Worth, $" } th scope="col" { "Closes, UTC" }
+                        th.num scope="col" { "Worth, $" }
                     } }
                     tbody {
                         @for row in &exposure.largest {
@@ -214,7 +214,6 @@ pub fn exposure(exposure: &Exposure) -> Markup {
                                 td.num { (row.quantity) }
                                 td.num { (bare(row.cost.0)) }
                                 td.num { (bare(row.worth.0)) }
-                                td { (moment(row.closes.0)) }
                             }
                         }
                     }
