@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::report::Report;
 use crate::snapshot::Funnel;
 use crate::store::view::TradeView;
-use crate::store::{Store, StoreError};
+use crate::store::{EquityPoint, Store, StoreError};
 use pm_arb_core::ids::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +50,8 @@ pub struct History {
     pub all: Option<Arc<Report>>,
     /// Profit over time, honest beside naive, as markets paid.
     pub curve: Arc<[CurvePoint]>,
+    /// Equity of the newest run, minute by minute or coarser.
+    pub equity: Arc<[EquityPoint]>,
     /// Refusals by reason and hour, of the last [`DENIAL_HOURS`].
     pub denials: Arc<[DenialBucket]>,
     /// The funnel of the run that was counted last, and when that was.
@@ -208,6 +210,7 @@ impl Records {
                 history.day = Some(sums.day);
                 history.all = Some(sums.all);
                 history.curve = sums.curve;
+                history.equity = sums.equity;
                 history.denials = sums.denials;
                 self.shared.history.send_replace(Some(Arc::new(history)));
             }
@@ -224,6 +227,7 @@ impl Default for History {
             day: None,
             all: None,
             curve: Arc::default(),
+            equity: Arc::default(),
             denials: Arc::default(),
             funnel: None,
         }

@@ -9,6 +9,7 @@ mod risk;
 mod snapshot;
 mod strategies;
 mod system;
+mod trading;
 /// Trades, one trade, the report.
 pub mod trades;
 /// The funnel and the question.
@@ -42,6 +43,7 @@ fn described() -> OpenApiRouter<App> {
         .merge(strategies::routes())
         .merge(system::routes())
         .merge(trades::routes())
+        .merge(trading::routes())
         .merge(why::routes());
     OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
 }

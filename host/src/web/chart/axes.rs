@@ -14,7 +14,7 @@ use pm_arb_core::units::Usd;
 /// Font size of labels, in the figure's own units.
 pub const FONT: i32 = 12;
 /// Room a letter takes, about: labels are placed without measuring fonts.
-const LETTER: f64 = 6.6;
+const LETTER: f64 = 7.4;
 /// Beyond this a value is drawn at the edge: no amount of money is larger.
 const FARTHEST: f64 = 1e15;
 /// `plotters` writes sizes that much smaller than they are asked for.
@@ -195,15 +195,11 @@ pub fn label(unit: Unit, value: f64, step: f64) -> String {
     }
 }
 
-/// Thousands and millions by letter.
+/// Thousands and millions by letter, where that takes no more than two digits after the point.
 fn short(value: f64, step: f64) -> String {
-    let (by, letter) = match value.abs() {
-        v if v >= 1e12 => (1e12, "T"),
-        v if v >= 1e9 => (1e9, "G"),
-        v if v >= 1e6 => (1e6, "M"),
-        v if v >= 1e4 => (1e3, "k"),
-        _ => (1.0, ""),
-    };
+    const LETTERS: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    let fits = |(by, _): &(f64, &str)| value.abs() >= by.max(1e4) && step >= by / 100.0;
+    let (by, letter) = LETTERS.into_iter().find(fits).unwrap_or((1.0, ""));
     format!("{}{letter}", decimal(value / by, step / by))
 }
 
@@ -326,13 +322,10 @@ pub fn columns(
     for tick in &ticks {
         let at = x.at(*tick);
         stroke(canvas, vec![(at, bottom), (at, bottom + 4)], Role::Ink, 1)?;
-        write(
-            canvas,
-            label(unit, *tick, step),
-            (at, bottom + 12),
-            Side::Middle,
-            Role::Ink,
-        )?;
+        let text = label(unit, *tick, step);
+        // The last label stays within the figure.
+        let at = at.min(x.to + 8 - width(&text) / 2);
+        write(canvas, text, (at, bottom + 12), Side::Middle, Role::Ink)?;
     }
     if unit == Unit::Time {
         let said = if step < 86_400.0 {
@@ -405,6 +398,7 @@ mod tests {
     fn labels_say_their_unit_and_no_more_digits_than_the_steps_need() {
         assert_eq!(label(Unit::Dollars, -1_250.0, 250.0), "-$1250");
         assert_eq!(label(Unit::Dollars, 12_500.0, 500.0), "$12.5k");
+        assert_eq!(label(Unit::Dollars, 10_008.67, 0.01), "$10008.67");
         assert_eq!(label(Unit::Dollars, 0.05, 0.01), "$0.05");
         assert_eq!(label(Unit::Dollars, -0.000_000_01, 0.5), "$0.0");
         assert_eq!(label(Unit::Percent, 12.5, 0.5), "12.5 %");

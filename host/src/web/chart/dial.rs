@@ -39,13 +39,29 @@ fn place(share: f64, radius: f64) -> (i32, i32) {
 }
 
 fn arc(from: f64, to: f64, radius: f64) -> Vec<(i32, i32)> {
-    const PARTS: i32 = 32;
-    (0..=PARTS)
-        .map(|n| place(from + (to - from) * f64::from(n) / f64::from(PARTS), radius))
+    // Places are whole numbers: many short pieces would look ragged.
+    const PARTS: f64 = 14.0;
+    let parts = ((to - from).abs() / 2.0 * PARTS).ceil().max(1.0) as i32;
+    (0..=parts)
+        .map(|n| place(from + (to - from) * f64::from(n) / f64::from(parts), radius))
         .collect()
 }
 
+/// Cents with two digits, rounded up: no gap is made smaller than it is.
+#[must_use]
+pub fn cents(gap: Usd) -> String {
+    let up = gap.0.div_euclid(100) + i64::from(gap.0.rem_euclid(100) > 0);
+    let sign = match up.signum() {
+        1 => "+",
+        -1 => "-",
+        _ => "",
+    };
+    let up = up.unsigned_abs();
+    format!("{sign}{}.{:02} ¢", up / 100, up % 100)
+}
+
 fn draw(canvas: &Canvas<'_>, gap: Usd) -> Result<(), DrawError> {
+    let said = format!("{} a share", cents(gap));
     let gap = dollars(gap);
     let end = end(gap);
     let share = (gap / end).clamp(-1.0, 1.0);
@@ -67,17 +83,16 @@ fn draw(canvas: &Canvas<'_>, gap: Usd) -> Result<(), DrawError> {
         3,
     )?;
     canvas.draw(&Circle::new(CENTRE, 5, Role::Ink.colour().filled()))?;
-    let cents = |dollars: f64| axes::label(Unit::Plain, dollars * 100.0, 1.0);
+    let whole = |dollars: f64| axes::label(Unit::Plain, dollars * 100.0, 1.0);
     for (side, text) in [
-        (-1.0, format!("-{} ¢", cents(end))),
-        (1.0, format!("+{} ¢", cents(end))),
+        (-1.0, format!("-{} ¢", whole(end))),
+        (1.0, format!("+{} ¢", whole(end))),
     ] {
         let at = place(side, RADIUS);
         axes::write(canvas, text, (at.0, at.1 + 16), Side::Middle, Role::Ink)?;
     }
     let top = place(0.0, RADIUS + 20.0);
     axes::write(canvas, "0", top, Side::Middle, Role::Ink)?;
-    let said = format!("{:+.2} ¢ a share", gap * 100.0);
     axes::write(
         canvas,
         said,

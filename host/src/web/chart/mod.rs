@@ -136,7 +136,7 @@ fn picture(
     over: Markup,
 ) -> Markup {
     html! {
-        svg role="img" aria-label=(label) viewBox={ "0 0 " (width) " " (height) }
+        svg.chart[fixed.is_some()] role="img" aria-label=(label) viewBox={ "0 0 " (width) " " (height) }
             width=[fixed.map(|f| f.0)] height=[fixed.map(|f| f.1)] xmlns="http://www.w3.org/2000/svg" {
             (PreEscaped(inner))
             (over)

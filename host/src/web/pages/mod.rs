@@ -1,10 +1,14 @@
 //! The pages, in the order of the navigation: a file each.
 
 pub mod calibration;
+pub(in crate::web) mod gap;
 pub mod how;
 mod monitor;
 mod overview;
+pub(in crate::web) mod parts;
 mod risk;
+#[cfg(test)]
+pub(in crate::web) mod samples;
 mod strategies;
 mod strategy;
 mod system;

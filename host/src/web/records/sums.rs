@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::report::gap::CurvePoint;
 use crate::report::{Period, Report, gather};
 use crate::store::analysis::Filter;
-use crate::store::{DenialBucket, Store, StoreError};
+use crate::store::{DenialBucket, EquityPoint, Store, StoreError};
 use pm_arb_core::ids::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,6 +39,8 @@ pub struct Sums {
     pub all: Arc<Report>,
     /// Profit over time.
     pub curve: Arc<[CurvePoint]>,
+    /// Of the newest run.
+    pub equity: Arc<[EquityPoint]>,
     /// By hour and reason.
     pub denials: Arc<[DenialBucket]>,
 }
@@ -88,6 +90,7 @@ async fn sums(store: &Store, now: Timestamp, begun: Instant) -> Result<Sums, Sto
     )
     .await?;
     let curve = all.figures.curve.clone().into();
+    let equity = store.equity(None, Timestamp(0)).await?.into();
     let denials = store.denials_by_hour(DENIAL_HOURS).await?.into();
     Ok(Sums {
         counted: Counted {
@@ -97,6 +100,7 @@ async fn sums(store: &Store, now: Timestamp, begun: Instant) -> Result<Sums, Sto
         day: Arc::new(day),
         all: Arc::new(all),
         curve,
+        equity,
         denials,
     })
 }
