@@ -3,8 +3,11 @@
 //! Each slice has a file with its routes; this one puts them together.
 
 mod health;
+/// Figures for Prometheus.
+pub mod metrics;
 mod snapshot;
 
+use super::actions;
 use super::app::App;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -25,14 +28,19 @@ struct Document;
 
 /// Everything below [`PREFIX`].
 fn described() -> OpenApiRouter<App> {
-    let v1 = OpenApiRouter::new().merge(snapshot::routes());
-    OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
+    let v1 = OpenApiRouter::new()
+        .merge(snapshot::routes())
+        .merge(actions::routes());
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest(PREFIX, v1)
+        .merge(health::routes())
+        .merge(metrics::routes())
 }
 
 /// All routes, with the document that describes them.
 pub fn routes() -> Router<App> {
     let (router, document) = described().split_for_parts();
-    router.merge(health::routes()).route(
+    router.route(
         "/api/v1/openapi.json",
         get(move || async move { Json(document) }),
     )
