@@ -34,3 +34,4 @@ mod support;
 mod tidy;
 mod trades;
 mod venues;
+mod web;
