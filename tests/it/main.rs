@@ -41,4 +41,5 @@ mod tidy;
 mod trades;
 mod venues;
 mod vitals;
+mod web;
 mod web_trades;

@@ -10,6 +10,7 @@ use axum::http::{Request, StatusCode};
 use pm_arb::store::list::{Sort, TradeQuery};
 use pm_arb::store::{Store, StoreError, trade_uuid};
 use pm_arb::web::app::App;
+use pm_arb::web::live::Live;
 use pm_arb::web::records::Records;
 use pm_arb::web::{api, pages};
 use pm_arb_core::effect::{FillLevel, TradeRecord};
@@ -37,12 +38,13 @@ on_both! {
 }
 
 fn router(url: &str) -> Router {
-    let app = App {
-        pilot: tokio::sync::watch::channel(None).1,
-        records: Records::new(url),
-        rules: Arc::new(pm_arb::rulebook::built_in().unwrap()),
-        data_dir: std::env::temp_dir(),
-    };
+    let app = App::new(
+        tokio::sync::watch::channel(None).1,
+        url,
+        Arc::new(pm_arb::rulebook::built_in().unwrap()),
+        std::env::temp_dir(),
+        Live::new(tokio::sync::watch::channel(false).1),
+    );
     let (v1, _) = api::trades::routes().split_for_parts();
     Router::new()
         .nest("/api/v1", v1)

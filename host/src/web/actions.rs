@@ -11,16 +11,19 @@ use crate::latch::{self, Note};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Form, Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Longest remark for the record, in characters; the rest is cut.
 const REMARK_MAX: usize = 500;
 
 /// What halting needs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Halt {
     /// Why.
@@ -31,7 +34,7 @@ pub struct Halt {
 }
 
 /// What resuming needs.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
     /// Who.
@@ -44,18 +47,22 @@ pub struct Resume {
 }
 
 /// What was done.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, ToSchema)]
 pub struct Done {
     /// The journal record that holds it; `None` when word was left for the next pilot.
     pub record: Option<u64>,
 }
 
-/// Their routes.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/api/v1/halt", post(halt))
-        .route("/api/v1/resume", post(resume))
-        .route(super::UNLOCK, get(unlock))
+/// The orders, below `/api/v1`.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(halt))
+        .routes(routes!(resume))
+}
+
+/// Where a browser is asked for the token.
+pub fn unlocking() -> Router<App> {
+    Router::new().route(super::UNLOCK, get(unlock))
 }
 
 /// Having come here, the token is known to the browser.
@@ -63,6 +70,11 @@ async fn unlock() -> Response {
     Redirect::to("/").into_response()
 }
 
+/// Stops all trading until somebody resumes; needs the token. JSON, or a form that returns to its page.
+#[utoipa::path(post, path = "/halt", request_body = Halt, responses(
+    (status = 200, body = Done), (status = 401, body = Refusal), (status = 403, body = Refusal),
+    (status = 422, body = Refusal), (status = 502, body = Refusal),
+))]
 async fn halt(State(app): State<App>, request: Request) -> Response {
     let form = is_form(&request);
     let work = async {
@@ -74,6 +86,11 @@ async fn halt(State(app): State<App>, request: Request) -> Response {
     answer(work.await, form)
 }
 
+/// Trades again after a halt; needs the token. JSON, or a form that returns to its page.
+#[utoipa::path(post, path = "/resume", request_body = Resume, responses(
+    (status = 200, body = Done), (status = 401, body = Refusal), (status = 403, body = Refusal),
+    (status = 422, body = Refusal), (status = 502, body = Refusal),
+))]
 async fn resume(State(app): State<App>, request: Request) -> Response {
     let form = is_form(&request);
     let work = async {

@@ -1,5 +1,6 @@
 //! What every handler is given, and what pages are drawn from.
 
+use super::api::metrics::Asked;
 use super::live::Live;
 use super::records::{History, Records};
 use crate::snapshot::{Latest, Snapshot};
@@ -21,6 +22,8 @@ pub struct App {
     pub data_dir: PathBuf,
     /// Who watches which page.
     pub live: Live,
+    /// What was asked of the dashboard so far.
+    pub asked: Asked,
 }
 
 /// Everything that live pages are drawn from: no page waits for anything.
@@ -52,6 +55,7 @@ impl App {
             rules,
             data_dir,
             live,
+            asked: Asked::default(),
         }
     }
 

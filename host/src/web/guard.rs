@@ -282,3 +282,73 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_as_written() {
+        for (text, bytes) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8", "fo"),
+            ("Zm9v", "foo"),
+            ("bWU6cGFzcw==", "me:pass"),
+        ] {
+            assert_eq!(base64(text).unwrap(), bytes.as_bytes(), "{text}");
+        }
+        assert_eq!(base64("//79"), Some(vec![0xff, 0xfe, 0xfd]));
+        assert_eq!(base64("Zm9v!"), None);
+    }
+
+    #[test]
+    fn failures_are_forgiven_after_a_minute_and_are_each_ones_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let guard = Guard::new(address, &[], dir.path()).unwrap();
+        let with = |token: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                header::AUTHORIZATION,
+                format!("Bearer {token}").parse().unwrap(),
+            );
+            headers
+        };
+        let (wrong, right) = (with("wrong"), with(&guard.token));
+        let peer = |n: u32| IpAddr::from(n.to_be_bytes());
+        let now = Instant::now();
+        for _ in 0..FAILURES_MAX {
+            assert_eq!(
+                guard.token(&wrong, peer(1), now).unwrap_err().code,
+                "token-wrong"
+            );
+        }
+        for headers in [&wrong, &right] {
+            assert_eq!(
+                guard.token(headers, peer(1), now).unwrap_err().code,
+                "token-failures"
+            );
+        }
+        assert!(guard.token(&right, peer(2), now).is_ok());
+        assert!(guard.token(&right, peer(1), now + FAILURES_WITHIN).is_ok());
+        // What is remembered has a limit.
+        for n in 0..3_000 {
+            assert!(guard.token(&wrong, peer(n), now).is_err());
+        }
+        assert_eq!(guard.failures.lock().unwrap().len(), FAILING_MAX);
+    }
+
+    #[test]
+    fn a_host_loses_its_port_and_nothing_else() {
+        for (host, name) in [
+            ("a:1", "a"),
+            ("a", "a"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("a:b", "a:b"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
+}

@@ -77,3 +77,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         self.outcome(cx, shutdown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_stops_reading_ends_the_connection_and_a_slow_one_does_not() {
+        let (mut reader, writer) = duplex(64);
+        let mut writer = Patient::new(writer);
+        let slowly = async {
+            let mut part = [0; 64];
+            for _ in 0..5 {
+                tokio::time::sleep(WRITE_TIME - Duration::from_secs(1)).await;
+                reader.read_exact(&mut part).await.unwrap();
+            }
+        };
+        let (written, ()) = tokio::join!(writer.write_all(&[7; 5 * 64]), slowly);
+        written.unwrap();
+        writer.write_all(&[7; 64]).await.unwrap();
+        let error = writer.write_all(&[7; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

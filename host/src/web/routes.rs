@@ -2,6 +2,7 @@
 //! from doing more than a page needs.
 
 use super::answer::Refusal;
+use super::api::metrics::Asked;
 use super::app::App;
 use super::guard::Guard;
 use super::pages::{self, PAGES};
@@ -48,13 +49,16 @@ pub fn router(app: App, guard: Arc<Guard>) -> Router {
     router
         .merge(pages::routes())
         .merge(assets::routes())
-        .merge(actions::routes())
+        .merge(actions::unlocking())
         .route(live::PATH, get(live::live))
         .merge(api::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(guard, pass))
+        .layer(middleware::from_fn_with_state(
+            (guard, app.asked.clone()),
+            pass,
+        ))
         .with_state(app)
 }
 
@@ -93,7 +97,11 @@ async fn wrong_method(request: Request) -> Response {
 }
 
 /// Every request and every answer goes through here.
-async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+async fn pass(
+    State((guard, asked)): State<(Arc<Guard>, Asked)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let stream = request.uri().path() == live::PATH;
     let page = wants_page(&request);
     let answer = match admitted(&guard, &request) {
@@ -118,6 +126,7 @@ async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> 
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    asked.count(answer.status());
     answer
 }
 

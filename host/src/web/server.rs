@@ -21,7 +21,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -39,6 +39,8 @@ const END_GRACE: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_secs(5);
 /// After a failure to accept (too many open files), a pause.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections above the limit that are told so at a time; further ones are closed without a word.
+const REFUSALS_MAX: usize = 64;
 /// What a connection above the limit is told, whole.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 10\r\n\
 Connection: close\r\nContent-Length: 135\r\n\r\n\
@@ -113,7 +115,8 @@ async fn serve(context: AgentContext, door: &Door, make: MakeApp) -> Result<(), 
                             };
                             tasks.spawn(talk.hold(door.tls(), router.clone()));
                         }
-                        None => drop(tasks.spawn(refuse(stream))),
+                        None if tasks.len() < CONNECTIONS_MAX + REFUSALS_MAX => drop(tasks.spawn(refuse(stream))),
+                        None => drop(stream),
                     }
                 }
             },
@@ -130,7 +133,10 @@ async fn serve(context: AgentContext, door: &Door, make: MakeApp) -> Result<(), 
 async fn refuse(mut stream: TcpStream) {
     let say = async {
         stream.write_all(FULL).await?;
-        stream.shutdown().await
+        stream.shutdown().await?;
+        // Closing on what was not read would take the answer back.
+        while stream.read(&mut [0; 1_024]).await? > 0 {}
+        io::Result::Ok(())
     };
     let _ = tokio::time::timeout(END_GRACE, say).await;
 }

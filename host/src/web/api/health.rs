@@ -3,32 +3,48 @@
 use crate::orchestrator::Health;
 use crate::web::app::{App, View};
 use crate::web::layout::{self, Pilot};
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Their routes.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route(crate::web::HEALTHZ, get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
 }
 
-async fn ready(State(app): State<App>) -> Response {
+/// Whether it can trade.
+#[derive(Debug, Serialize, ToSchema)]
+struct Ready {
+    /// Nothing is in its way.
+    ready: bool,
+    /// What is.
+    reasons: Vec<String>,
+}
+
+/// The process lives. The one route that never needs a token.
+#[utoipa::path(get, path = "/healthz", responses((status = 200, body = String)))]
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Feeds, ledger and database are at work; else why not.
+#[utoipa::path(get, path = "/readyz", responses((status = 200, body = Ready), (status = 503, body = Ready)))]
+async fn readyz(State(app): State<App>) -> Response {
     let reasons = unready(&app.view());
     let status = if reasons.is_empty() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (
-        status,
-        Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })),
-    )
-        .into_response()
+    let ready = reasons.is_empty();
+    (status, Json(Ready { ready, reasons })).into_response()
 }
 
 /// Why it could not trade honestly now: no fresh picture, a feed or a store that is not at work.

@@ -5,16 +5,19 @@
 mod calibration;
 mod health;
 mod how;
+/// Figures for Prometheus.
+pub mod metrics;
 mod risk;
 mod snapshot;
 mod strategies;
 mod system;
-mod trading;
 /// Trades, one trade, the report.
 pub mod trades;
+mod trading;
 /// The funnel and the question.
 pub mod why;
 
+use super::actions;
 use super::app::App;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -44,14 +47,18 @@ fn described() -> OpenApiRouter<App> {
         .merge(system::routes())
         .merge(trades::routes())
         .merge(trading::routes())
-        .merge(why::routes());
-    OpenApiRouter::with_openapi(Document::openapi()).nest(PREFIX, v1)
+        .merge(why::routes())
+        .merge(actions::routes());
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest(PREFIX, v1)
+        .merge(health::routes())
+        .merge(metrics::routes())
 }
 
 /// All routes, with the document that describes them.
 pub fn routes() -> Router<App> {
     let (router, document) = described().split_for_parts();
-    router.merge(health::routes()).route(
+    router.route(
         "/api/v1/openapi.json",
         get(move || async move { Json(document) }),
     )

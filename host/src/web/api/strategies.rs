@@ -48,9 +48,6 @@ pub struct OrderBody {
     /// For `swap` and `rollback`: without the state of what runs.
     #[serde(default)]
     pub fresh: bool,
-    /// Page to return to, for forms.
-    #[serde(default)]
-    pub back: Option<String>,
 }
 
 /// An order that was done.

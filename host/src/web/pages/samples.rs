@@ -11,7 +11,9 @@ use crate::store::EquityPoint;
 use crate::store::analysis::Made;
 use crate::store::view::TradeView;
 use crate::web::app::View;
+use crate::web::pages::fixtures;
 use crate::web::records::{Counted, History};
+use pm_arb_core::engine::Engine;
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::report::Summary;
 use pm_arb_core::units::{Price, Qty, Usd};
@@ -47,7 +49,8 @@ pub fn view() -> View {
         risk: Default::default(),
         funnel: Default::default(),
         calibration: Default::default(),
-        system: System::of(&HealthBoard::default()),
+        example: None,
+        system: System::of(&HealthBoard::default(), &Engine::new().status(), None),
     };
     View {
         now: Timestamp(START + 1_000_000_000),
@@ -65,11 +68,12 @@ pub fn change(view: &mut View, change: impl FnOnce(&mut Snapshot)) {
 
 /// One strategy with a quarter of the capital.
 pub fn strategies(name: &str) -> Strategies {
-    serde_json::from_value(serde_json::json!({ "strategies": [{
-        "name": name, "version": "1.0.0", "generation": 1, "digest": "00",
-        "share_bps": 2_500, "net": "1.000000",
-    }] }))
-    .unwrap()
+    let mut row = fixtures::row(name);
+    (row.share_bps, row.net) = (2_500, Money(Usd(1_000_000)));
+    Strategies {
+        strategies: vec![row],
+        ..Strategies::default()
+    }
 }
 
 pub fn position(market: &str) -> PositionRow {

@@ -108,7 +108,6 @@ fn order(
             summary { (title) }
             form.action method="post" action={ "/api/v1/strategies/" (row.name) "/" (action) } {
                 p { (does) }
-                input type="hidden" name="back" value={ "/strategies/" (row.name) };
                 (more)
                 label for=(id) { "Who and why, for the record" }
                 input id=(id) name="note" maxlength="500" autocomplete="off" required;
