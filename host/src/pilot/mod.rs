@@ -17,6 +17,7 @@ mod session;
 mod stop;
 
 pub use data_dir::DataDirError;
+pub use feeds::is_feed;
 pub use outlets::by_reason;
 pub use runner::RunnerError;
 pub use session::{Session, SessionError};
@@ -33,8 +34,8 @@ use crate::plugin::{
 };
 use crate::replay::ReplayError;
 use crate::snapshot::Watcher;
-use crate::status_line;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
+use crate::terminal::Live;
 use agents::{control_spec, keep_in, relay_spec, start_bus, watcher_spec};
 use data_dir::DataDir;
 use feeds::FeedError;
@@ -201,7 +202,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     } else {
         TimeSource::Clock
     };
-    let (watcher, _latest) =
+    let (watcher, latest) =
         Watcher::new(choice.meta.run_id.to_string(), choice.meta.source.clone());
     let outlets = Outlets::new(relay_handle.clone(), bus, board.clone(), watcher);
     let runner = Runner {
@@ -212,6 +213,10 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         time,
         turns: Turns::default(),
     };
+    let live = Live::start(latest, None).map_err(|source| PilotError::System {
+        what: "start the terminal's thread",
+        source,
+    })?;
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
     let stopped = runtime.block_on(async {
@@ -241,7 +246,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         if let Ok(why) = &why {
             tracing::info!("stopping: {why}");
         }
-        status_line::show("");
+        drop(live);
         agents.stop(feeds::is_feed).await;
         if let Some(feeds) = feeds {
             feeds.stop().await;

@@ -26,7 +26,7 @@ pub mod verdict;
 
 pub use by::By;
 pub use json::json;
-pub use text::{Style, signed};
+pub use text::{Style, signed, tame};
 
 use crate::store::analysis::{Count, Filter, MarketState};
 use crate::store::{Store, StoreError};

@@ -7,6 +7,7 @@
 
 mod calibration;
 mod funnel;
+mod lately;
 mod risk;
 mod strategies;
 mod system;
@@ -15,8 +16,9 @@ mod units;
 
 pub use calibration::Calibration;
 pub use funnel::Funnel;
+pub use lately::{LateTrade, Lately};
 pub use risk::Risk;
-pub use strategies::Strategies;
+pub use strategies::{Strategies, StrategyRow};
 pub use system::System;
 pub use trading::Trading;
 pub use units::{Instant, Money, Shares};
@@ -38,7 +40,7 @@ use utoipa::ToSchema;
 pub const EVERY: Duration = Duration::from_millis(250);
 
 /// The pilot at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// When it was taken, by the wall clock.
     pub taken: Instant,
@@ -46,6 +48,8 @@ pub struct Snapshot {
     pub run: Run,
     /// Money and trades.
     pub trading: Trading,
+    /// The last fills, and what all came to.
+    pub lately: Lately,
     /// Every strategy.
     pub strategies: Strategies,
     /// Every limit with its use.
@@ -59,7 +63,7 @@ pub struct Snapshot {
 }
 
 /// Which run, and what time it is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Run {
     /// Its identity.
     pub id: String,
@@ -90,6 +94,7 @@ pub struct Watcher {
     run_id: String,
     source: String,
     wall: Clock,
+    lately: lately::Memory,
     taken: Option<std::time::Instant>,
     to: watch::Sender<Option<Arc<Snapshot>>>,
 }
@@ -103,6 +108,7 @@ impl Watcher {
             run_id,
             source,
             wall: Clock::utc(),
+            lately: lately::Memory::default(),
             taken: None,
             to,
         };
@@ -113,7 +119,9 @@ impl Watcher {
     pub fn observe(&mut self, _event: &Event) {}
 
     /// Every effect, once it is durable.
-    pub fn effect(&mut self, _cause: Seq, _effect: &Effect) {}
+    pub fn effect(&mut self, _cause: Seq, effect: &Effect) {
+        self.lately.effect(effect);
+    }
 
     /// Takes a picture when one is due.
     pub fn turn(&mut self, scene: Scene<'_>, seq: Seq) {
@@ -131,6 +139,7 @@ impl Watcher {
                 now: Instant(status.now),
             },
             trading: Trading::of(&status),
+            lately: self.lately.picture(&scene.engine.summary()),
             strategies: Strategies::of(&status, scene.loader),
             risk: Risk::of(&status, scene.engine),
             funnel: Funnel::of(scene.engine),

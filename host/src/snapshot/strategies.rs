@@ -14,7 +14,7 @@ pub struct Strategies {
 }
 
 /// One strategy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct StrategyRow {
     /// Its name.
     pub name: String,
