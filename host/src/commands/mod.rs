@@ -1,5 +1,6 @@
 //! What each command does: reads what it needs, calls the part that does the work, prints.
 
+mod about;
 mod ask;
 mod calibrate;
 mod compare;
@@ -38,7 +39,12 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Init(args) => about::init(&args),
+        Command::Config(args) => about::config(args),
+        Command::Info(args) => about::info(&args),
+        Command::Man(args) => about::man(&args),
+        Command::Help(args) => about::help(&args),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

@@ -16,6 +16,7 @@ mod batch;
 mod error;
 mod field;
 mod grading;
+mod inspect;
 mod postgres;
 mod postgres_grading;
 mod relay;
@@ -30,6 +31,7 @@ mod writer;
 pub use error::StoreError;
 pub use field::{FieldError, Levels};
 pub use grading::{CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket};
+pub use inspect::Inspection;
 pub use relay::{Relay, RelayError, RelayHandle, RelayStatus, relay};
 pub use row::{Side, StoreOp, StoredTrade, opportunity_key, trade_uuid};
 

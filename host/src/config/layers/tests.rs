@@ -25,14 +25,14 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
         ("PM_ARB__STRATEGIES__ORACLE_SNIPER__HAIRCUT", "0.03"),
         ("PM_ARB_DATA_DIR", "elsewhere"),
     ];
-    // A speed is a number with a fraction: 5 is none.
-    let error = read(Some(&path), env(&variables)).unwrap_err().to_string();
+    let mut wrong = variables;
+    wrong[2].1 = "fast";
+    let error = read(Some(&path), env(&wrong)).unwrap_err().to_string();
     assert!(error.contains("PM_ARB__SIM__SPEED"), "{error}");
-    let mut variables = variables;
-    variables[2].1 = "5.0";
     let Layered { config, origins } = read(Some(&path), env(&variables)).unwrap();
     assert_eq!(config.risk.order_value_max, "100");
     assert_eq!(config.risk.collar, "0.2");
+    assert!((config.sim.speed - 5.0).abs() < 1e-9);
     assert_eq!(config.risk.profit_min, "0.05");
     assert_eq!(config.feeds.binance.symbols, ["ethusdt"]);
     assert_eq!(config.strategies["oracle-sniper"]["haircut"], "0.03");
