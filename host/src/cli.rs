@@ -2,9 +2,11 @@
 //!
 //! Owns the words and their help, nothing else; `commands` does the work.
 
+mod about;
 mod report;
 mod strategy;
 
+pub use about::{ConfigArgs, ConfigWhat, HelpArgs, InfoArgs, InitArgs, ManArgs, topic};
 pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };
@@ -18,11 +20,21 @@ use std::time::Duration;
 
 /// Paper-trades prediction-market strategies, honestly.
 #[derive(Debug, Parser)]
-#[command(name = "pm-arb", version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(
+    name = "pm-arb",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = AFTER_HELP
+)]
 pub struct Cli {
     /// Say more (-v) or much more (-vv). `RUST_LOG` overrides.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Say less: warnings, errors and results only; no live view, no progress.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
     /// How log lines are written.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,
@@ -42,7 +54,8 @@ Examples:
   pm-arb calibrate run                                       Brier, log loss, reliability
 
 Exit codes: 0 done · 1 checked, and the answer is no · 2 wrong usage · 65 damaged data ·
-69 something needed is not reachable · 70 internal failure · 75 try again later · 78 wrong configuration";
+69 something needed is not reachable · 70 internal failure · 75 try again later · 78 wrong configuration
+More: pm-arb help exit-codes · pm-arb help environment";
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,9 +106,23 @@ pub enum Command {
     /// Tell people: try out where alerts go.
     #[command(subcommand)]
     Alerts(AlertsCommand),
+    /// Write a commented configuration with every key and its default.
+    Init(InitArgs),
+    /// Show the settings in force and where they come from, or check a file.
+    Config(ConfigArgs),
+    /// Print every path and version that matters to this program.
+    Info(InfoArgs),
     /// Print the version.
+    #[command(after_help = "Examples:\n  pm-arb version")]
     Version,
+    /// Write manual pages: one into each file of a folder, or the first to standard output.
+    Man(ManArgs),
+    /// Explain a command, or one of the topics `exit-codes` and `environment`.
+    Help(HelpArgs),
     /// Print a completion script for a shell.
+    #[command(
+        after_help = "Examples:\n  pm-arb completions bash\n  pm-arb completions zsh\n  pm-arb completions fish"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -139,6 +166,9 @@ pub struct MigrateArgs {
 
 /// `pm-arb pilot`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb pilot --strategies './strategies/*.wasm'\n  pm-arb pilot --strategies ./strategies --feed live --config pm-arb.toml\n  pm-arb --quiet pilot --strategies ./strategies --for 90s"
+)]
 pub struct PilotArgs {
     /// Components: files, folders, or globs (quoted or not). `FILE?key=value` hands a setting over.
     #[arg(long, value_name = "GLOB|DIR|FILE", num_args = 1.., required = true)]
@@ -300,6 +330,7 @@ pub struct CalibrateArgs {
 
 /// `pm-arb health`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  pm-arb health\n  pm-arb health --json --data-dir data")]
 pub struct HealthArgs {
     /// As JSON.
     #[arg(long)]
@@ -311,6 +342,9 @@ pub struct HealthArgs {
 
 /// `pm-arb halt`, `pm-arb resume`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb halt -m \"news at 14:00, Ann\"\n  pm-arb resume -m \"it is over, Ann\""
+)]
 pub struct NoteArgs {
     /// For the record: who and why.
     #[arg(short, long, value_name = "TEXT")]
@@ -339,10 +373,16 @@ pub struct WhyArgs {
 
 /// `pm-arb doctor`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb doctor\n  pm-arb doctor --fix\n  pm-arb doctor --live --config pm-arb.toml --json"
+)]
 pub struct DoctorArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+    /// Mend what can be mended safely, and say what was done.
+    #[arg(long)]
+    pub fix: bool,
     /// Strategies to check.
     #[arg(long, value_name = "GLOB|DIR|FILE", num_args = 1.., default_value = "strategies")]
     pub strategies: Vec<String>,
@@ -446,6 +486,55 @@ mod tests {
     #[test]
     fn the_words_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Every command has examples, and every example is a command.
+    #[test]
+    fn every_command_shows_how_it_is_used() {
+        fn look(command: &clap::Command, found: &mut usize) {
+            for sub in command.get_subcommands() {
+                look(sub, found);
+            }
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let examples: Vec<&str> = help
+                .lines()
+                .filter_map(|line| line.strip_prefix("  pm-arb "))
+                .collect();
+            assert!(
+                !examples.is_empty(),
+                "{} has no example",
+                command.get_name()
+            );
+            for example in examples {
+                let example = example
+                    .split("  ")
+                    .next()
+                    .unwrap()
+                    .split(';')
+                    .next()
+                    .unwrap();
+                let mut words = vec!["pm-arb".to_owned()];
+                let mut quoted = false;
+                let mut word = String::new();
+                for c in example.chars().chain([' ']) {
+                    match c {
+                        '\'' | '"' => quoted = !quoted,
+                        ' ' if !quoted => words.push(std::mem::take(&mut word)),
+                        c => word.push(c),
+                    }
+                }
+                words.retain(|word| !word.is_empty());
+                let read = Cli::try_parse_from(&words);
+                assert!(read.is_ok(), "{example}: {}", read.unwrap_err());
+                *found += 1;
+            }
+        }
+        let mut found = 0;
+        look(&Cli::command(), &mut found);
+        assert!(found > 30, "only {found} examples were found");
     }
 
     #[test]

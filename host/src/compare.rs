@@ -5,6 +5,7 @@
 //! met alike (a wild day, a wide book) cancels in the difference. Money is summed in integers; floats
 //! appear in the interval alone. Nothing is stored.
 
+use crate::meter::Meter;
 use crate::plugin::{Candidate, PluginHost};
 use crate::replay::{self, Cast, Counts, ReplayError};
 use crate::stats::{Interval, bootstrap_mean};
@@ -78,6 +79,7 @@ pub struct Comparison {
 #[derive(Debug, Default)]
 pub struct Match {
     sides: [Side; 2],
+    meter: Meter,
 }
 
 /// What a comparison says.
@@ -116,6 +118,15 @@ impl Comparison {
 }
 
 impl Match {
+    /// Moves that meter by the bytes of the journals it replays.
+    #[must_use]
+    pub fn metered(meter: &Meter) -> Self {
+        Self {
+            meter: meter.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Replays run number `n` with the cast of side `which` (0 is A).
     pub fn play(
         &mut self,
@@ -126,7 +137,7 @@ impl Match {
         cast: Vec<Candidate>,
     ) -> Result<(), ReplayError> {
         match self.sides.get_mut(which) {
-            Some(side) => side.play(n, dir, host, config, cast),
+            Some(side) => side.play((n, dir), host, config, cast, &self.meter),
             None => Ok(()),
         }
     }
@@ -151,11 +162,11 @@ impl Match {
 impl Side {
     fn play(
         &mut self,
-        run: usize,
-        dir: &Path,
+        (run, dir): (usize, &Path),
         host: &PluginHost,
         config: Option<&EngineConfig>,
         cast: Vec<Candidate>,
+        meter: &Meter,
     ) -> Result<(), ReplayError> {
         let mut open: BTreeMap<TradeId, MarketId> = BTreeMap::new();
         let mut each = |_, effect: &Effect| match effect {
@@ -175,7 +186,8 @@ impl Side {
             _ => {}
         };
         let cast = Cast::Given(cast);
-        let (replayed, _) = replay::replay(dir, host.clone(), config, cast, &mut each)?;
+        let (replayed, _) =
+            replay::replay_metered(dir, host.clone(), config, cast, &mut each, meter)?;
         self.open += open.len() as u64;
         self.counts.events += replayed.counts.events;
         self.counts.intents += replayed.counts.intents;

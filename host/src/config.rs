@@ -4,6 +4,9 @@
 //! written as a decimal string ("10000", "0.05") and read exactly. Owns nothing at run time.
 
 use crate::alerts::config::AlertsConfig;
+/// Files and the environment on top of the defaults.
+pub mod layers;
+
 use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
 use crate::venue::kalshi::KalshiConfig;
@@ -40,6 +43,37 @@ pub enum ConfigError {
         #[source]
         source: Box<toml::de::Error>,
     },
+    /// There is no such key.
+    #[error("{at}: unknown key {key}{}", instead.as_ref().map_or_else(
+        || "; docs/configuration.md lists them all".to_owned(),
+        |key| format!("; did you mean {key}?")
+    ))]
+    Unknown {
+        /// File and line, or the environment.
+        at: String,
+        /// Which key.
+        key: String,
+        /// What was probably meant.
+        instead: Option<String>,
+    },
+    /// A variable does not say what its key expects.
+    #[error("environment: {name}: {why}")]
+    Env {
+        /// Which variable.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A value is out of its range, and it is known who wrote it.
+    #[error("{at}: {key} {why}")]
+    At {
+        /// File and line, or variable.
+        at: String,
+        /// Which key.
+        key: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A value is out of its range.
     #[error("{key} {why}")]
     Value {
@@ -48,6 +82,16 @@ pub enum ConfigError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// The commented file that `pm-arb init` writes, and that docs/configuration.md shows: every key with its
+/// default, its unit and what it does.
+pub const TEMPLATE: &str = include_str!("config/pm-arb.toml");
+
+/// The variables of this process that are text.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The whole file.
@@ -271,23 +315,9 @@ impl Default for Sim {
 }
 
 impl Config {
-    /// Reads a file; without one, the defaults.
+    /// Reads a file, if one is named, and what the environment sets on top of it.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else {
-            return Ok(Self::default());
-        };
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.into(),
-            source,
-        })?;
-        let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
-            path: path.into(),
-            source: Box::new(source),
-        })?;
-        config.file = Some(path.into());
-        config.engine()?;
-        config.alerts.check()?;
-        Ok(config)
+        layers::read(path, environment()).map(|layered| layered.config)
     }
 
     /// The engine's settings for a live pilot: they differ in where latency comes from.

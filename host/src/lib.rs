@@ -3,7 +3,7 @@
 //! ```text
 //! venue watchers ─┐ bounded                                            ┌─ store (SQLite | Postgres)
 //! oracle feeds   ─┼─► runner ─► journal ─► Engine::step ─► effects ────┼─ bus (Redis)
-//! operator       ─┤   stamps    append     (pm-arb-core)               ├─ control socket, status line
+//! operator       ─┤   stamps    append     (pm-arb-core)               ├─ control socket, terminal
 //! strategy loads ─┘   seq, time                                        └─ timers (come back as events)
 //! ```
 
@@ -49,6 +49,8 @@ pub mod input;
 pub mod journal;
 /// Word left for the next pilot.
 pub mod latch;
+/// How far a long job has come.
+pub mod meter;
 /// Sockets and HTTP, with limits.
 pub mod net;
 /// Price feeds.
@@ -71,10 +73,10 @@ pub mod sim;
 pub mod snapshot;
 /// How sure a number is.
 pub mod stats;
-/// One live line on a terminal.
-pub mod status_line;
 /// Every trade, kept.
 pub mod store;
+/// Standard error: log lines, the live view, progress.
+pub mod terminal;
 /// Venues: what they send, turned into facts.
 pub mod venue;
 /// How the pilot itself is.

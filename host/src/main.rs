@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match pm_arb::commands::run(cli) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("{failure}");
+            pm_arb::terminal::say(format_args!("{failure}"));
             failure.code.into()
         }
     }

@@ -7,6 +7,7 @@ use crate::calibrate::Observer;
 use crate::catalog::Catalog;
 use crate::digest::EffectDigest;
 use crate::journal::{JournalError, JournalReader, archive};
+use crate::meter::Meter;
 use crate::plugin::PortError;
 use crate::plugin::{Candidate, Loader, LoaderError, LoaderInput, LoaderPort, Outcome, PluginHost};
 use pm_arb_core::config::EngineConfig;
@@ -115,7 +116,19 @@ pub fn replay(
     cast: Cast,
     each: &mut dyn FnMut(Seq, &Effect),
 ) -> Result<(Replayed, Loader), ReplayError> {
-    let mut journal = JournalReader::open(dir)?;
+    replay_metered(dir, host, config, cast, each, &Meter::default())
+}
+
+/// The same, moving a meter by the bytes of the journal.
+pub fn replay_metered(
+    dir: &Path,
+    host: PluginHost,
+    config: Option<&EngineConfig>,
+    cast: Cast,
+    each: &mut dyn FnMut(Seq, &Effect),
+    meter: &Meter,
+) -> Result<(Replayed, Loader), ReplayError> {
+    let mut journal = JournalReader::open(dir)?.metered(meter);
     let mut loader = Loader::new(host);
     let mut stage = Stage {
         dir,

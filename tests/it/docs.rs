@@ -124,20 +124,6 @@ fn every_rust_snippet_stands_in_the_file_it_names() {
 fn the_documented_settings_are_the_defaults() {
     let text = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let block = blocks(&text, "toml").remove(0);
-    let read: pm_arb::config::Config = toml::from_str(&block).unwrap();
-    let written = toml::to_string(&read).unwrap();
-    assert_eq!(
-        written,
-        toml::to_string(&pm_arb::config::Config::default()).unwrap()
-    );
-    for key in written
-        .lines()
-        .filter_map(|l| l.split_once(" = "))
-        .map(|(key, _)| key)
-    {
-        assert!(
-            block.contains(key),
-            "docs/configuration.md does not mention {key}"
-        );
-    }
+    // The template is tested to be the defaults where it lies.
+    assert_eq!(block.trim(), pm_arb::config::TEMPLATE.trim());
 }

@@ -48,7 +48,14 @@ pub fn rules() -> Arc<Rulebook> {
 pub fn pm_arb(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pm-arb"));
     command.args(args);
-    for name in ["DATABASE_URL", "REDIS_URL", "PM_ARB_DATA_DIR", "RUST_LOG"] {
+    for name in [
+        "DATABASE_URL",
+        "REDIS_URL",
+        "PM_ARB_DATA_DIR",
+        "RUST_LOG",
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+    ] {
         command.env_remove(name);
     }
     command

@@ -16,6 +16,7 @@ pub use render::{json, text};
 pub use score::{BINS, Bin, Pair, PerMarket, Scores, Table, Versus};
 
 use crate::journal::{JournalError, JournalReader};
+use crate::meter::Meter;
 use pm_arb_core::engine::Engine;
 use pm_arb_core::event::Event;
 use pm_arb_core::reason::Reason;
@@ -85,7 +86,12 @@ impl Calibrated {
 
 /// Steps through the run in `dir` and scores it.
 pub fn calibrate(dir: &Path) -> Result<Calibrated, CalibrateError> {
-    let mut journal = JournalReader::open(dir)?;
+    calibrate_metered(dir, &Meter::default())
+}
+
+/// The same, moving a meter by the bytes of the journal.
+pub fn calibrate_metered(dir: &Path, meter: &Meter) -> Result<Calibrated, CalibrateError> {
+    let mut journal = JournalReader::open(dir)?.metered(meter);
     let mut engine = Engine::new();
     let mut observer = Observer::default();
     let mut effects = Vec::new();

@@ -6,8 +6,11 @@ use super::replay::given;
 use crate::cli::CompareArgs;
 use crate::compare::{Answer, Comparison, Match, Side};
 use crate::config::Config;
+use crate::journal;
+use crate::meter::{Counts, Meter};
 use crate::plugin::{Limits, PluginHost, Preparer};
 use crate::report::signed;
+use crate::terminal::Progress;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -23,7 +26,12 @@ pub(super) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
     let params = config.as_ref().map(Config::all_strategy_params);
     let host = PluginHost::new(Limits::default()).or_exit(Code::Internal)?;
     let preparer = Preparer::new(host.clone(), params.unwrap_or_default());
-    let mut played = Match::default();
+    let meter = Meter::of(Counts::Bytes);
+    // Either side replays every run.
+    let size: u64 = args.runs.iter().map(|run| journal::size(run)).sum();
+    meter.expect(size.saturating_mul(2));
+    let progress = Progress::of("compare", &meter);
+    let mut played = Match::metered(&meter);
     for (n, run) in args.runs.iter().enumerate() {
         for (which, spec) in [&args.a, &args.b].into_iter().enumerate() {
             let cast = given(std::slice::from_ref(spec), preparer.clone())?;
@@ -33,6 +41,7 @@ pub(super) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
         }
     }
     let found = played.finish();
+    drop(progress);
     if args.json {
         let json = to_json(&args, &found);
         out!(

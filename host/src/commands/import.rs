@@ -4,7 +4,9 @@ use super::exit::{Code, Failure, OrExit};
 use super::output::out;
 use crate::cli::ImportArgs;
 use crate::import::{self, ImportRequest};
+use crate::meter::Meter;
 use crate::rulebook;
+use crate::terminal::{Progress, say};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,18 +17,22 @@ pub(super) fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
         files: args.files,
         rules: Arc::new(rulebook::load(&args.rules).or_exit(Code::Config)?),
     };
-    let report = import::run(&request).or_exit(Code::Damaged)?;
+    let meter = Meter::default();
+    let progress = Progress::of("import", &meter);
+    let report = import::run_metered(&request, &meter);
+    drop(progress);
+    let report = report.or_exit(Code::Damaged)?;
     for refusal in &report.refused {
-        eprintln!("refused: {refusal}");
+        say(format_args!("refused: {refusal}"));
     }
     let unnamed = report
         .refused_count
         .saturating_sub(report.refused.len() as u64);
     if unnamed > 0 {
-        eprintln!("refused: {unnamed} more lines, not named");
+        say(format_args!("refused: {unnamed} more lines, not named"));
     }
     for note in &report.notes {
-        eprintln!("note: {note}");
+        say(format_args!("note: {note}"));
     }
     out!(
         "{}: {} records of {} markets and {} price feeds, from {} lines in {} files; {} lines refused, {} not needed",

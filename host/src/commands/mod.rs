@@ -1,5 +1,6 @@
 //! What each command does: reads what it needs, calls the part that does the work, prints.
 
+mod about;
 mod alerts;
 mod ask;
 mod calibrate;
@@ -21,6 +22,7 @@ mod which;
 mod why;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
+use crate::terminal;
 use clap::CommandFactory;
 use exit::{Code, Failure, OrExit};
 use output::out;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    start_log(cli.verbose, cli.log);
+    start_log(&cli);
     match cli.command {
         Command::Pilot(args) => pilot::run(args),
         Command::Report(args) => report::run(args),
@@ -45,9 +47,14 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Strategy(args) => strategy::run(args),
         Command::Why(args) => why::run(args),
         Command::Dashboard(args) => dashboard::run(args),
-        Command::Doctor(args) => doctor::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Alerts(command) => alerts::run(command),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Init(args) => about::init(&args),
+        Command::Config(args) => about::config(args),
+        Command::Info(args) => about::info(&args),
+        Command::Man(args) => about::man(&args),
+        Command::Help(args) => about::help(&args),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
@@ -62,26 +69,32 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 /// Log lines go to standard error, so that standard output stays what the command answers.
-fn start_log(verbose: u8, format: LogFormat) {
+fn start_log(cli: &Cli) {
+    use std::io::IsTerminal as _;
     use tracing_subscriber::EnvFilter;
-    let default = match verbose {
+    terminal::begin(terminal::Habits {
+        quiet: cli.quiet,
+        json: cli.log == LogFormat::Json,
+    });
+    let default = match cli.verbose {
+        _ if cli.quiet => "warn",
         0 => "pm_arb=info,warn",
         1 => "pm_arb=debug,info",
         _ => "pm_arb=trace,debug",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = match EnvFilter::try_from_default_env() {
+        Ok(asked) if !cli.quiet => asked,
+        _ => EnvFilter::new(default),
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_target(false);
-    match format {
-        LogFormat::Json => builder.json().with_writer(std::io::stderr).init(),
+        .with_target(false)
+        .with_writer(terminal::log_writer);
+    match cli.log {
+        LogFormat::Json => builder.json().init(),
         LogFormat::Text => {
-            use std::io::IsTerminal;
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            builder
-                .with_ansi(colour)
-                .with_writer(crate::status_line::writer)
-                .init();
+            let colour = terminal::colour_wanted(std::io::stderr().is_terminal());
+            builder.with_ansi(colour).init();
         }
     }
 }

@@ -4,9 +4,12 @@ use super::exit::{Code, Failure, OrExit};
 use super::output::out;
 use crate::cli::ReplayArgs;
 use crate::config::Config;
+use crate::journal;
+use crate::meter::{Counts, Meter};
 use crate::pilot::by_reason;
 use crate::plugin::{Candidate, Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
-use crate::replay::{self, Cast, Counts};
+use crate::replay::{self, Cast, Counts as Counted};
+use crate::terminal::Progress;
 use pm_arb_core::opportunity::OpportunityKind;
 use pm_arb_core::reason::Reason;
 use pm_arb_core::scanner::ScanCounts;
@@ -17,7 +20,7 @@ use std::process::ExitCode;
 #[derive(Serialize)]
 struct Answer {
     #[serde(flatten)]
-    counts: Counts,
+    counts: Counted,
     /// Opportunities by kind, each counted once however long it lasted.
     opportunities: BTreeMap<&'static str, u64>,
     /// Why looks at prices came to none, by kind and reason.
@@ -26,7 +29,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(counts: Counts, scanned: &ScanCounts, digest: String) -> Self {
+    fn of(counts: Counted, scanned: &ScanCounts, digest: String) -> Self {
         let kinds = OpportunityKind::SCANNED;
         let found = kinds.iter().zip(scanned.episodes);
         let because = |kind| scanned.refused(kind).map(|(r, n)| (r.code(), n)).collect();
@@ -64,14 +67,19 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
             Preparer::new(host.clone(), params),
         )?)
     };
-    let (replayed, _) = replay::replay(
+    let meter = Meter::of(Counts::Bytes);
+    meter.expect(journal::size(&args.run));
+    let progress = Progress::of("replay", &meter);
+    let (replayed, _) = replay::replay_metered(
         &args.run,
         host,
         engine_config.as_ref(),
         cast,
         &mut |_, _| {},
+        &meter,
     )
     .or_exit(Code::Damaged)?;
+    drop(progress);
     let scanned = replayed.engine.scanner().counts();
     let digest = replayed.digest.hex(&replayed.engine);
     let answer = Answer::of(replayed.counts, scanned, digest);

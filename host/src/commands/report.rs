@@ -3,9 +3,11 @@
 use super::exit::{Code, Failure, OrExit};
 use super::{output, which};
 use crate::cli::{ReportArgs, ReportFormat};
+use crate::meter::{Counts, Meter};
 use crate::report::{self, Period, Style, export};
 use crate::store::analysis::Filter;
 use crate::store::{Store, StoreError};
+use crate::terminal::Progress;
 use pm_arb_core::ids::Timestamp;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -173,15 +175,23 @@ async fn stream(
         ReportFormat::Parquet => export::parquet(to)?,
         _ => export::csv(to)?,
     };
+    let meter = Meter::of(Counts::Records);
+    let progress = Progress::of("export", &meter);
+    if crate::terminal::is_live() {
+        // Only whoever looks needs to know how many there are.
+        meter.expect(store.count_trades(filter).await?);
+    }
     let mut broken = None;
     let read = store
         .each_trade(filter, |trade| {
+            meter.advance(1);
             export.row(&trade).map_err(|e| {
                 broken = Some(e);
                 StoreError::Closed
             })
         })
         .await;
+    drop(progress);
     if let Some(error) = broken {
         return Err(error.into());
     }

@@ -13,6 +13,7 @@ use super::{Format, ImportError, ImportReport, Refusal};
 use crate::catalog::Catalog;
 use crate::causes::chain;
 use crate::journal::{JournalError, JournalWriter, RunMeta, codec};
+use crate::meter::Meter;
 use crate::venue::kalshi;
 use crate::venue::polymarket::Decoder;
 use pm_arb_core::event::{BookSnapshot, Event, GapScope};
@@ -50,7 +51,11 @@ struct Emitter {
 }
 
 /// Writes the run at `dir`.
-pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, ImportError> {
+pub(super) fn emit(
+    mut intake: Intake,
+    dir: &Path,
+    meter: &Meter,
+) -> Result<ImportReport, ImportError> {
     let mut catalog = Catalog::default();
     let (oracles, feeds) = list_feeds(&mut intake, &mut catalog);
     let Markets {
@@ -61,7 +66,7 @@ pub(super) fn emit(mut intake: Intake, dir: &Path) -> Result<ImportReport, Impor
     let markets = milestones.iter().filter(|m| !m.is_outcome).count();
 
     let sorter = std::mem::replace(&mut intake.sorter, super::sort::Sorter::new(dir));
-    let mut merge = sorter.finish()?;
+    let mut merge = sorter.finish(meter)?;
     let first = milestones.first().map(|m| m.at);
     let begin = match (first, merge.peek()?) {
         (Some(a), Some(b)) => a.min(b),

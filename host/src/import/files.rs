@@ -4,6 +4,7 @@
 //! knows nothing about what lines mean.
 
 use super::{ImportError, io_error};
+use crate::meter::Meter;
 use flate2::bufread::MultiGzDecoder;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -89,6 +90,20 @@ fn expand_dir(dir: &Path, listing: &mut Listing, depth: usize) -> Result<(), Imp
     Ok(())
 }
 
+/// A file whose reading is seen.
+struct Metered {
+    file: File,
+    meter: Meter,
+}
+
+impl io::Read for Metered {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(into)?;
+        self.meter.advance(read as u64);
+        Ok(read)
+    }
+}
+
 /// One file's lines.
 pub(super) struct Lines {
     input: Box<dyn BufRead>,
@@ -98,9 +113,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub fn open(path: &Path) -> Result<Self, ImportError> {
+    /// Every byte read from the file moves the meter.
+    pub fn open(path: &Path, meter: &Meter) -> Result<Self, ImportError> {
         let file = File::open(path).map_err(|e| io_error("open", path, e))?;
-        let mut raw = BufReader::with_capacity(BUFFER, file);
+        let meter = meter.clone();
+        let mut raw = BufReader::with_capacity(BUFFER, Metered { file, meter });
         let start = raw.fill_buf().map_err(|e| io_error("read", path, e))?;
         let input: Box<dyn BufRead> = if start.starts_with(&[0x1f, 0x8b]) {
             Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))

@@ -12,6 +12,7 @@
 
 use crate::catalog::CatalogError;
 use crate::journal::JournalError;
+use crate::meter::{Counts, Meter};
 use crate::rulebook;
 use pm_arb_core::rulebook::Rulebook;
 use sha2::Digest as _;
@@ -236,6 +237,12 @@ pub(crate) fn io_error(op: &'static str, path: &Path, source: io::Error) -> Impo
 
 /// Turns recordings into a run. On an error nothing is left at `request.out`.
 pub fn run(request: &ImportRequest) -> Result<ImportReport, ImportError> {
+    run_metered(request, &Meter::default())
+}
+
+/// The same, moving a meter: by the bytes of the files that are read, then by the messages that are
+/// written.
+pub fn run_metered(request: &ImportRequest, meter: &Meter) -> Result<ImportReport, ImportError> {
     let out = &request.out;
     if out.symlink_metadata().is_ok() {
         return Err(ImportError::OutExists { path: out.clone() });
@@ -253,7 +260,7 @@ pub fn run(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     temp_name.push(name);
     temp_name.push(format!(".importing-{}", std::process::id()));
     let temp = Scratch::create(parent.join(temp_name))?;
-    let report = import_into(request, listing, &temp.0)?;
+    let report = import_into(request, listing, &temp.0, meter)?;
     // An empty directory that appeared meanwhile would be replaced, anything else is refused.
     std::fs::rename(temp.0.join("run"), out).map_err(|e| io_error("name", out, e))?;
     crate::journal::sync_dir(parent)?;
@@ -264,6 +271,7 @@ fn import_into(
     request: &ImportRequest,
     listing: files::Listing,
     temp: &Path,
+    meter: &Meter,
 ) -> Result<ImportReport, ImportError> {
     let format = request.from;
     let rules = Arc::clone(&request.rules);
@@ -272,8 +280,11 @@ fn import_into(
         // With other rules it is another run.
         intake.digest.update(format!("{:?}", request.rules));
     }
+    meter.restart(Counts::Bytes);
+    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    meter.expect(listing.files.iter().map(size).sum());
     for (index, path) in listing.files.iter().enumerate() {
-        let mut lines = files::Lines::open(path)?;
+        let mut lines = files::Lines::open(path, meter)?;
         intake.begin_file(index, path);
         match format {
             Format::PolymarketBook | Format::PolymarketMarket => {
@@ -290,7 +301,7 @@ fn import_into(
         }
         intake.lines += lines.line();
     }
-    let mut report = emit::emit(intake, &temp.join("run"))?;
+    let mut report = emit::emit(intake, &temp.join("run"), meter)?;
     report.files = listing.files.len();
     report.left_out = listing.left_out;
     Ok(report)

@@ -3,6 +3,7 @@
 //! Stable: messages of the same time keep the order in which they came. Payloads are opaque.
 
 use super::{ImportError, io_error};
+use crate::meter::{Counts, Meter};
 use pm_arb_core::ids::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -107,8 +108,8 @@ impl Sorter {
         out.flush()
     }
 
-    /// Gives everything back in order.
-    pub fn finish(mut self) -> Result<Merge, ImportError> {
+    /// Gives everything back in order; every message moves the meter.
+    pub fn finish(mut self, meter: &Meter) -> Result<Merge, ImportError> {
         let mut sources = Vec::new();
         if !self.runs.is_empty() && !self.held.is_empty() {
             self.spill()?;
@@ -129,7 +130,10 @@ impl Sorter {
                 now: (0, 0),
             });
         }
+        meter.restart(Counts::Records);
+        meter.expect(self.taken);
         let mut merge = Merge {
+            meter: meter.clone(),
             heap: BinaryHeap::new(),
             sources,
             current: None,
@@ -202,6 +206,7 @@ pub(super) struct Merge {
     heap: BinaryHeap<Reverse<(Key, usize)>>,
     sources: Vec<Source>,
     current: Option<usize>,
+    meter: Meter,
 }
 
 impl Merge {
@@ -229,6 +234,7 @@ impl Merge {
             return Ok(None);
         };
         self.current = Some(index);
+        self.meter.advance(1);
         Ok(self
             .sources
             .get(index)
@@ -255,7 +261,7 @@ mod tests {
                     .unwrap();
             }
             expected.sort_by_key(|(at, _)| *at);
-            let mut merge = sorter.finish().unwrap();
+            let mut merge = sorter.finish(&Meter::default()).unwrap();
             let mut found = Vec::new();
             while let Some((at, payload)) = merge.next().unwrap() {
                 found.push((at, payload.to_vec()));

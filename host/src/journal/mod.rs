@@ -32,6 +32,7 @@ mod writer;
 
 pub use meta::{RUN_FILE, RunMeta, SimMeta};
 pub use reader::JournalReader;
+pub use reader::size;
 pub use scan::TornTail;
 pub use writer::{JournalWriter, Recovery};
 

@@ -6,6 +6,7 @@
 use super::scan::{self, TornTail, count_segments};
 use super::segment::{FRAME, Frame, HEADER, HeaderFault, SegmentHeader, segment_path};
 use super::{FORMAT, JournalError, RunMeta, codec, io_error};
+use crate::meter::Meter;
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, Timestamp};
 use std::fs::File;
@@ -25,6 +26,7 @@ pub struct JournalReader {
     segment: Option<SegmentReader>,
     record: Record,
     torn: Option<TornTail>,
+    meter: Meter,
 }
 
 impl JournalReader {
@@ -44,7 +46,15 @@ impl JournalReader {
                 event: Event::Tick,
             },
             torn: None,
+            meter: Meter::default(),
         })
+    }
+
+    /// Moves that meter by what is read from now on.
+    #[must_use]
+    pub fn metered(mut self, meter: &Meter) -> Self {
+        self.meter = meter.clone();
+        self
     }
 
     /// What the run is.
@@ -85,6 +95,7 @@ impl JournalReader {
                         },
                     )?;
                     segment.advance(&frame);
+                    self.meter.advance((FRAME + frame.payload) as u64);
                     self.record.seq = Seq(frame.seq);
                     self.record.at = Timestamp(frame.at);
                     return Ok(Some(&self.record));
@@ -125,6 +136,14 @@ impl JournalReader {
         self.number = number;
         Ok(())
     }
+}
+
+/// Bytes of all segments of the run in `dir`, for meters: what can not be read counts nothing.
+#[must_use]
+pub fn size(dir: &Path) -> u64 {
+    let segments = 1..=count_segments(dir).unwrap_or_default();
+    let size = |number| std::fs::metadata(segment_path(dir, number)).map_or(0, |meta| meta.len());
+    segments.map(size).sum()
 }
 
 /// What lies at the reader's position.

@@ -140,12 +140,18 @@ impl Http {
     }
 }
 
-/// Whether a host answers at all; what it answers does not matter.
-pub async fn probe(url: &str) -> Result<(), HttpError> {
+/// Whether a host answers at all, and what day and time it says it is; what else it answers does not matter.
+pub async fn probe(url: &str) -> Result<Option<String>, HttpError> {
     let http = Http::new()?;
-    let request = http.client.get(url).send().await;
-    request.map(|_| ()).map_err(|source| HttpError::Send {
-        url: url.to_owned(),
-        source,
-    })
+    let answer = http
+        .client
+        .get(url)
+        .send()
+        .await
+        .map_err(|source| HttpError::Send {
+            url: url.to_owned(),
+            source,
+        })?;
+    let date = answer.headers().get("date");
+    Ok(date.and_then(|date| Some(date.to_str().ok()?.to_owned())))
 }

@@ -45,7 +45,7 @@ pub struct AgentHealth {
 }
 
 /// The whole pilot, as reported.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// Seconds since the start.
     pub uptime_secs: f64,

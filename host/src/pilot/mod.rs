@@ -19,6 +19,7 @@ mod stop;
 mod systemd;
 
 pub use data_dir::DataDirError;
+pub use feeds::is_feed;
 pub use outlets::by_reason;
 pub use runner::RunnerError;
 pub use session::{Session, SessionError};
@@ -38,8 +39,8 @@ use crate::plugin::{
 };
 use crate::replay::ReplayError;
 use crate::snapshot::Watcher;
-use crate::status_line;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
+use crate::terminal::Live;
 use crate::vitals::{Gauges, Outward, Sampler, Sources as VitalSources};
 use crate::web::{Door, DoorError};
 use agents::{
@@ -264,6 +265,10 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         time,
         turns: Turns::default(),
     };
+    let live = Live::start(latest.clone(), door.as_ref().map(Door::url)).map_err(|source| PilotError::System {
+        what: "start the terminal's thread",
+        source,
+    })?;
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 
     let operator = Operator {
@@ -314,7 +319,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         if let Ok(why) = &why {
             tracing::info!("stopping: {why}");
         }
-        status_line::show("");
+        drop(live);
         agents.stop(feeds::is_feed).await;
         if let Some(feeds) = feeds {
             feeds.stop().await;

@@ -10,19 +10,17 @@ use crate::orchestrator::{AgentState, HealthBoard};
 use crate::plugin::Loader;
 use crate::plugin::loader::Status;
 use crate::snapshot::{Scene, Watcher};
-use crate::status_line;
 use crate::store::{RelayError, RelayHandle, StoreOp};
 use pm_arb_core::effect::{AlertLevel, Effect, Message, TradeRecord, TradeStatus, TradeUpdate};
-use pm_arb_core::engine::{Engine, EngineStatus};
+use pm_arb_core::engine::Engine;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{InstrumentId, Nanos, OracleId, Seq, Venue};
 use pm_arb_core::reason::Reason;
-use pm_arb_core::report::Summary;
 use pm_arb_core::scanner::ScanCounts;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Health and the status line are brought up to date this often.
+/// Health is brought up to date this often.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 /// What has no row of its own is counted into the database this often, and at the end.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
@@ -195,9 +193,6 @@ impl Outlets {
         self.board
             .detail("capital-allocator", format!("equity {} USD", status.equity));
         self.show_stores();
-        if status_line::is_live() {
-            status_line::show(&line(&status, &engine.summary(), self.relay.backlog()));
-        }
     }
 
     fn show_stores(&self) {
@@ -326,27 +321,6 @@ fn scanned(counts: &ScanCounts, refused: &[(Reason, u64)]) -> String {
     };
     format!(
         "{oracle_lag} oracle-lag, {mispricing} mispricing, {cross_platform} cross-platform{why}{refused}"
-    )
-}
-
-fn line(status: &EngineStatus, summary: &Summary, backlog: usize) -> String {
-    let state = status
-        .halted
-        .as_ref()
-        .map_or("trading".to_owned(), |why| format!("HALTED ({why})"));
-    let waiting = if backlog > 0 {
-        format!(" · {backlog} rows wait for the database")
-    } else {
-        String::new()
-    };
-    format!(
-        "{state} · equity {} · P&L {} · {} trades, {} open · {} denied · {} opportunities{waiting}",
-        status.equity,
-        signed(summary.realized_pnl),
-        summary.total_trades,
-        summary.open_trades,
-        status.counts.denied,
-        status.counts.opportunities,
     )
 }
 

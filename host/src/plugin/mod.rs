@@ -7,6 +7,9 @@
 //!
 //! A component gets nothing but the world of `wit/strategy.wit`, under the limits of [`limits`].
 
+/// The contract that this host speaks (wit/strategy.wit).
+pub const CONTRACT: &str = "pm-arb:strategy@0.2.0";
+
 mod engine;
 mod error;
 mod imports;
@@ -26,9 +29,6 @@ mod wasi;
 /// Which files changed.
 pub mod watch;
 mod wire;
-
-/// The contract that strategies are built against.
-pub const CONTRACT: &str = "pm-arb:strategy@0.2.0";
 
 pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;

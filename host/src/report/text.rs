@@ -18,11 +18,10 @@ pub enum Style {
 }
 
 impl Style {
-    /// Colour on a terminal, unless `NO_COLOR` is set to something (see no-color.org).
+    /// As fits standard output (see `terminal`).
     #[must_use]
     pub fn of_stdout() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        if std::io::stdout().is_terminal() && !refused {
+        if crate::terminal::colour_wanted(std::io::stdout().is_terminal()) {
             Style::Colour
         } else {
             Style::Plain

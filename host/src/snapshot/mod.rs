@@ -54,7 +54,7 @@ use utoipa::ToSchema;
 pub const EVERY: Duration = Duration::from_millis(250);
 
 /// The pilot at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// When it was taken, by the wall clock.
     pub taken: Instant,
@@ -77,7 +77,7 @@ pub struct Snapshot {
 }
 
 /// Which run, and what time it is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Run {
     /// Its identity.
     pub id: String,

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 /// See the top of the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct System {
     /// Every agent.
     pub health: Health,

@@ -18,6 +18,7 @@ mod error;
 mod field;
 mod grading;
 mod hours;
+mod inspect;
 /// Pages of a list of any length.
 pub mod list;
 mod postgres;
@@ -38,6 +39,7 @@ pub use error::StoreError;
 pub use field::{FieldError, Levels};
 pub use grading::{CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket};
 pub use hours::DenialBucket;
+pub use inspect::Inspection;
 pub use relay::{Relay, RelayError, RelayHandle, RelayStatus, relay};
 pub use row::{Side, StoreOp, StoredTrade, opportunity_key, trade_uuid};
 

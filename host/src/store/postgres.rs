@@ -37,6 +37,11 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
         ]))
 }
 
+/// Versions of the migrations that this program has.
+pub(super) fn migrations() -> Vec<i64> {
+    MIGRATIONS.iter().map(|m| m.version).collect()
+}
+
 pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), sqlx::migrate::MigrateError> {
     let mut connection = PgConnection::connect_with(options).await?;
     // Another process may be migrating at the same time: wait for it instead of failing.

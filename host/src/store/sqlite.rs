@@ -39,6 +39,11 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
 }
 
+/// Versions of the migrations that this program has.
+pub(super) fn migrations() -> Vec<i64> {
+    MIGRATIONS.iter().map(|m| m.version).collect()
+}
+
 pub(super) async fn migrate(
     options: &SqliteConnectOptions,
 ) -> Result<(), sqlx::migrate::MigrateError> {

@@ -175,6 +175,14 @@ impl Store {
         ask::all(&self.readers, "trades", &template, &binds, view).await
     }
 
+    /// How many rows and refusals there are.
+    pub async fn count_trades(&self, filter: &Filter) -> Result<u64, StoreError> {
+        let template = format!("SELECT count(*) FROM paper_trades t WHERE {MATCHES}");
+        let read = |c: &mut dyn Columns| c.int();
+        let counts = ask::all(&self.readers, "trades", &template, &filter.binds(), read).await?;
+        Ok(counts.first().map_or(0, |n| n.unsigned_abs()))
+    }
+
     /// Every row and refusal, oldest first, one at a time: for exports of any length.
     pub async fn each_trade(
         &self,

@@ -23,7 +23,7 @@ use super::layout::Page;
 use axum::Router;
 
 #[cfg(test)]
-pub(super) use strategy::tests as fixtures;
+pub(crate) use strategy::tests as fixtures;
 
 /// Every page of the navigation.
 pub const PAGES: [Page; 9] = [
