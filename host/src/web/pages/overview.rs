@@ -33,9 +33,9 @@ fn panels(view: &View) -> Vec<Panel> {
             gap::waterfall_panel(view),
         ),
         panel("capital", "Capital by strategy", capital(view)),
-        panel("exposure", "Open exposure", exposure(view)),
         panel("funnel", "From looks to trades", funnel(view)),
         panel("attention", "What needs attention", attention(view)),
+        wide("exposure", "Open exposure", exposure(view)),
         wide("pages", "Look deeper", pages()),
     ]
 }
