@@ -88,7 +88,12 @@ pub fn of(t: &TradeView, rules: &Rulebook) -> Recheck {
         .and_then(|price| i64::try_from(price).ok());
     let fees = sum(&|l| Some(l.2.0));
     let mut checks = vec![
-        check("Shares", "the levels together", t.quantity.0, qty),
+        Check {
+            // No dollars: shares are written without cents.
+            stored: t.quantity.to_string(),
+            computed: qty.map_or_else(String::new, |qty| Qty(qty).to_string()),
+            ..check("Shares", "the levels together", t.quantity.0, qty)
+        },
         check(
             if t.side == "buy" { "Paid" } else { "Received" },
             "price × shares of each level, rounded against the trade",
