@@ -135,7 +135,7 @@ impl Curve {
         for (n, (at, (honest, naive))) in self.0.iter().enumerate() {
             sum = (sum.0.saturating_add(*honest), sum.1.saturating_add(*naive));
             // Counted from the end, so that the last is always among them.
-            if (last - n) % every == 0 {
+            if (last - n).is_multiple_of(every) {
                 points.push(CurvePoint {
                     at: *at,
                     honest: Usd(sum.0),
