@@ -19,7 +19,7 @@ services=()
 wants_store=true
 for argument; do
     case $argument in
-        store) wants_store=true && break ;;
+        store | dashboard) wants_store=true && break ;;
         [a-z]*) wants_store=false ;;
     esac
 done

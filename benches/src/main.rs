@@ -12,6 +12,7 @@
 mod bare;
 mod barter;
 mod component;
+mod dashboard;
 mod decode;
 mod dispatch;
 mod grading;
@@ -53,6 +54,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("memory", memory::measure),
     ("swap", swap::measure),
     ("store", store::measure),
+    ("dashboard", dashboard::measure),
     ("honest", honest::measure),
     ("grading", grading::measure),
     ("growth", growth::measure),

@@ -11,6 +11,9 @@ use pm_arb_core::market::FeeSchedule;
 use pm_arb_core::rulebook::{Family, Rulebook, Subject, scaled};
 use pm_arb_core::units::{DECIMALS, Price, Qty, Rounding, Usd, div_round, parse_fixed};
 
+/// Price, shares, fee.
+type Level = (Price, Qty, Usd);
+
 /// What a comparison came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
@@ -71,7 +74,7 @@ pub fn of(t: &TradeView, rules: &Rulebook) -> Recheck {
         "buy" => Rounding::Up,
         _ => Rounding::Down,
     };
-    let sum = |of: &dyn Fn(&(Price, Qty, Usd)) -> Option<i64>| {
+    let sum = |of: &dyn Fn(&Level) -> Option<i64>| {
         let start = (!levels.is_empty()).then_some(0_i64);
         let mut each = levels.iter();
         start.and_then(|zero| each.try_fold(zero, |sum, level| sum.checked_add(of(level)?)))
@@ -88,7 +91,12 @@ pub fn of(t: &TradeView, rules: &Rulebook) -> Recheck {
         .and_then(|price| i64::try_from(price).ok());
     let fees = sum(&|l| Some(l.2.0));
     let mut checks = vec![
-        check("Shares", "the levels together", t.quantity.0, qty),
+        Check {
+            // No dollars: shares are written without cents.
+            stored: t.quantity.to_string(),
+            computed: qty.map_or_else(String::new, |qty| Qty(qty).to_string()),
+            ..check("Shares", "the levels together", t.quantity.0, qty)
+        },
         check(
             if t.side == "buy" { "Paid" } else { "Received" },
             "price × shares of each level, rounded against the trade",
@@ -107,7 +115,7 @@ pub fn of(t: &TradeView, rules: &Rulebook) -> Recheck {
 /// The fees of the levels against the rule.
 fn of_rule(
     t: &TradeView,
-    levels: &[(Price, Qty, Usd)],
+    levels: &[Level],
     schedule: Option<FeeSchedule>,
     stored: Option<i64>,
 ) -> Check {

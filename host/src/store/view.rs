@@ -211,6 +211,13 @@ impl Store {
         let (Ok(first), Ok(last)) = (end("0"), end("f")) else {
             return Ok(Vec::new());
         };
+        // With dashes where an id has them, or without any.
+        let prefix = prefix.to_ascii_lowercase();
+        if !first.to_string().starts_with(&prefix)
+            && !first.simple().to_string().starts_with(&prefix)
+        {
+            return Ok(Vec::new());
+        }
         let template = format!(
             "SELECT {COLUMNS} WHERE t.id >= ~1 AND t.id <= ~2
              ORDER BY t.created_ns DESC, t.seq DESC, t.n DESC LIMIT $3"

@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::{Markup, html};
 use pm_arb_core::reason::Reason;
-use pm_arb_core::units::{Qty, Rounding, Usd, div_round};
+use pm_arb_core::units::{Price, Qty, Rounding, Usd, div_round};
 use uuid::Uuid;
 
 const PAGE: Page = Page {
@@ -240,7 +240,6 @@ fn lines(part: page::Part) -> Markup {
 fn ladder(story: &TradePage, execution: page::Part) -> Markup {
     let t = &story.trade;
     let levels = page::levels(t);
-    let mut sum = (0_i64, 0_i128);
     let top = story.leg.as_ref().and_then(|leg| match t.side.as_str() {
         "buy" => leg.ask,
         _ => leg.bid,
@@ -262,13 +261,12 @@ fn ladder(story: &TradePage, execution: page::Part) -> Markup {
                             td.num { (trades::shares(qty)) " shown" } td { } td.num { } td.num { } }
                     }
                     @for (n, (price, qty, fee)) in levels.iter().enumerate() {
-                        @let _ = { sum.0 = sum.0.saturating_add(qty.0); sum.1 += i128::from(price.0) * i128::from(qty.0); };
                         tr {
                             th scope="row" { span.chip { "taken " (n + 1) } }
                             td.num { (price) }
                             td.num { (trades::shares(*qty)) }
                             td { meter min="0" max=(wished) value=(qty.0) { (trades::shares(*qty)) " of " (trades::shares(Qty(wished))) } }
-                            td.num { (average(sum)) }
+                            td.num { (average(levels.get(..=n).unwrap_or_default())) }
                             td.num { (fee) }
                         }
                     }
@@ -287,10 +285,13 @@ fn ladder(story: &TradePage, execution: page::Part) -> Markup {
     }
 }
 
-fn average((qty, weighted): (i64, i128)) -> String {
-    let exact = div_round(weighted, i128::from(qty), Rounding::Up);
+/// Of the levels so far, weighted by shares, rounded up.
+fn average(levels: &[(Price, Qty, Usd)]) -> String {
+    let shares = levels.iter().map(|l| i128::from(l.1.0)).sum();
+    let weighted = levels.iter().map(|l| i128::from(l.0.0) * i128::from(l.1.0));
+    let exact = div_round(weighted.sum(), shares, Rounding::Up);
     let price = exact.and_then(|price| i64::try_from(price).ok());
-    price.map_or_else(String::new, |price| Usd(price).to_string())
+    price.map_or_else(String::new, |price| Price(price).to_string())
 }
 
 fn checks(again: &Recheck) -> Markup {
