@@ -96,7 +96,7 @@ impl Pilot {
     }
 
     async fn misbehave(&self, fault: Value) {
-        let client = reqwest::Client::new();
+        let client = pm_arb::net::http::client_for_posts(PATIENCE).unwrap();
         let url = self.control();
         let answer = client
             .post(&url)
