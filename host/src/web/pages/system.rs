@@ -206,8 +206,7 @@ fn feeds(vitals: &Vitals, speed: Option<&str>) -> Markup {
             td.num { (lag(feed.lag_p99_ms)) }
             td.num { (count(feed.gaps)) }
             td.num { (count(feed.reconnects)) }
-            td.num { (count(feed.messages)) }
-            td.num { (bytes(feed.bytes)) }
+            td.num { (count(feed.messages)) " " span.note { (bytes(feed.bytes)) } }
             td.num { (span(feed.bad_secs)) }
             td.words { (feed.last_error.as_deref().unwrap_or("none")) }
         } }
@@ -219,8 +218,7 @@ fn feeds(vitals: &Vitals, speed: Option<&str>) -> Markup {
                 th scope="col" { "Stream" } th scope="col" { "State" } th.num scope="col" { "For" }
                 th.num scope="col" { "Last data" } th.num scope="col" { "Last message" }
                 th.num scope="col" { "Lag median, ms" } th.num scope="col" { "Lag p99, ms" }
-                th.num scope="col" { "Gaps" } th.num scope="col" { "Reconnects" } th.num scope="col" { "Messages" }
-                th.num scope="col" { "Received" } th.num scope="col" { "Without data" }
+                th.num scope="col" { "Gaps" } th.num scope="col" { "Reconnects" } th.num scope="col" { "Messages" } th.num scope="col" { "Without data" }
                 th scope="col" { "Last interruption" }
             } }
             tbody { @for feed in &vitals.feeds { (row(feed)) } }
@@ -356,7 +354,7 @@ fn clock(vitals: &Vitals) -> Markup {
     html! {
         div.scroll { table.rows {
             caption.only-read { "Our clock against those of venues" }
-            thead { tr { th scope="col" { "Against" } th.num scope="col" { "Ours is ahead by, ms" } th.num scope="col" { "Give or take, ms" } th.num scope="col" { "Compared" } } }
+            thead { tr { th scope="col" { "Against" } th.num scope="col" { "Ours ahead, ms" } th.num scope="col" { "±, ms" } th.num scope="col" { "Compared" } } }
             tbody { @for clock in &vitals.clocks { tr {
                 th scope="row" { (clock.source) }
                 td.num { (format!("{:+.0}", clock.skew_ms)) }
