@@ -38,7 +38,7 @@ impl Pilot {
             "--seed",
             "7",
             "--dashboard",
-            "off",
+            "127.0.0.1:0",
         ]);
         let child = command
             .stdout(log.try_clone().unwrap())
@@ -96,7 +96,7 @@ impl Pilot {
     }
 
     async fn misbehave(&self, fault: Value) {
-        let client = reqwest::Client::new();
+        let client = pm_arb::net::http::client_for_posts(PATIENCE).unwrap();
         let url = self.control();
         let answer = client
             .post(&url)
@@ -108,6 +108,13 @@ impl Pilot {
         let struck: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert!(struck["struck"].as_u64().unwrap() > 0, "{struck}");
     }
+}
+
+async fn get(url: &str) -> String {
+    let client = pm_arb::net::http::client_for_posts(PATIENCE).unwrap();
+    let answer = client.get(url).send().await.unwrap();
+    assert!(answer.status().is_success(), "{url}: {answer:?}");
+    answer.text().await.unwrap()
 }
 
 fn feed<'a>(system: &'a Value, name: &str) -> Option<&'a Value> {
@@ -149,6 +156,52 @@ async fn a_feed_and_the_database_that_fail_and_recover_are_seen_to() {
             .unwrap()
             > 0
     );
+
+    // The same for programs and in the browser.
+    let dashboard = pilot.wait_for("the dashboard", |system| {
+        let agents = system.pointer("/health/agents")?.as_array()?;
+        let dashboard = agents.iter().find(|agent| agent["name"] == "dashboard")?;
+        Some(
+            dashboard["detail"]
+                .as_str()?
+                .trim_end_matches('/')
+                .to_owned(),
+        )
+    });
+    for (path, parts) in [
+        (
+            "/api/v1/system",
+            ["\"vitals\"", "\"open_files_max\"", "\"refused_inputs\""],
+        ),
+        (
+            "/api/v1/feeds",
+            ["\"polymarket-0\"", "\"lag_p99_ms\"", "\"live\""],
+        ),
+        (
+            "/api/v1/feeds?format=csv",
+            ["name,state,for_secs", "\nbinance,", "\nkalshi,live,"],
+        ),
+        (
+            "/api/v1/agents?format=csv",
+            [
+                "name,state,restarts",
+                "\nvitals,running,0,",
+                "oracle-binance,",
+            ],
+        ),
+        ("/api/v1/alerts", ["[", "]", ""]),
+        (
+            "/system",
+            ["Lag median, ms", "not configured", "polymarket-0"],
+        ),
+    ] {
+        let text = get(&format!("{dashboard}{path}")).await;
+        let missing: Vec<_> = parts.iter().filter(|part| !text.contains(**part)).collect();
+        assert!(
+            missing.is_empty(),
+            "{path}: {missing:?} are missing in {text}"
+        );
+    }
 
     // Frozen: connected, and silent.
     pilot

@@ -71,7 +71,7 @@ pub fn text(
         Ok(report) => {
             let s = &report.summary;
             lines.push(format!(
-                "Last 24 hours: honest P&L {} USD, {} closed ({} won, {} lost), {} open",
+                "Last 24 hours: honest P&L {}, {} closed ({} won, {} lost), {} open",
                 signed(s.realized_pnl),
                 s.closed_trades,
                 s.wins,
@@ -166,7 +166,7 @@ mod tests {
         let report = Report::brief(summary, Period::last_days(1, Timestamp(0)));
         let text = text(&Ok(report), &[("kalshi".into(), 130.0)], &[]);
         for part in [
-            "honest P&L -1.25 USD, 2 closed (1 won, 1 lost), 1 open",
+            "honest P&L -$1.25, 2 closed (1 won, 1 lost), 1 open",
             "Verdict: ",
             "Refused: 9 legs; EDGE_TOO_SMALL 7, BOOK_STALE 2",
             "Feeds without data: kalshi 3 min",

@@ -70,7 +70,7 @@ fn panels(view: &View) -> Vec<Panel> {
         narrow("clock", "Clock", clock(vitals)),
         narrow("redis", "Redis", redis(vitals)),
         narrow("refused", "Inputs refused", refused(system)),
-        narrow("outward", "Alerts outward", outward(vitals)),
+        wide("outward", "Alerts outward", outward(vitals)),
         wide("alerts", "Last alerts", alerts(view, vitals)),
     ]
 }
@@ -169,8 +169,8 @@ fn problem_rows(problems: &[Problem]) -> Markup {
             tbody { @for problem in problems {
                 tr {
                     td { (level(problem.level)) }
-                    td { (problem.what) " " span.chip { (problem.code) } }
-                    td { (problem.help) }
+                    td.words { (problem.what) " " span.chip { (problem.code) } }
+                    td.words { (problem.help) }
                 }
             } }
         } }
@@ -197,7 +197,7 @@ fn feeds(vitals: &Vitals, speed: Option<&str>) -> Markup {
     };
     let row = |feed: &FeedRow| {
         html! { tr {
-            th scope="row" { (feed.name) }
+            th scope="row" { (feed.name) " " span.note { (feed.carries) } }
             td { (feed_state(feed.state)) }
             td.num { (span(feed.for_secs)) }
             td.num { (age(feed.data_age_secs, "no data yet")) }
@@ -206,11 +206,9 @@ fn feeds(vitals: &Vitals, speed: Option<&str>) -> Markup {
             td.num { (lag(feed.lag_p99_ms)) }
             td.num { (count(feed.gaps)) }
             td.num { (count(feed.reconnects)) }
-            td.num { (count(feed.messages)) }
-            td.num { (bytes(feed.bytes)) }
+            td.num { (count(feed.messages)) " " span.note { (bytes(feed.bytes)) } }
             td.num { (span(feed.bad_secs)) }
-            td { (feed.carries) }
-            td { @match &feed.last_error { Some(why) => (why), None => "none" } }
+            td.words { (feed.last_error.as_deref().unwrap_or("none")) }
         } }
     };
     html! {
@@ -220,8 +218,7 @@ fn feeds(vitals: &Vitals, speed: Option<&str>) -> Markup {
                 th scope="col" { "Stream" } th scope="col" { "State" } th.num scope="col" { "For" }
                 th.num scope="col" { "Last data" } th.num scope="col" { "Last message" }
                 th.num scope="col" { "Lag median, ms" } th.num scope="col" { "Lag p99, ms" }
-                th.num scope="col" { "Gaps" } th.num scope="col" { "Reconnects" } th.num scope="col" { "Messages" }
-                th.num scope="col" { "Received" } th.num scope="col" { "Without data" } th scope="col" { "Carries" }
+                th.num scope="col" { "Gaps" } th.num scope="col" { "Reconnects" } th.num scope="col" { "Messages" } th.num scope="col" { "Without data" }
                 th scope="col" { "Last interruption" }
             } }
             tbody { @for feed in &vitals.feeds { (row(feed)) } }
@@ -229,7 +226,8 @@ fn feeds(vitals: &Vitals, speed: Option<&str>) -> Markup {
         p.note {
             "Live means that data comes, not that a socket is open. Lag is from the source's stamp to our receipt, of the last "
             (crate::feed_board::LAGS) " messages" @if let Some(speed) = speed { ", in " (speed) }
-            "; a negative lag means that the source's clock is ahead of ours. A gap makes what it tells of untrusted until the next whole word."
+            "; a negative lag means that the source's clock is ahead of ours. A gap makes what it tells of untrusted until the next whole word. "
+            a href="/api/v1/feeds?format=csv" { "As CSV" }
         }
     }
 }
@@ -257,12 +255,13 @@ fn agents(system: &System) -> Markup {
                 td { (agent_state(agent)) }
                 td.num { (age(agent.last_heartbeat_secs, "it has made no progress yet")) }
                 td.num { (agent.restarts) }
-                td { (agent.detail.as_deref().unwrap_or("nothing")) }
-                td { (agent.last_error.as_deref().unwrap_or("none")) }
+                td.words { (agent.detail.as_deref().unwrap_or("nothing")) }
+                td.words { (agent.last_error.as_deref().unwrap_or("none")) }
             } } }
         } }
         p.note { "A heartbeat is progress, not a timer: age since the last. " (system.health.agents.len())
-            " agents; the pilot has been up for " (span(system.health.uptime_secs)) "." }
+            " agents; the pilot has been up for " (span(system.health.uptime_secs)) ". "
+            a href="/api/v1/agents?format=csv" { "As CSV" } }
     }
 }
 
@@ -355,7 +354,7 @@ fn clock(vitals: &Vitals) -> Markup {
     html! {
         div.scroll { table.rows {
             caption.only-read { "Our clock against those of venues" }
-            thead { tr { th scope="col" { "Against" } th.num scope="col" { "Ours is ahead by, ms" } th.num scope="col" { "Give or take, ms" } th.num scope="col" { "Compared" } } }
+            thead { tr { th scope="col" { "Against" } th.num scope="col" { "Ours ahead, ms" } th.num scope="col" { "±, ms" } th.num scope="col" { "Compared" } } }
             tbody { @for clock in &vitals.clocks { tr {
                 th scope="row" { (clock.source) }
                 td.num { (format!("{:+.0}", clock.skew_ms)) }
@@ -422,7 +421,7 @@ fn outward(vitals: &Vitals) -> Markup {
                     td.num { (count(target.waiting)) }
                     td.num { (count(target.retries)) }
                     td.num { (count(target.lost)) }
-                    td { (target.last_error.as_deref().unwrap_or("none")) }
+                    td.words { (target.last_error.as_deref().unwrap_or("none")) }
                 } } }
             } }
         }
@@ -446,7 +445,7 @@ fn alerts(view: &View, vitals: &Vitals) -> Markup {
             td { @if notice.over { (state("ok", "over")) } @else { (level(notice.level)) } }
             td.num { time datetime=(notice.at) { (span(since(view, notice.at.0))) " ago" } }
             td { span.chip { (notice.code) } @if !notice.about.is_empty() { " " (notice.about) } }
-            td { (notice.text) @if notice.count > 1 { " (×" (notice.count) ")" } }
+            td.words { (notice.text) @if notice.count > 1 { " (×" (notice.count) ")" } }
         } }
     };
     html! {
