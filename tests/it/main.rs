@@ -35,3 +35,4 @@ mod support;
 mod tidy;
 mod trades;
 mod venues;
+mod why;
