@@ -45,3 +45,4 @@ mod venues;
 mod vitals;
 mod web;
 mod web_trades;
+mod why;

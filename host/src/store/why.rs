@@ -93,8 +93,9 @@ impl Store {
         name: &str,
         limit: usize,
     ) -> Result<Vec<KnownMarket>, StoreError> {
-        self.markets("m.market_slug = $1 OR m.market_id = $1", name, limit)
-            .await
+        let which = "m.market_slug = $1 OR m.market_id = $3";
+        let names = [name.to_owned(), name.to_owned()];
+        self.markets(which, &names, limit).await
     }
 
     /// The markets that have rows and of which the readable name contains a text, or the venue's name begins
@@ -110,15 +111,16 @@ impl Store {
             .replace('\\', "\\\\")
             .replace('%', "\\%")
             .replace('_', "\\_");
-        let like = "lower(m.market_slug) LIKE '%' || CAST($1 AS TEXT) || '%' ESCAPE '\\'
-             OR lower(m.market_id) LIKE CAST($1 AS TEXT) || '%' ESCAPE '\\'";
-        self.markets(like, &escaped, limit).await
+        let like =
+            "lower(m.market_slug) LIKE $1 ESCAPE '\\' OR lower(m.market_id) LIKE $3 ESCAPE '\\'";
+        let patterns = [format!("%{escaped}%"), format!("{escaped}%")];
+        self.markets(like, &patterns, limit).await
     }
 
     async fn markets(
         &self,
         which: &str,
-        text: &str,
+        texts: &[String],
         limit: usize,
     ) -> Result<Vec<KnownMarket>, StoreError> {
         // A market of several runs is one market: its newest state counts.
@@ -137,7 +139,8 @@ impl Store {
                 closes: time(c.int()?),
             })
         };
-        let binds = [Bind::Text(Some(text.to_owned())), bound(limit)];
+        let text = |n: usize| Bind::Text(texts.get(n).cloned());
+        let binds = [text(0), bound(limit), text(1)];
         let mut found = ask::all(&self.readers, WHAT, &template, &binds, read).await?;
         let mut seen = std::collections::BTreeSet::new();
         found.retain(|m| seen.insert((m.venue.clone(), m.market_id.clone())));
@@ -151,9 +154,10 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         let template = "SELECT i.opportunity_id FROM paper_intents i
-             WHERE i.opportunity_id = $1 OR i.opportunity_id LIKE '%-' || CAST($1 AS TEXT)
+             WHERE i.opportunity_id = $1 OR i.opportunity_id LIKE $3
              GROUP BY i.opportunity_id ORDER BY max(i.created_ns) DESC LIMIT $2";
-        let binds = [Bind::Text(Some(end.to_owned())), bound(limit)];
+        let text = |text: String| Bind::Text(Some(text));
+        let binds = [text(end.to_owned()), bound(limit), text(format!("%-{end}"))];
         ask::all(&self.readers, WHAT, template, &binds, |c| c.text()).await
     }
 

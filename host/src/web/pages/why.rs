@@ -71,12 +71,18 @@ fn panels(view: &View) -> Vec<Panel> {
         Panel {
             id: "why-funnel",
             title: "From records to settled trades",
-            body: html! { (stamp) (drawing(funnel)) (table(funnel)) },
-            wide: true,
+            body: html! { (stamp) (drawing(funnel)) },
+            wide: false,
+        },
+        Panel {
+            id: "why-stages",
+            title: "Stage by stage",
+            body: table(funnel),
+            wide: false,
         },
         Panel {
             id: "why-refused",
-            title: "What ended, stage by stage",
+            title: "What ended, and why",
             body: html! { @for stage in &funnel.stages { (ends(stage)) } },
             wide: true,
         },
@@ -88,7 +94,7 @@ fn form(asked: &str) -> Markup {
         form.filter method="get" action="/why/ask" role="search" {
             p {
                 label for="why-q" { "Market, opportunity or trade: its name, a part of it, or its id" }
-                input #why-q type="search" name="q" value=(asked) required maxlength=(QUESTION_MAX) autocomplete="off";
+                input #why-q type="search" name="q" value=(asked) size="30" required maxlength=(QUESTION_MAX) autocomplete="off";
             }
             button { "Why not?" }
         }

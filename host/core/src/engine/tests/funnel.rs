@@ -233,7 +233,7 @@ fn an_opportunity_is_shown_then_wished_for_or_not_wanted() {
     assert!(w.engine.opportunity(id).unwrap().wished);
 
     let mut w = lagging();
-    w.at(20_500).book(0, &[(90, 100)], &[(92, 100)]);
+    w.at(20_500).book(0, &[(58, 100)], &[(66, 100)]);
     let gone = stage(&w);
     assert_eq!((gone.entered(), gone.ended(), gone.waiting()), (1, 1, 0));
 }
