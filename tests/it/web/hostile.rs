@@ -85,6 +85,8 @@ fn shape(page: &str) -> Shape {
                     let ours = value.starts_with(['/', '#', '?']) && !value.starts_with("//");
                     assert!(ours, "{name} {attribute} leads to {value:?}");
                 }
+            } else if let Some(value) = rest.strip_prefix('=') {
+                rest = value.trim_start_matches(|c| c != ' ' && c != '>');
             } else if let Some(after) = rest.strip_prefix('>') {
                 rest = after;
                 break;
