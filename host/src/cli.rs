@@ -82,6 +82,8 @@ pub enum Command {
     Resume(NoteArgs),
     /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one.
     Strategy(StrategyArgs),
+    /// Show a database, and the pilot that writes it when one runs, in the browser.
+    Dashboard(DashboardArgs),
     /// Check what the pilot needs, and say what to do where it is missing.
     Doctor(DoctorArgs),
     /// Print the version.
@@ -142,6 +144,29 @@ pub struct PilotArgs {
     /// Begin a new run even if the last one has open trades.
     #[arg(long)]
     pub new_run: bool,
+    /// Where the dashboard listens [default: 127.0.0.1:8787, or a free port when that is taken].
+    #[arg(long, value_name = "ADDRESS:PORT|off")]
+    pub dashboard: Option<String>,
+}
+
+/// `pm-arb dashboard`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb dashboard\n  pm-arb dashboard --listen 127.0.0.1:9000 --database-url sqlite://old.sqlite"
+)]
+pub struct DashboardArgs {
+    /// Where it listens [default: 127.0.0.1:8787, or a free port when that is taken].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Where things are kept.
+    #[command(flatten)]
+    pub places: Places,
+    /// Settings; see docs/configuration.md.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Rules of venues on top of the built-in ones; later files win. See docs/rules.md.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
 }
 
 /// `pm-arb import`

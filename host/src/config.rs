@@ -7,6 +7,7 @@ use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
 use crate::venue::kalshi::KalshiConfig;
 use crate::venue::polymarket::PolymarketConfig;
+use crate::web::DashboardConfig;
 use pm_arb_core::config::{
     Allocation, EngineConfig, Execution, FillModel, Latency, RiskLimits, ScannerConfig,
 };
@@ -64,6 +65,8 @@ pub struct Config {
     pub sim: Sim,
     /// Rules of venues.
     pub rules: Rules,
+    /// The dashboard.
+    pub dashboard: DashboardConfig,
     /// Live market data.
     pub feeds: Feeds,
     /// Settings handed to strategies, by strategy name: `[strategies.oracle-sniper] haircut = "0.02"`.

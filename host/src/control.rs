@@ -9,19 +9,22 @@ use crate::input::{Input, InputSender};
 use crate::orchestrator::{Health, HealthBoard};
 use crate::pilot::operator::{self, Operator};
 use crate::plugin::hex;
-use crate::snapshot::{Latest, Strategies};
+use crate::snapshot::{Latest, Snapshot};
 use pm_arb_core::event::Command;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 
-/// Longest request or answer, in bytes.
+/// Longest request, in bytes.
 const LINE_MAX: u64 = 64 * 1024;
+/// Longest answer that is read, in bytes: a whole snapshot with its curves is far below.
+const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 /// Connections at a time; further ones wait.
 const CONNECTIONS_MAX: usize = 16;
 /// A connection that says nothing for this long is closed; an answer may take as long.
@@ -39,6 +42,8 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 pub enum Request {
     /// How are you?
     Health,
+    /// Everything you show of yourself.
+    Snapshot,
     /// Stop trading.
     Halt {
         /// Why.
@@ -49,8 +54,6 @@ pub enum Request {
         /// Note for the record.
         note: String,
     },
-    /// How are the strategies?
-    Strategies,
     /// Do that with a strategy.
     Strategy {
         /// Which.
@@ -106,9 +109,10 @@ pub enum StrategyAction {
 #[serde(rename_all = "snake_case")]
 enum Answer {
     Health(Health),
+    #[serde(serialize_with = "picture")]
+    Snapshot(Arc<Snapshot>),
     /// Journalled under this number.
     Done(u64),
-    Strategies(Strategies),
     /// Done; how it is now, in a line.
     Strategy {
         name: String,
@@ -122,6 +126,10 @@ enum Answer {
         what: String,
     },
     Error(String),
+}
+
+fn picture<S: serde::Serializer>(snapshot: &Arc<Snapshot>, to: S) -> Result<S::Ok, S::Error> {
+    snapshot.as_ref().serialize(to)
 }
 
 /// Serves the socket until stopped.
@@ -145,7 +153,7 @@ pub async fn serve(
     let listener = UnixListener::bind(&path).map_err(|e| failed("cannot listen", e))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
         .map_err(|e| failed("cannot protect it", e))?;
-    let slots = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     context.ready();
     loop {
         let slot = slots
@@ -191,12 +199,12 @@ async fn converse(
     let answer = match serde_json::from_str::<Request>(&line) {
         Err(e) => Answer::Error(format!("not a request: {e}")),
         Ok(Request::Health) => Answer::Health(board.report()),
+        Ok(Request::Snapshot) => match latest.borrow().clone() {
+            Some(snapshot) => Answer::Snapshot(snapshot),
+            None => Answer::Error("there is no snapshot yet; ask again in a second".into()),
+        },
         Ok(Request::Halt { why }) => command(input, Command::Halt { why }).await,
         Ok(Request::Resume { note }) => command(input, Command::Resume { note }).await,
-        Ok(Request::Strategies) => match latest.borrow().as_deref() {
-            Some(picture) => Answer::Strategies(picture.strategies.clone()),
-            None => Answer::Error("the pilot has only just started; ask again".into()),
-        },
         Ok(Request::Strategy { name, action, note }) => {
             match operator.perform(name, action, note).await {
                 Ok(done) => Answer::Strategy {
@@ -282,7 +290,7 @@ pub fn ask(data_dir: &Path, request: &Request) -> Result<serde_json::Value, Cont
     text.push(b'\n');
     stream.write_all(&text).map_err(io_error)?;
     let mut line = String::new();
-    io::BufReader::new(stream.take(LINE_MAX * 16))
+    io::BufReader::new(stream.take(ANSWER_MAX))
         .read_line(&mut line)
         .map_err(io_error)?;
     let answer: serde_json::Value = serde_json::from_str(&line).map_err(|e| io_error(e.into()))?;

@@ -3,6 +3,7 @@
 mod ask;
 mod calibrate;
 mod compare;
+mod dashboard;
 mod doctor;
 /// Exit codes and failures.
 pub mod exit;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
         Command::Strategy(args) => strategy::run(args),
+        Command::Dashboard(args) => dashboard::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));

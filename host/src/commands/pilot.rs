@@ -27,6 +27,7 @@ pub(super) fn run(args: PilotArgs) -> Result<ExitCode, Failure> {
         data_dir: args.places.data_dir,
         redis_url: args.redis_url,
         new_run: args.new_run,
+        dashboard: args.dashboard,
     };
     let runtime = super::runtime()?;
     let ended = pilot::run(&options, &runtime).map_err(failure)?;
@@ -55,8 +56,10 @@ fn failure(error: PilotError) -> Failure {
         | PilotError::Sources(_)
         | PilotError::StrategyRefused { .. } => Code::Config,
         PilotError::Store(StoreError::Url { .. }) => Code::Config,
+        PilotError::Dashboard(error) if error.is_config() => Code::Config,
         PilotError::DataDir(DataDirError::Held(_)) => Code::TryAgain,
         PilotError::DataDir(DataDirError::Io { .. })
+        | PilotError::Dashboard(_)
         | PilotError::Store(_)
         | PilotError::Relay(_) => Code::Unavailable,
         PilotError::DataDir(DataDirError::Run(_))

@@ -10,6 +10,8 @@ use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orch
 use crate::plugin::{Keep, Preparer, Sources, Tracker, watch};
 use crate::snapshot::Latest;
 use crate::store;
+use crate::web::app::App;
+use crate::web::{Door, server};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,23 @@ pub fn control_spec(
                 operator.clone(),
                 latest.clone(),
             ))
+        }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+/// The dashboard, behind a door that is open already: trading does not wait for it, nor end with it.
+pub fn dashboard_spec(door: Door, options: &Options, latest: &Latest) -> AgentSpec {
+    let door = Arc::new(door);
+    let (latest, rules) = (latest.clone(), options.rules.clone());
+    let (url, data_dir) = (options.database_url.clone(), options.data_dir.clone());
+    let make: server::MakeApp =
+        Arc::new(move |live| App::new(latest.clone(), &url, rules.clone(), data_dir.clone(), live));
+    AgentSpec {
+        name: "dashboard".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            Box::pin(server::run(context, door.clone(), make.clone()))
         }),
         on_down: Arc::new(|| {}),
     }

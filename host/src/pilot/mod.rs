@@ -36,7 +36,8 @@ use crate::replay::ReplayError;
 use crate::snapshot::Watcher;
 use crate::status_line;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
-use agents::{control_spec, keep_in, relay_spec, start_bus, watcher_spec};
+use crate::web::{Door, DoorError};
+use agents::{control_spec, dashboard_spec, keep_in, relay_spec, start_bus, watcher_spec};
 use data_dir::DataDir;
 use feeds::FeedError;
 use operator::Operator;
@@ -82,6 +83,8 @@ pub struct Options {
     pub rules: Arc<Rulebook>,
     /// Begin a new run.
     pub new_run: bool,
+    /// Where the dashboard listens, or `off`; `None`: as configured.
+    pub dashboard: Option<String>,
 }
 
 /// Why the pilot did not start, or ended.
@@ -97,6 +100,8 @@ pub enum PilotError {
     Options(String),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Dashboard(#[from] DoorError),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -153,6 +158,11 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     sources.check()?;
     let host = PluginHost::new(Limits::default())?;
     let data = DataDir::open(&options.data_dir)?;
+    let door = Door::open(
+        &options.config.dashboard,
+        options.dashboard.as_deref(),
+        data.path(),
+    )?;
     let choice = choose_run(options, &data)?;
     let preparer = Preparer::new(host.clone(), options.config.all_strategy_params())
         .keeping(keep_in(choice.dir.clone()));
@@ -230,6 +240,14 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
                     READY_PATIENCE,
                 )
                 .await;
+            if let Some(door) = door {
+                tracing::info!("dashboard: {}", door.url());
+                let url = door.url();
+                agents
+                    .start(dashboard_spec(door, options, &latest), READY_PATIENCE)
+                    .await;
+                board.detail("dashboard", url);
+            }
             agents
                 .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
                 .await;

@@ -4,7 +4,7 @@
 //! that programs may branch on.
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -50,9 +50,23 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Gives an answer this refusal's status; a browser that lacks the token is asked for it.
+    pub fn mark(&self, answer: &mut Response) {
+        *answer.status_mut() = self.status;
+        if self.status == StatusCode::UNAUTHORIZED {
+            let ask =
+                HeaderValue::from_static("Basic realm=\"pm-arb: any name, the token as password\"");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(self)).into_response()
+        let mut answer = Json(&self).into_response();
+        self.mark(&mut answer);
+        answer
     }
 }
 

@@ -1,5 +1,7 @@
 //! What every handler is given, and what pages are drawn from.
 
+use super::api::metrics::Asked;
+use super::live::Live;
 use super::records::{History, Records};
 use crate::snapshot::{Latest, Snapshot};
 use pm_arb_core::ids::Timestamp;
@@ -18,6 +20,10 @@ pub struct App {
     pub rules: Arc<Rulebook>,
     /// Where the control socket is: actions go there.
     pub data_dir: PathBuf,
+    /// Who watches which page.
+    pub live: Live,
+    /// What was asked of the dashboard so far.
+    pub asked: Asked,
 }
 
 /// Everything that live pages are drawn from: no page waits for anything.
@@ -34,6 +40,25 @@ pub struct View {
 }
 
 impl App {
+    /// Made inside the dashboard's runtime, anew for each of its lives: what it keeps fresh is begun here.
+    #[must_use]
+    pub fn new(
+        pilot: Latest,
+        database_url: &str,
+        rules: Arc<Rulebook>,
+        data_dir: PathBuf,
+        live: Live,
+    ) -> Self {
+        Self {
+            pilot,
+            records: Records::new(database_url),
+            rules,
+            data_dir,
+            live,
+            asked: Asked::default(),
+        }
+    }
+
     /// The view of this moment.
     #[must_use]
     pub fn view(&self) -> View {
