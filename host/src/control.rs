@@ -9,7 +9,7 @@ use crate::input::{Input, InputSender};
 use crate::orchestrator::{Health, HealthBoard};
 use crate::pilot::operator::{self, Operator};
 use crate::plugin::hex;
-use crate::snapshot::{Latest, Snapshot, Strategies};
+use crate::snapshot::{Latest, Snapshot};
 use crate::why::QUESTION_MAX;
 use crate::why::live::Live;
 use pm_arb_core::event::Command;
@@ -56,8 +56,6 @@ pub enum Request {
         /// Note for the record.
         note: String,
     },
-    /// How are the strategies?
-    Strategies,
     /// Do that with a strategy.
     Strategy {
         /// Which.
@@ -122,7 +120,6 @@ enum Answer {
     Snapshot(Arc<Snapshot>),
     /// Journalled under this number.
     Done(u64),
-    Strategies(Strategies),
     /// Done; how it is now, in a line.
     Strategy {
         name: String,
@@ -216,10 +213,6 @@ async fn converse(
         },
         Ok(Request::Halt { why }) => command(input, Command::Halt { why }).await,
         Ok(Request::Resume { note }) => command(input, Command::Resume { note }).await,
-        Ok(Request::Strategies) => match latest.borrow().as_deref() {
-            Some(picture) => Answer::Strategies(picture.strategies.clone()),
-            None => Answer::Error("the pilot has only just started; ask again".into()),
-        },
         Ok(Request::Strategy { name, action, note }) => {
             match operator.perform(name, action, note).await {
                 Ok(done) => Answer::Strategy {

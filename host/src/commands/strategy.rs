@@ -46,8 +46,8 @@ fn order(act: StrategyAct, action: StrategyAction) -> Result<ExitCode, Failure> 
 }
 
 fn list(data_dir: &std::path::Path, json: bool) -> Result<ExitCode, Failure> {
-    let mut answer = control::ask(data_dir, &Request::Strategies).map_err(failure)?;
-    let answer = answer["strategies"].take();
+    let mut answer = control::ask(data_dir, &Request::Snapshot).map_err(failure)?;
+    let answer = answer["snapshot"]["strategies"].take();
     if json {
         out!(
             "{}",

@@ -265,9 +265,11 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         time,
         turns: Turns::default(),
     };
-    let live = Live::start(latest.clone(), door.as_ref().map(Door::url)).map_err(|source| PilotError::System {
-        what: "start the terminal's thread",
-        source,
+    let live = Live::start(latest.clone(), door.as_ref().map(Door::url)).map_err(|source| {
+        PilotError::System {
+            what: "start the terminal's thread",
+            source,
+        }
     })?;
     let (engine, engine_ended) = spawn_engine(runner, inbox, runtime.handle().clone())?;
 

@@ -237,7 +237,11 @@ fn trade(trade: &FillRow, columns: usize) -> Vec<Piece> {
     let what = format!(
         "{} {} {} {} @ {} {}",
         clock(trade.at.0),
-        if trade.side == "buy" { "bought" } else { "sold" },
+        if trade.side == "buy" {
+            "bought"
+        } else {
+            "sold"
+        },
         trade.quantity,
         trade.outcome,
         trade.price,

@@ -108,7 +108,9 @@ async fn resume(State(app): State<App>, request: Request) -> Response {
     answer(work.await, form)
 }
 
-fn is_form(request: &Request) -> bool {
+/// Whether a form was sent.
+#[must_use]
+pub fn is_form(request: &Request) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| {
         kind.as_bytes()
@@ -186,6 +188,9 @@ pub fn unanswered(error: &ControlError) -> Refusal {
     let (status, code) = match error {
         ControlError::NotRunning(_) => (StatusCode::SERVICE_UNAVAILABLE, "no-pilot"),
         ControlError::Io { .. } => (StatusCode::BAD_GATEWAY, "pilot-unreachable"),
+        ControlError::Order { code, .. } if code == "unknown_strategy" => {
+            (StatusCode::NOT_FOUND, "unknown_strategy")
+        }
         ControlError::Refused(_) | ControlError::Order { .. } => (StatusCode::CONFLICT, "refused"),
     };
     Refusal::new(

@@ -178,7 +178,7 @@ impl Toasts {
 fn remarks(before: &View, now: &View) -> Vec<Toast> {
     let halted = |view: &View| view.pilot.as_ref().and_then(|p| p.trading.halted.clone());
     let toast = |level, text| vec![Toast { level, text }];
-    match (&before.pilot, &now.pilot) {
+    let mut remarks = match (&before.pilot, &now.pilot) {
         (Some(_), None) => toast("bad", "The pilot does not answer any more.".into()),
         (None, Some(_)) => toast("info", "The pilot answers.".into()),
         _ => match (halted(before), halted(now)) {
@@ -186,7 +186,17 @@ fn remarks(before: &View, now: &View) -> Vec<Toast> {
             (Some(_), None) => toast("info", "Trading again.".into()),
             _ => Vec::new(),
         },
+    };
+    // Of one life of one pilot: another counts its news anew.
+    if let (Some(before), Some(now)) = (&before.pilot, &now.pilot) {
+        let seen = before.strategies.news.last().map_or(0, |news| news.number);
+        let news = now.strategies.news.iter().filter(|news| news.number > seen);
+        remarks.extend(news.map(|news| Toast {
+            level: if news.good { "info" } else { "bad" },
+            text: news.text.clone(),
+        }));
     }
+    remarks
 }
 
 /// The query of [`PATH`].

@@ -1,6 +1,7 @@
 //! `/api/v1/risk` and `/api/v1/limits`: how much of each limit is used.
 
-use super::strategies::{Wanted, no_pilot};
+use super::snapshot::picture;
+use super::strategies::Wanted;
 use crate::snapshot::{LimitUse, Risk};
 use crate::web::answer::{self, Refusal};
 use crate::web::app::App;
@@ -23,9 +24,9 @@ pub fn routes() -> OpenApiRouter<App> {
     (status = 503, body = Refusal, description = "no pilot runs"),
 ))]
 async fn risk(State(app): State<App>) -> Response {
-    match app.view().pilot {
-        Some(pilot) => Json(&pilot.risk).into_response(),
-        None => no_pilot().into_response(),
+    match picture(&app) {
+        Ok(pilot) => Json(&pilot.risk).into_response(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -35,8 +36,8 @@ async fn risk(State(app): State<App>) -> Response {
     (status = 503, body = Refusal, description = "no pilot runs"),
 ))]
 async fn limits(State(app): State<App>, Query(wanted): Query<Wanted>) -> Response {
-    match app.view().pilot {
-        Some(pilot) => answer::rows(&pilot.risk.in_use, wanted.format),
-        None => no_pilot().into_response(),
+    match picture(&app) {
+        Ok(pilot) => answer::rows(&pilot.risk.in_use, wanted.format),
+        Err(refusal) => refusal.into_response(),
     }
 }

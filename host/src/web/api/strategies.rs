@@ -2,14 +2,17 @@
 //!
 //! Orders go through the control socket like the command line's, with the same refusals.
 
-use crate::control::{self, ControlError, Request as Ask, StrategyAction};
+use super::snapshot::picture;
+use crate::control::{Request as Ask, StrategyAction};
 use crate::snapshot::{Money, State as Life, StrategyRow};
+use crate::web::actions;
 use crate::web::answer::{self, Format, Refusal};
 use crate::web::app::App;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use crate::web::layout;
+use axum::Json;
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Form, Json};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use utoipa::ToSchema;
@@ -123,23 +126,15 @@ impl<'a> From<&'a StrategyRow> for Line<'a> {
     }
 }
 
-pub(super) fn no_pilot() -> Refusal {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "no-pilot",
-        "no pilot runs with this data folder",
-        "start one: pm-arb pilot --strategies ./strategies",
-    )
-}
-
 /// Every strategy of the running pilot, by name.
 #[utoipa::path(get, path = "/strategies", params(("format" = Option<String>, Query, description = "json or csv")), responses(
     (status = 200, body = [StrategyRow]),
     (status = 503, body = Refusal, description = "no pilot runs"),
 ))]
 async fn list(State(app): State<App>, Query(wanted): Query<Wanted>) -> Response {
-    let Some(pilot) = app.view().pilot else {
-        return no_pilot().into_response();
+    let pilot = match picture(&app) {
+        Ok(pilot) => pilot,
+        Err(refusal) => return refusal.into_response(),
     };
     let rows = &pilot.strategies.strategies;
     match wanted.format {
@@ -158,8 +153,9 @@ async fn list(State(app): State<App>, Query(wanted): Query<Wanted>) -> Response 
     (status = 503, body = Refusal, description = "no pilot runs"),
 ))]
 async fn one(State(app): State<App>, Path(name): Path<String>) -> Response {
-    let Some(pilot) = app.view().pilot else {
-        return no_pilot().into_response();
+    let pilot = match picture(&app) {
+        Ok(pilot) => pilot,
+        Err(refusal) => return refusal.into_response(),
     };
     match pilot.strategies.named(&name) {
         Some(row) => Json(row).into_response(),
@@ -187,40 +183,24 @@ async fn act(
     Path((name, action)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let kind = request.headers().get(header::CONTENT_TYPE);
-    let form = kind.is_some_and(|k| {
-        k.as_bytes()
-            .starts_with(b"application/x-www-form-urlencoded")
-    });
-    let empty = kind.is_none();
-    let body = match body(request, form, empty).await {
+    let form = actions::is_form(&request);
+    let empty = !request.headers().contains_key(header::CONTENT_TYPE);
+    let body = if empty {
+        Ok(OrderBody::default())
+    } else {
+        actions::body(request).await
+    };
+    let body = match body {
         Ok(body) => body,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => return layout::refused(&refusal, form),
     };
     let back = format!("/strategies/{name}");
     match order(app, name, &action, body).await {
         // A form comes back to the strategy's page, and nowhere else.
         Ok(_) if form => Redirect::to(&back).into_response(),
         Ok(done) => Json(done).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => layout::refused(&refusal, form),
     }
-}
-
-async fn body(request: Request, form: bool, empty: bool) -> Result<OrderBody, Refusal> {
-    let wrong =
-        |status, why: String| Refusal::new(status, "body", why, "read /api/v1/openapi.json");
-    if empty {
-        return Ok(OrderBody::default());
-    }
-    if form {
-        let body = Form::<OrderBody>::from_request(request, &()).await;
-        return body
-            .map(|Form(b)| b)
-            .map_err(|e| wrong(e.status(), e.body_text()));
-    }
-    let body = Json::<OrderBody>::from_request(request, &()).await;
-    body.map(|Json(b)| b)
-        .map_err(|e| wrong(e.status(), e.body_text()))
 }
 
 fn action_of(action: &str, body: &OrderBody) -> Result<StrategyAction, Refusal> {
@@ -266,34 +246,13 @@ async fn order(
     let note: String = body.note.chars().map(plain).take(NOTE_MAX).collect();
     let note = note.trim().to_owned();
     let request = Ask::Strategy { name, action, note };
-    // The socket's client waits: off the dashboard's own thread.
-    let asked = tokio::task::spawn_blocking(move || control::ask(&app.data_dir, &request)).await;
-    let mut answer = asked
-        .unwrap_or_else(|e| Err(ControlError::Refused(e.to_string())))
-        .map_err(|error| refusal(&error))?;
+    let asked = actions::ask(&app, request).await;
+    let mut answer = asked.map_err(|error| actions::unanswered(&error))?;
     serde_json::from_value(answer["strategy"].take()).map_err(|e| {
         let what = format!("the pilot's answer can not be read: {e}");
         let help = "run the dashboard and the pilot from the same version";
         Refusal::new(StatusCode::BAD_GATEWAY, "pilot-unreadable", what, help)
     })
-}
-
-fn refusal(error: &ControlError) -> Refusal {
-    let (status, code) = match error {
-        ControlError::NotRunning(_) => return no_pilot(),
-        ControlError::Io { .. } => (StatusCode::BAD_GATEWAY, "pilot-unreachable"),
-        ControlError::Refused(_) => (StatusCode::CONFLICT, "refused"),
-        ControlError::Order { code, .. } if code == "unknown_strategy" => {
-            (StatusCode::NOT_FOUND, "unknown_strategy")
-        }
-        ControlError::Order { .. } => (StatusCode::CONFLICT, "refused"),
-    };
-    Refusal::new(
-        status,
-        code,
-        error.to_string(),
-        "nothing changed; see /strategies for how it is",
-    )
 }
 
 #[cfg(test)]

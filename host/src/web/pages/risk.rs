@@ -126,26 +126,18 @@ fn limits(pilot: &Snapshot) -> Markup {
                     th scope="col" { "Limit" }
                     th.num scope="col" { "Used" }
                     th.num scope="col" { "of" }
-                    th scope="col" { "Unit" }
-                    th scope="col" { "Used" }
-                    th.num scope="col" { "%" }
-                    th scope="col" { "" span.only-read { "Room" } }
+                    th scope="col" { "That is" }
                     th scope="col" { "Denies with" }
-                    th scope="col" { "The rule" }
                 } }
                 tbody {
                     @for limit in &pilot.risk.in_use {
                         @let (class, word) = class(limit.used_bps);
                         tr {
-                            th scope="row" { (name(limit)) }
+                            th scope="row" { (name(limit)) div.note { (limit.rule) } }
                             td.num { (limit.used) }
-                            td.num { (limit.limit) }
-                            td { (limit.unit) }
-                            td { (meter(limit)) }
-                            td.num { (percent(limit.used_bps)) }
-                            td { span class=(class) { (word) } }
+                            td.num { (limit.limit) " " (limit.unit) }
+                            td { (meter(limit)) " " span class=(class) { (percent(limit.used_bps)) ", " (word) } }
                             td { span.chip { (limit.code) } }
-                            td { (limit.rule) }
                         }
                     }
                 }
@@ -164,18 +156,14 @@ fn per_order(risk: &Risk) -> Markup {
                 thead { tr {
                     th scope="col" { "Limit" }
                     th.num scope="col" { "Value" }
-                    th scope="col" { "Unit" }
-                    th scope="col" { "The rule" }
                     th scope="col" { "Denies with" }
                     th.num scope="col" { "Intents denied" }
                 } }
                 tbody {
                     @for limit in &risk.per_order {
                         tr {
-                            th scope="row" { (limit.name) }
-                            td.num { (limit.limit) }
-                            td { (limit.unit) }
-                            td { (limit.rule) }
+                            th scope="row" { (limit.name) div.note { (limit.rule) } }
+                            td.num { (limit.limit) " " (limit.unit) }
                             td { span.chip { (limit.code) } }
                             td.num { (limit.denied) }
                         }

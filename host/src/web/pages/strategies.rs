@@ -50,10 +50,10 @@ fn panels(view: &View) -> Vec<Panel> {
             allocation(pilot),
             false,
         ),
-        panel("running", "What runs", running(rows), false),
+        panel("not-yet", "Shadow comparison", not_yet(), false),
+        panel("running", "What runs", running(rows), true),
         panel("costs", "What calls cost", costs(rows), true),
         panel("reloads", "What became of them", reloads(rows), true),
-        panel("not-yet", "Shadow comparison", not_yet(), false),
     ]
 }
 

@@ -25,7 +25,7 @@ async fn one(State(app): State<App>, Path(name): Path<String>) -> Response {
     let view = app.view();
     match page(&view, &name) {
         Ok(page) => page.into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => layout::refused(&refusal, true),
     }
 }
 
