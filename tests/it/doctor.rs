@@ -2,9 +2,10 @@
 
 use crate::support::{pm_arb, strategies};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 /// What must never be printed.
 const CANARY: &str = "CANARY-4711";
@@ -14,6 +15,18 @@ struct Ward {
     _dir: tempfile::TempDir,
     path: PathBuf,
     run: PathBuf,
+    holder: RefCell<Option<Holder>>,
+}
+
+/// A process that a fault started: ended with its ward.
+struct Holder(Child);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // The advice under test may have ended it already; it has to be waited for either way.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Ward {
@@ -51,6 +64,7 @@ impl Ward {
             _dir: dir,
             path,
             run,
+            holder: RefCell::new(None),
         }
     }
 
@@ -258,11 +272,14 @@ const MORE: [Fault; 4] = [
         |w| {
             // A process that holds the lock and answers nobody; it ends by itself if nobody ends it.
             let lock = w.path.join("data/pilot.lock");
-            Command::new("flock")
+            // Without a fork it is `sleep` itself that holds the lock, so ending the child frees it.
+            let holder = Command::new("flock")
+                .arg("--no-fork")
                 .arg(lock)
                 .args(["sleep", "60"])
                 .spawn()
                 .unwrap();
+            w.holder.replace(Some(Holder(holder)));
             std::thread::sleep(std::time::Duration::from_millis(500));
         },
         "",
