@@ -48,7 +48,10 @@ fn an_order_that_does_not_fill_is_one_refused_leg() {
     let cases: [(Act, Act, Reason); 7] = [
         (
             |w| w.wish(buy(0, 52, 10)),
-            |w| w.at(200).ask(0, 52, 0),
+            |w| {
+                w.at(200).ask(0, 54, 100);
+                w.ask(0, 52, 0);
+            },
             Reason::NoLiquidity,
         ),
         (
@@ -118,7 +121,8 @@ fn an_unwound_leg_is_a_refused_trade() {
     w.book(1, &[(40, 100)], &[(42, 100)]);
     w.wish(group(&[(0, 52), (2, 42)], 10));
     let before = refused(&w);
-    w.at(200).ask(2, 42, 0);
+    w.at(200).ask(2, 44, 100);
+    w.ask(2, 42, 0);
     w.at(1_000).tick();
     only(
         &before,
