@@ -12,7 +12,7 @@ pub(in crate::web) mod samples;
 mod strategies;
 mod strategy;
 mod system;
-/// One trade, with its routes.
+/// One trade; [`trades`] has its route.
 pub mod trade;
 /// The list, with its routes.
 pub mod trades;
@@ -46,7 +46,6 @@ pub fn routes() -> Router<App> {
     Router::new()
         .merge(strategy::routes())
         .merge(how::routes())
-        .merge(trade::routes())
         .merge(trades::routes())
         .merge(why::routes())
 }
