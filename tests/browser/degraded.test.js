@@ -7,8 +7,10 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
-import { PAGES, browser, dashboard, folder, open, pilot, screenshot, until } from './lib.js';
+import { PAGES, browser, dashboard, folder, frame, open, pilot, screenshot, until } from './lib.js';
 
+/// What the frame of every page says when the pilot is not there, or not of now.
+const DEGRADED = /frozen|does not answer|no pilot/i;
 const SKIP_POSTGRES = process.env.TEST_DATABASE_URL ? false : 'no PostgreSQL: run it by scripts/with-services.sh';
 
 test('a pilot that dies: its own page says since when, a dashboard of its own goes on with the database', async (t) => {
@@ -21,7 +23,7 @@ test('a pilot that dies: its own page says since when, a dashboard of its own go
   await until(async () => !/no pilot/i.test(await page.innerText('body')), () => 'the pilot is not seen');
 
   await it.end('SIGKILL');
-  await until(async () => /connection lost|not live/i.test(await own.innerText('body')), () => 'the page looks live');
+  await until(async () => /does not answer since/i.test(await own.innerText('#lost')), () => 'the page looks live');
   await screenshot(own, 'degraded-pilot-gone-own');
   await until(async () => /no pilot/i.test(await page.innerText('body')), () => 'the dashboard looks live');
   await screenshot(page, 'degraded-pilot-gone');
@@ -29,7 +31,8 @@ test('a pilot that dies: its own page says since when, a dashboard of its own go
     const seen = await open(t, chrome, alone.origin + path);
     const text = await seen.innerText('body');
     assert.match(text, /no pilot/i, path);
-    assert.doesNotMatch(await seen.innerText('header'), /\btrading\b/i, `${path} does not say that it trades`);
+    assert.doesNotMatch(await seen.innerText('#strip'), /\btrading\b/i, `${path} does not say that it trades`);
+    await seen.context().close();
   }
   const { trades } = await alone.json('/api/v1/trades');
   assert.ok(trades.length > 0, 'the trades are still there');
@@ -42,10 +45,18 @@ test('a pilot that froze is not live', async (t) => {
   const page = await open(t, chrome, alone.origin);
   await until(async () => !/no pilot/i.test(await page.innerText('body')));
   it.signal('SIGSTOP');
-  await until(async () => /not live|does not answer|no pilot/i.test(await page.innerText('header')), () => 'it looks live');
+  await until(async () => DEGRADED.test(await frame(page)), () => 'it looks live');
   await screenshot(page, 'degraded-pilot-frozen');
+  for (const path of PAGES) {
+    const seen = await open(t, chrome, alone.origin + path);
+    const said = await frame(seen);
+    assert.match(said, DEGRADED, path);
+    assert.doesNotMatch(await seen.innerText('#strip'), /\btrading\b/i, `${path} does not say that it trades`);
+    await seen.context().close();
+  }
   it.signal('SIGCONT');
-  await until(async () => !/not live|does not answer|no pilot/i.test(await page.innerText('header')), () => 'it stays degraded');
+  await until(async () => !DEGRADED.test(await frame(page)), () => 'it stays degraded');
+  assert.match(await page.innerText('#strip'), /\btrading\b/i);
 });
 
 test('a database that goes away and comes back', { skip: SKIP_POSTGRES }, async (t) => {
@@ -66,11 +77,17 @@ test('a database that goes away and comes back', { skip: SKIP_POSTGRES }, async 
   await until(async () => /database[^.]*(away|unreachable|not reached|out of reach)/is.test(await page.innerText('body')),
     () => 'the page does not say that the database is away');
   await screenshot(page, 'degraded-database-away');
+  for (const path of PAGES) {
+    const seen = await open(t, chrome, it.origin + path);
+    await until(async () => /database is unreachable/i.test(await frame(seen)), () => `${path} does not say it`);
+    await seen.context().close();
+  }
   const answer = await fetch(`${it.origin}/api/v1/trades`);
   assert.equal(answer.status, 503);
   assert.ok((await answer.json()).help);
   gate.reopen();
   await until(async () => (await fetch(`${it.origin}/api/v1/trades`)).ok, () => it.log);
+  await until(async () => !/database[^.]*unreachable/i.test(await frame(page)), () => 'the page does not see it come back');
 });
 
 test('feeds that are down back no number', async (t) => {
@@ -87,8 +104,12 @@ gamma_url = "http://127.0.0.1:1"
   await until(async () => /127\.0\.0\.1:1/.test(await page.innerText('main')), () => 'the failing feed is not named');
   await screenshot(page, 'degraded-feeds-down');
   assert.equal((await fetch(`${it.origin}/readyz`)).status, 503);
-  await page.goto(it.origin);
-  assert.doesNotMatch(await page.innerText('header'), /all feeds live/i);
+  for (const path of PAGES) {
+    await page.goto(it.origin + path);
+    await until(async () => /feeds [0-9]+ of/i.test(await page.innerText('#strip')), () => `${path} says nothing of feeds`);
+    const [, running, all] = /feeds (\d+) of (\d+)/i.exec(await page.innerText('#strip'));
+    assert.ok(Number(running) < Number(all), `${path}: ${running} of ${all}`);
+  }
 });
 
 /// A door to a server that can be shut.

@@ -169,6 +169,12 @@ export function overflow(page) {
   });
 }
 
+/// What stands around every page: the strip, and whatever alarm is raised.
+export async function frame(page) {
+  const parts = await page.locator('#strip, #banner, #lost:not([hidden])').allInnerTexts();
+  return parts.join('\n');
+}
+
 export function screenshot(page, name) {
   return page.screenshot({ path: `screenshots/${name}.png`, fullPage: true });
 }

@@ -14,7 +14,9 @@
 
   /** Nothing is replaced under a focus, a selection or a finger. */
   const inUse = (element) => {
-    if (element.contains(document.activeElement)) return true;
+    const active = document.activeElement;
+    // Who only stands on a table to scroll it does not hold it still: see `keep`.
+    if (element.contains(active) && !active.matches(".scroll")) return true;
     const selection = document.getSelection();
     return Boolean(selection && !selection.isCollapsed && element.contains(selection.anchorNode));
   };
@@ -40,11 +42,14 @@
     for (const details of fresh.querySelectorAll("details")) {
       if (open.has(name(details))) details.open = true;
     }
-    const scrolled = [...old.querySelectorAll(".scroll")].map((e) => [e.scrollLeft, e.scrollTop]);
-    if (scrolled.some(([left, top]) => left || top)) {
+    const scrolls = [...old.querySelectorAll(".scroll")];
+    const scrolled = scrolls.map((e) => [e.scrollLeft, e.scrollTop]);
+    const stood = scrolls.indexOf(document.activeElement);
+    if (stood >= 0 || scrolled.some(([left, top]) => left || top)) {
       requestAnimationFrame(() =>
         [...fresh.querySelectorAll(".scroll")].forEach((e, i) => {
           if (scrolled[i]) [e.scrollLeft, e.scrollTop] = scrolled[i];
+          if (i === stood) e.focus({ preventScroll: true });
         }),
       );
     }

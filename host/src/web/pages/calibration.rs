@@ -223,7 +223,7 @@ fn times(calibration: &Calibration) -> Markup {
     let questions = questions(calibration);
     let rows = DECISION_SECS.iter().map(|secs| Some(*secs)).chain([None]);
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Brier score of model and market by time left, with intervals of 95 %" }
                 thead { tr {
@@ -270,7 +270,7 @@ fn bins(calibration: &Calibration) -> Markup {
             && matches!(b.predictor, Predictor::Model | Predictor::Market)
     });
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Reliability by tenths of probability" }
                 thead { tr {

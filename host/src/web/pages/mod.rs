@@ -12,7 +12,7 @@ pub(in crate::web) mod samples;
 mod strategies;
 mod strategy;
 mod system;
-/// One trade, with its routes.
+/// One trade; [`trades`] has its route.
 pub mod trade;
 /// The list, with its routes.
 pub mod trades;

@@ -161,7 +161,7 @@ fn by_type(view: &View) -> Markup {
         @if rows.is_empty() {
             (parts::no_trades(view.pilot.as_ref().map(|p| &p.trading)))
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "Trades and profit by type of opportunity" }
                     thead { tr {
@@ -189,7 +189,7 @@ fn newest(view: &View) -> Markup {
         @if rows.is_empty() {
             (parts::no_trades(view.pilot.as_ref().map(|p| &p.trading)))
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "The newest trades, newest first" }
                     thead { tr {
@@ -236,7 +236,7 @@ fn feeds(view: &View) -> Markup {
         @if feeds.is_empty() {
             p.empty { "This pilot has no feeds: it trades a recording." }
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "Feeds with the time since they last made progress" }
                     thead { tr {
@@ -286,7 +286,7 @@ fn latency(view: &View) -> Markup {
         @if ways.is_empty() {
             p.empty { "Not measured yet: a venue is asked for the time now and then. Until then orders travel as long as the settings say." }
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "How long an order takes to each venue" }
                     thead { tr { th scope="col" { "Venue" } th.num scope="col" { "Latency, ms" } } }

@@ -260,7 +260,7 @@ fn funnel(view: &View) -> Markup {
         step("Ended", t.results.closed),
     ];
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "How often each stage did something" }
                 thead { tr { th scope="col" { "Stage" } th.num scope="col" { "This run" } } }

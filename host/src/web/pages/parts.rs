@@ -198,7 +198,7 @@ pub fn exposure(exposure: &Exposure) -> Markup {
         @if exposure.largest.is_empty() {
             p.empty { "Nothing is held now." }
         } @else {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "The largest positions by cost" }
                     thead { tr {

@@ -119,7 +119,7 @@ fn next(risk: &Risk) -> Markup {
 fn limits(pilot: &Snapshot) -> Markup {
     html! {
         p.note { "As of " (time(pilot.taken)) ". Orders in flight and at rest count as if they filled whole." }
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Limits that fill up, the fullest first" }
                 thead { tr {
@@ -150,7 +150,7 @@ fn limits(pilot: &Snapshot) -> Markup {
 
 fn per_order(risk: &Risk) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Limits that every order is held against" }
                 thead { tr {
@@ -180,7 +180,7 @@ fn locked(risk: &Risk) -> Markup {
         return html! { p.empty { "No capital is tied up: no order is out and no position is open." } };
     }
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Capital by market, most first" }
                 thead { tr {
@@ -211,7 +211,7 @@ fn groups(risk: &Risk) -> Markup {
         return html! { p.empty { "Nothing is tied up, so nothing moves together." } };
     }
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Tied up by event or oracle, most first" }
                 thead { tr {
@@ -241,7 +241,7 @@ fn denials(risk: &Risk) -> Markup {
         return html! { p.empty { "No intent was denied since this pilot started." } };
     }
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Denied intents by reason, most first" }
                 thead { tr { th scope="col" { "Reason" } th.num scope="col" { "Intents" } th scope="col" { "It means" } } }
@@ -261,7 +261,7 @@ fn halts(halts: &[Halt]) -> Markup {
         return html! { p.empty { "Trading neither stopped nor resumed since this pilot started." } };
     }
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Halts and resumes, newest first" }
                 thead { tr { th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Why, and by whom" } } }

@@ -125,7 +125,7 @@ fn leaderboard(view: &View, pilot: &Snapshot) -> Markup {
     }
     html! {
         (as_of(pilot))
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Strategies by realised profit" }
                 thead { tr {
@@ -249,7 +249,7 @@ pub(super) fn micros(ns: u64) -> String {
 
 fn costs(rows: &[StrategyRow]) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Fuel, time and memory by strategy" }
                 thead { tr {
@@ -318,7 +318,7 @@ fn reloads(rows: &[StrategyRow]) -> Markup {
 /// Loads, refusals and operators' words, newest first.
 pub(super) fn changes(all: &[(&str, &ChangeRow)], named: bool) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Loads, refusals and operators' orders, newest first" }
                 thead { tr {

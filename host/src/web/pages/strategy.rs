@@ -164,7 +164,7 @@ fn orders(row: &StrategyRow) -> Markup {
 fn asks(row: &StrategyRow) -> Markup {
     html! {
         p { "Hears of: " @if row.wants.is_empty() { "the fate of its own intents only" } @else { (row.wants.join(", ")) } "." }
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Interfaces it imports" }
                 thead { tr { th scope="col" { "Asks for" } th scope="col" { "Was given" } } }
@@ -175,7 +175,7 @@ fn asks(row: &StrategyRow) -> Markup {
         h3 { "Settings" }
         @if row.settings.is_empty() { p.note { "None were handed to it: it uses its own." } }
         @else {
-            div.scroll { table.rows {
+            div.scroll tabindex="0" { table.rows {
                 caption.only-read { "Settings" }
                 thead { tr { th scope="col" { "Setting" } th scope="col" { "Value" } } }
                 tbody { @for setting in &row.settings { tr { td { code { (setting.key) } } td { (setting.value) } } } }
@@ -204,7 +204,7 @@ fn log(row: &StrategyRow) -> Markup {
         return html! { p.empty { "It wrote nothing since this pilot started." } };
     }
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "The last lines of its log" }
                 thead { tr { th scope="col" { "When" } th scope="col" { "Level" } th scope="col" { "Line" } } }

@@ -163,7 +163,7 @@ fn verdict(view: &View, system: &System, vitals: &Vitals) -> Markup {
 
 fn problem_rows(problems: &[Problem]) -> Markup {
     html! {
-        div.scroll { table.rows {
+        div.scroll tabindex="0" { table.rows {
             caption.only-read { "What is wrong, the worst first" }
             thead { tr { th scope="col" { "Urgency" } th scope="col" { "What is wrong" } th scope="col" { "What to do" } } }
             tbody { @for problem in problems {
@@ -212,7 +212,7 @@ fn feeds(vitals: &Vitals, speed: Option<&str>) -> Markup {
         } }
     };
     html! {
-        div.scroll { table.rows {
+        div.scroll tabindex="0" { table.rows {
             caption.only-read { "Every stream of market data" }
             thead { tr {
                 th scope="col" { "Stream" } th scope="col" { "State" } th.num scope="col" { "For" }
@@ -244,7 +244,7 @@ fn agent_state(agent: &AgentHealth) -> Markup {
 
 fn agents(system: &System) -> Markup {
     html! {
-        div.scroll { table.rows {
+        div.scroll tabindex="0" { table.rows {
             caption.only-read { "Every agent with its last progress" }
             thead { tr {
                 th scope="col" { "Agent" } th scope="col" { "State" } th.num scope="col" { "Heartbeat" }
@@ -352,7 +352,7 @@ fn clock(vitals: &Vitals) -> Markup {
         "A recording is asked nothing." } };
     }
     html! {
-        div.scroll { table.rows {
+        div.scroll tabindex="0" { table.rows {
             caption.only-read { "Our clock against those of venues" }
             thead { tr { th scope="col" { "Against" } th.num scope="col" { "Ours ahead, ms" } th.num scope="col" { "±, ms" } th.num scope="col" { "Compared" } } }
             tbody { @for clock in &vitals.clocks { tr {
@@ -393,7 +393,7 @@ fn refused(system: &System) -> Markup {
         return html! { p.empty { "None: everything that venues and oracles sent since the run began could be used." } };
     }
     html! {
-        div.scroll { table.rows {
+        div.scroll tabindex="0" { table.rows {
             caption.only-read { "Inputs refused since the run began, by reason" }
             thead { tr { th scope="col" { "Reason" } th.num scope="col" { "Inputs" } } }
             tbody { @for row in &system.refused_inputs { tr {
@@ -410,7 +410,7 @@ fn outward(vitals: &Vitals) -> Markup {
             p { (state("off", "not configured")) " Alerts stay on this page. To be told elsewhere, add "
                 code { "[[alerts.targets]]" } " to the configuration and try it with " code { "pm-arb alerts test" } "." }
         } @else {
-            div.scroll { table.rows {
+            div.scroll tabindex="0" { table.rows {
                 caption.only-read { "Where alerts go" }
                 thead { tr { th scope="col" { "Target" } th scope="col" { "State" } th.num scope="col" { "Sent" } th.num scope="col" { "Waiting" }
                     th.num scope="col" { "Retries" } th.num scope="col" { "Lost" } th scope="col" { "Last failure" } } }
@@ -449,7 +449,7 @@ fn alerts(view: &View, vitals: &Vitals) -> Markup {
         } }
     };
     html! {
-        div.scroll { table.rows {
+        div.scroll tabindex="0" { table.rows {
             caption.only-read { "The last alerts, newest first" }
             thead { tr { th scope="col" { "Urgency" } th.num scope="col" { "When" } th scope="col" { "Code" } th scope="col" { "What" } } }
             tbody { @for notice in &vitals.alerts { (row(notice)) } }

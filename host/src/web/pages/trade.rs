@@ -249,7 +249,7 @@ fn ladder(story: &TradePage, execution: page::Part) -> Markup {
         @if levels.is_empty() {
             p.empty { "An older version stored this row without its levels." }
         } @else {
-            div.scroll { table.rows {
+            div.scroll tabindex="0" { table.rows {
                 caption.only-read { "Levels of the book, as the order took them" }
                 thead { tr {
                     th scope="col" { "Level" } th.num scope="col" { "Price ($)" } th.num scope="col" { "Shares taken" }
@@ -302,7 +302,7 @@ fn checks(again: &Recheck) -> Markup {
     };
     html! {
         p { "This row, computed again with the code that trades: " (verdict(again)) }
-        div.scroll { table.rows {
+        div.scroll tabindex="0" { table.rows {
             caption.only-read { "Stored beside computed" }
             thead { tr {
                 th scope="col" { "What" } th scope="col" { "How" } th.num scope="col" { "Stored" }

@@ -145,7 +145,7 @@ fn rows(asked: &Asked, page: &TradePageOf, count: Option<u64>) -> Markup {
             a href=(asked.url("/api/v1/trades", &[("format", "csv")])) download { "CSV of all" } " · "
             a href=(asked.url("/api/v1/trades", &[])) { "JSON" }
         }
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Trades and refusals" }
                 thead { tr {

@@ -131,7 +131,7 @@ fn length(count: u64) -> f64 {
 
 fn table(funnel: &Funnel) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "The stages with what entered, passed, was refused, ended otherwise and waits" }
                 thead { tr {
@@ -213,7 +213,7 @@ fn ends(stage: &Stage) -> Markup {
             @if stage.refused.is_empty() && ended.is_empty() && waiting.is_empty() {
                 p.note { "Nothing ended here." }
             } @else {
-                div.scroll {
+                div.scroll tabindex="0" {
                     table.rows {
                         caption.only-read { "What did not pass: " (stage.title) }
                         thead { tr {
@@ -284,7 +284,7 @@ fn answered(answer: &Answer) -> Panel {
         @if let Some(now) = &answer.now { (verdict(now)) }
         @if !answer.before.is_empty() {
             h3 { "Before" }
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "What was wished, refused and traded, newest first" }
                     thead { tr {
@@ -335,7 +335,7 @@ fn verdict(now: &Verdict) -> Markup {
         }
         details.more {
             summary { "Everything that was looked at" }
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "The market as it stands" }
                     tbody { @for fact in &now.facts { tr { th scope="row" { (fact.name) } td { (fact.value) } } } }

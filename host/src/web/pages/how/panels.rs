@@ -82,7 +82,7 @@ pub(super) fn verdict(worked: &Worked) -> Panel {
                 }
             }
             @if let Some(judged) = &verdict.judged {
-                div.scroll {
+                div.scroll tabindex="0" {
                     table.rows {
                         caption.only-read { "From the model's probability to the edge, cents a share" }
                         thead { tr { th scope="col" { "Step" } th.num scope="col" { "c a share" } th scope="col" { "Where it comes from" } } }
@@ -142,7 +142,7 @@ pub(super) fn fair(worked: &Worked) -> Panel {
                 div { dt { "With the market" } dd { (chance(fair.blend)) } }
             }
             (draw::fair(worked))
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption { "The model is five laws; the spread of their words is how unsure the tails are" }
                     thead { tr { th scope="col" { "Law of returns" } th.num scope="col" { "Weight" } th.num scope="col" { "Probability" } } }
@@ -151,7 +151,7 @@ pub(super) fn fair(worked: &Worked) -> Panel {
                     } }
                 }
             }
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption { "The same spot and strike with other times left" }
                     thead { tr { th scope="col" { "Time left" } th.num scope="col" { "Digital" } th.num scope="col" { "Model" } } }
@@ -192,7 +192,7 @@ fn bought(worked: &Worked, trade: &Trade) -> Markup {
     html! {
         p { (worked.asked.qty) " shares at " (worked.asked.price) " USD cost " (trade.value) " USD and " (trade.fee) " USD in fees, "
             "filled by the paper executor on the book as asked. If YES comes true each pays a dollar." }
-        div.scroll {
+        div.scroll tabindex="0" {
             table.rows {
                 caption.only-read { "Payout and expected value" }
                 thead { tr { th scope="col" { "" } th.num scope="col" { "c a share" } th.num scope="col" { "USD in all" } } }
@@ -237,7 +237,7 @@ pub(super) fn timeline(worked: &Worked) -> Panel {
     panel(
         4,
         html! {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "What happens when, in milliseconds from the move" }
                     thead { tr { th.num scope="col" { "ms" } th scope="col" { "What" } th scope="col" { "By" } } }
@@ -275,7 +275,7 @@ pub(super) fn rules(worked: &Worked) -> Panel {
             @for broken in &rules.broken {
                 p.note { "The risk guardian would refuse this order: " (refused(broken)) }
             }
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "Rules in force, with their sources" }
                     thead { tr { th scope="col" { "Rule" } th scope="col" { "Says" } th scope="col" { "Row" } th scope="col" { "Source" } } }
@@ -289,7 +289,7 @@ pub(super) fn rules(worked: &Worked) -> Panel {
             }
             details.more {
                 summary { "The fee through time" }
-                div.scroll {
+                div.scroll tabindex="0" {
                     table.rows {
                         caption { "What one share at " (worked.asked.price) " USD paid" }
                         thead { tr { th scope="col" { "From" } th scope="col" { "Formula" } th.num scope="col" { "c a share" } th scope="col" { "Source" } } }
@@ -325,7 +325,7 @@ pub(super) fn baskets(worked: &Worked) -> Panel {
         6,
         html! {
             p { "One share of each leg pays a dollar together. Prices are examples; fees are those of the day." }
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.rows {
                     caption.only-read { "Examples of baskets, one share of each leg" }
                     thead { tr { th scope="col" { "Basket" } th scope="col" { "Legs" } th.num scope="col" { "Gross, c" } th.num scope="col" { "After fees, c" } } }
