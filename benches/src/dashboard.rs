@@ -122,6 +122,10 @@ async fn of(
         ("most gained", list("sort=pnl")),
         (
             "most gained of a strategy",
+            list("sort=pnl&strategy=oracle-sniper"),
+        ),
+        (
+            "most gained of one that was only refused",
             list("sort=pnl&strategy=late-favorite"),
         ),
         ("most promised", list("sort=edge")),
@@ -246,10 +250,10 @@ fn template(n: u64) -> Vec<StoreOp> {
     let at = Timestamp(START + n * 1_000_000);
     let is_refused = n.is_multiple_of(2);
     let names = [
-        "oracle-sniper",
-        "mispricing-hunter",
-        "late-favorite",
         "cross-platform",
+        "oracle-sniper",
+        "late-favorite",
+        "mispricing-hunter",
     ];
     let name = names[(n % 4) as usize];
     let kinds = [OpportunityKind::OracleLag, OpportunityKind::Mispricing];

@@ -17,6 +17,9 @@ CREATE INDEX paper_trades_reason ON paper_trades (risk_rejection_reason, created
     WHERE risk_rejection_reason IS NOT NULL;
 CREATE INDEX paper_trades_realized_pnl ON paper_trades (realized_pnl_micro, id)
     WHERE realized_pnl_micro IS NOT NULL;
+-- A strategy that was only ever refused has nothing here, and is seen to have nothing at once.
+CREATE INDEX paper_trades_strategy_pnl ON paper_trades (strategy_id, realized_pnl_micro, id)
+    WHERE realized_pnl_micro IS NOT NULL;
 CREATE INDEX paper_trades_expected_edge ON paper_trades (expected_edge_micro, id);
 CREATE INDEX paper_trades_quantity ON paper_trades (quantity_micro, id);
 

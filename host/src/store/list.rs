@@ -343,8 +343,10 @@ impl Store {
     async fn wheres(&self, query: &TradeQuery, sparse: bool) -> Result<Wheres, StoreError> {
         let mut wheres = Wheres::default();
         let mark = if sparse { "" } else { "!" };
+        // What a strategy gained has an index of its own, in order.
+        let of_strategy = if query.sort == Sort::Pnl { "" } else { mark };
         let mut texts = vec![
-            (format!("{mark}t.strategy_id"), &query.strategy),
+            (format!("{of_strategy}t.strategy_id"), &query.strategy),
             ("t.venue".to_owned(), &query.venue),
             (format!("{mark}t.opportunity_type"), &query.kind),
             ("t.side".to_owned(), &query.side),
