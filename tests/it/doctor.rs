@@ -165,11 +165,11 @@ const FAULTS: [Fault; 18] = [
     (
         "database",
         |w| {
+            // As the program before the fifth migration left it.
             sql(
                 w,
-                "DELETE FROM _sqlx_migrations; DROP VIEW IF EXISTS trades; DROP VIEW IF EXISTS wishes; \
-        DROP TABLE paper_grades; DROP TABLE paper_intents; DROP TABLE paper_denials; DROP TABLE paper_counts; \
-        DROP TABLE paper_markets; DROP TABLE paper_trades; DROP TABLE runs;",
+                "DELETE FROM _sqlx_migrations WHERE version = 5; DROP INDEX paper_grades_market_id; \
+                DROP INDEX paper_intents_opportunity_id; DROP INDEX paper_markets_market_id;",
             )
         },
         "",

@@ -31,7 +31,7 @@ fn busy() -> Summary {
 
 #[test]
 fn a_busy_week_as_text() {
-    let text = render(&brief(busy(), 7), Style::Plain);
+    let text = render(&brief(busy(), 7), Style::PLAIN);
     let golden = "\
 PAPER TRADING REPORT  2026-09-21 14:13 UTC
 Period: last 7 days (since 2026-09-14 14:13 UTC)
@@ -61,7 +61,7 @@ RISK EVENTS
 
 #[test]
 fn colours_change_nothing_but_the_colour() {
-    let coloured = render(&brief(busy(), 7), Style::Colour);
+    let coloured = render(&brief(busy(), 7), Style::COLOUR);
     assert!(
         coloured.contains("\u{1b}[32m   +$1234.56\u{1b}[0m"),
         "{coloured}"
@@ -79,12 +79,12 @@ fn colours_change_nothing_but_the_colour() {
     for code in ["\u{1b}[32m", "\u{1b}[31m", "\u{1b}[0m"] {
         bare = bare.replace(code, "");
     }
-    assert_eq!(bare, render(&brief(busy(), 7), Style::Plain));
+    assert_eq!(bare, render(&brief(busy(), 7), Style::PLAIN));
 }
 
 #[test]
 fn a_day_without_trades_as_text() {
-    let text = render(&brief(Summary::default(), 1), Style::Colour);
+    let text = render(&brief(Summary::default(), 1), Style::COLOUR);
     let golden = "\
 PAPER TRADING REPORT  2026-09-21 14:13 UTC
 Period: last 1 day (since 2026-09-20 14:13 UTC)

@@ -252,7 +252,7 @@ async fn forecast_verdict_markets_and_counts(place: &Place, store: Store) {
             ("void", Usd(0))
         ]
     );
-    let text = render(&report, Style::Plain);
+    let text = render(&report, Style::PLAIN);
     for part in [
         "  oracle-sniper: TOO EARLY\n",
         "pending: btc-8 since 2026-09-21 14:28 UTC, $2.40 locked\n    no tick at the closing second\n",
@@ -275,7 +275,7 @@ async fn a_taken_back_outcome_is_told_with_both_words(place: &Place, store: Stor
              evidence = 'booked because Up; since then Down' WHERE market_number = 7",
     )
     .await;
-    let text = render(&report(&store, None).await, Style::Plain);
+    let text = render(&report(&store, None).await, Style::PLAIN);
     for part in [
         "\n  contradicted        1   $0.00\n",
         "\n  contradicted: btc-7 since 2026-09-21 14:28 UTC, $0.00 locked\n    booked because Up; since then Down\n",
@@ -347,7 +347,7 @@ async fn filters_leave_out_what_they_should(place: &Place, store: Store) {
         // Money that is locked is told whenever it was locked.
         let held = usize::from(nothing.since.0 > 0);
         assert_eq!(report.markets.len(), held, "{nothing:?}");
-        assert!(render(&report, Style::Plain).contains("Nothing was traded"));
+        assert!(render(&report, Style::PLAIN).contains("Nothing was traded"));
     }
     let own = of(Filter {
         run_id: Some(RUN),

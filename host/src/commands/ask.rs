@@ -5,6 +5,8 @@ use super::output::{self, out};
 use crate::cli::{HealthArgs, NoteArgs};
 use crate::control::{self, ControlError, Request};
 use crate::latch::{self, Note};
+use crate::report::table::{Cell, Table};
+use crate::report::{Style, tame};
 use std::process::ExitCode;
 
 pub(super) fn health(args: HealthArgs) -> Result<ExitCode, Failure> {
@@ -16,7 +18,7 @@ pub(super) fn health(args: HealthArgs) -> Result<ExitCode, Failure> {
             serde_json::to_string_pretty(health).or_exit(Code::Internal)?
         );
     } else {
-        output::text(&table(health));
+        output::page(&table(health, Style::of_stdout()));
     }
     let healthy = health["healthy"].as_bool() == Some(true);
     Ok(if healthy {
@@ -26,7 +28,7 @@ pub(super) fn health(args: HealthArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-fn table(health: &serde_json::Value) -> String {
+fn table(health: &serde_json::Value, style: Style) -> String {
     let mut out = format!(
         "uptime {:.0} s · {}\n",
         health["uptime_secs"].as_f64().unwrap_or_default(),
@@ -35,9 +37,7 @@ fn table(health: &serde_json::Value) -> String {
             None => "trading".into(),
         }
     );
-    let mut rows = comfy_table::Table::new();
-    rows.load_style(comfy_table::presets::NOTHING);
-    rows.set_header(["agent", "state", "restarts", "last heartbeat", ""]);
+    let mut rows = Table::new(&["agent", "<state", "restarts", "last heartbeat", "<remark"]);
     for agent in health["agents"].as_array().into_iter().flatten() {
         let text = |key: &str| agent[key].as_str().unwrap_or_default().to_owned();
         let beat = agent["last_heartbeat_secs"]
@@ -48,16 +48,18 @@ fn table(health: &serde_json::Value) -> String {
         } else {
             text("last_error")
         };
-        rows.add_row([
-            text("name"),
-            text("state"),
-            agent["restarts"].to_string(),
-            beat,
-            remark,
+        rows.row(vec![
+            Cell::from(tame(&text("name"))),
+            Cell::from(text("state")),
+            Cell::from(&agent["restarts"]),
+            Cell::from(beat),
+            Cell::from(tame(&remark)),
         ]);
     }
-    out.push_str(&rows.trim_fmt());
-    out.push('\n');
+    for line in rows.lines(style) {
+        out.push_str(&line);
+        out.push('\n');
+    }
     out
 }
 

@@ -11,6 +11,14 @@ pub(super) fn text(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
+/// Writes an answer for people: on a terminal no line is wider than its window.
+pub(super) fn page(answer: &str) {
+    match crate::terminal::columns_of_stdout() {
+        Some(columns) => text(&crate::report::folded(answer, columns)),
+        None => text(answer),
+    }
+}
+
 /// Writes one line.
 pub(super) fn line(line: fmt::Arguments<'_>) {
     text(&format!("{line}\n"));

@@ -1,7 +1,7 @@
 //! `pilot`: runs until stopped, then says what it came to.
 
 use super::exit::{Code, Failure, OrExit};
-use super::output::{self, out};
+use super::output;
 use crate::cli::PilotArgs;
 use crate::config::Config;
 use crate::pilot::{self, DataDirError, Options, PilotError};
@@ -33,19 +33,20 @@ pub(super) fn run(args: PilotArgs) -> Result<ExitCode, Failure> {
     let ended = pilot::run(&options, &runtime).map_err(failure)?;
     let period = report::Period::last_days(1, crate::clock::Clock::utc().now());
     let brief = report::Report::brief(ended.summary, period);
-    output::text(&report::render(&brief, report::Style::of_stdout()));
+    let mut answer = report::render(&brief, report::Style::of_stdout());
     if !ended.refused_inputs.is_empty() {
-        out!(
-            "\ninputs refused: {}",
+        answer.push_str(&format!(
+            "\ninputs refused: {}\n",
             pilot::by_reason(&ended.refused_inputs)
-        );
+        ));
     }
-    out!(
-        "\nrun {} · {} records · digest {}",
+    answer.push_str(&format!(
+        "\nrun {} · {} records · digest {}\n",
         ended.run.display(),
         ended.last,
         ended.digest
-    );
+    ));
+    output::page(&answer);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -47,11 +47,12 @@ pub(super) fn run(args: ReportArgs) -> Result<ExitCode, Failure> {
                     let json = serde_json::to_string_pretty(&report::json(&report));
                     json.or_exit(Code::Internal)? + "\n"
                 } else if args.out.is_some() {
-                    report::render(&report, Style::Plain)
+                    report::render(&report, Style::PLAIN)
                 } else {
                     report::render(&report, Style::of_stdout())
                 };
                 match &args.out {
+                    None if format == ReportFormat::Table => output::page(&text),
                     None => output::text(&text),
                     Some(path) => whole(path, |file| file.write_all(text.as_bytes()))?,
                 }

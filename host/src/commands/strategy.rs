@@ -5,9 +5,9 @@ use super::exit::{Code, Failure, OrExit};
 use super::output::{self, out};
 use crate::cli::{StrategyAct, StrategyArgs, StrategyCommand};
 use crate::control::{self, Request, StrategyAction};
-use crate::report::signed;
+use crate::report::table::{Cell, Table};
+use crate::report::{Style, tame};
 use crate::snapshot::{Strategies, StrategyRow};
-use comfy_table::{CellAlignment, Table, presets};
 use std::process::ExitCode;
 
 pub(super) fn run(args: StrategyArgs) -> Result<ExitCode, Failure> {
@@ -59,61 +59,53 @@ fn list(data_dir: &std::path::Path, json: bool) -> Result<ExitCode, Failure> {
     if found.strategies.is_empty() {
         out!("no strategy is loaded");
     } else {
-        output::text(&format!("{}\n", table(&found.strategies)));
+        let lines = table(&found.strategies).lines(Style::of_stdout());
+        output::page(&format!("{}\n", lines.join("\n")));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Words left, numbers right, units in the headings.
 fn table(rows: &[StrategyRow]) -> Table {
-    const HEADINGS: [&str; 14] = [
+    let mut table = Table::new(&[
         "strategy",
-        "version",
+        "<version",
         "gen",
-        "digest",
-        "state",
+        "<digest",
+        "<state",
         "share %",
         "committed $",
-        "net P&L $",
+        "net P&L",
         "settled",
         "intents",
         "denied",
         "strikes",
         "fuel max %",
         "call p99 µs",
-    ];
-    const WORDS: [usize; 4] = [0, 1, 3, 4];
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(HEADINGS);
-    for (n, column) in table.column_iter_mut().enumerate() {
-        if !WORDS.contains(&n) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    ]);
     for row in rows {
         let share = f64::from(row.share_bps) / 100.0;
         let fuel = row.costs.fuel_max as f64 * 100.0 / (row.costs.fuel_limit.max(1)) as f64;
         let timed = row.costs.timed > 0;
-        table.add_row([
-            row.name.clone(),
-            row.version.clone(),
-            row.generation.to_string(),
-            row.digest.chars().take(8).collect(),
-            state(row),
-            format!("{share:.2}"),
-            row.committed.to_string(),
-            signed(row.net.0),
-            row.settled.to_string(),
-            row.intents.to_string(),
-            row.denied.to_string(),
-            format!("{} of {}", row.strikes, row.strikes_max),
-            format!("{fuel:.2}"),
-            if timed {
+        table.row(vec![
+            Cell::from(tame(&row.name)),
+            Cell::from(tame(&row.version)),
+            Cell::from(row.generation),
+            Cell::from(row.digest.chars().take(8).collect::<String>()),
+            Cell::from(state(row)),
+            Cell::from(format!("{share:.2}")),
+            Cell::from(row.committed),
+            Cell::money(row.net.0),
+            Cell::from(row.settled),
+            Cell::from(row.intents),
+            Cell::from(row.denied),
+            Cell::from(format!("{} of {}", row.strikes, row.strikes_max)),
+            Cell::from(format!("{fuel:.2}")),
+            Cell::from(if timed {
                 format!("{:.1}", row.costs.time_p99_ns as f64 / 1e3)
             } else {
                 "—".to_owned()
-            },
+            }),
         ]);
     }
     table

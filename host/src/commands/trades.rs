@@ -29,7 +29,7 @@ pub(super) fn list(args: TradesArgs) -> Result<ExitCode, Failure> {
         trades.or_exit(Code::Unavailable)
     })?;
     match args.format {
-        TradesFormat::Table => output::text(&list::render(&trades, Style::of_stdout())),
+        TradesFormat::Table => output::page(&list::render(&trades, Style::of_stdout())),
         TradesFormat::Json => {
             let rows: Vec<_> = trades.iter().map(export::json).collect();
             let all = json!({"schema": "pm-arb.trades/1", "trades": rows});
@@ -65,7 +65,7 @@ pub(super) fn one(args: TradeArgs) -> Result<ExitCode, Failure> {
         let json = serde_json::to_string_pretty(&page::json(&page));
         out!("{}", json.or_exit(Code::Internal)?);
     } else {
-        output::text(&page::render(&page, Style::of_stdout()));
+        output::page(&page::render(&page, Style::of_stdout()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 //! judged by `Config` itself.
 
 use super::{Config, ConfigError};
+use crate::web::DoorError;
 use serde::Deserialize as _;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,6 +98,11 @@ pub fn read(
             name: name.clone(),
             why,
         };
+        if known.get(&key).is_some_and(Value::is_array) && !value.is_array() {
+            return Err(wrong(format!(
+                "{text:?} is no list; write one as in [\"a\", \"b\"]"
+            )));
+        }
         set(&mut table, &key, value).map_err(wrong)?;
         Config::deserialize(Value::Table(table.clone())).map_err(|e| wrong(e.message().into()))?;
         origins.insert(key, Origin::Env(name));
@@ -110,8 +116,20 @@ pub fn read(
     let judged = layered.config.engine().map(drop);
     judged
         .and_then(|()| layered.config.alerts.check())
+        .and_then(|()| listens(&layered.config))
         .map_err(|error| layered.located(error))?;
     Ok(layered)
+}
+
+/// Whether it can be known where the dashboard is to be; whether it may be there is its door's to say.
+fn listens(config: &Config) -> Result<(), ConfigError> {
+    match config.dashboard.wished(None) {
+        Err(DoorError::Address(address)) => Err(ConfigError::Value {
+            key: "dashboard.listen",
+            why: format!("= {address:?} is neither ADDRESS:PORT nor off"),
+        }),
+        _ => Ok(()),
+    }
 }
 
 impl Layered {

@@ -1,6 +1,7 @@
 //! Trades in a list, a line each.
 
-use super::text::{Cell, Style, Table, cut, cut_middle, month_and_minute, tame};
+use super::table::{Cell, Table};
+use super::text::{Style, cut, cut_middle, month_and_minute, tame};
 use crate::store::view::TradeView;
 
 /// Letters of an id in a list: enough to name a trade, and `pm-arb trade` says when they are not.
@@ -28,7 +29,8 @@ pub fn render(trades: &[TradeView], style: Style) -> String {
         "<Market",
         "<Order",
         "<Result",
-    ]);
+    ])
+    .names(&[2, 3]);
     for t in trades {
         let qty = match t.reason {
             Some(_) => t.requested_quantity,
@@ -65,7 +67,7 @@ fn result(t: &TradeView) -> Cell {
 
 /// The rows of one intent, a line each.
 pub(super) fn siblings(rows: &[TradeView], style: Style) -> Vec<String> {
-    let mut table = Table::new(&["Id", "Leg", "Fill", "<Market", "<Order", "<Result"]);
+    let mut table = Table::new(&["Id", "Leg", "Fill", "<Market", "<Order", "<Result"]).names(&[3]);
     for t in rows {
         let outcome = cut(&tame(&t.outcome), 8);
         table.row(vec![

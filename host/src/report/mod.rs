@@ -24,6 +24,8 @@ pub mod page;
 /// Whether a row follows from what is stored with it.
 pub mod recheck;
 mod sections;
+/// Columns under headings.
+pub(crate) mod table;
 pub(crate) mod text;
 /// Whether there is an edge.
 pub mod verdict;
@@ -31,7 +33,7 @@ pub mod verdict;
 pub use by::By;
 pub use json::json;
 pub(crate) use text::cut_middle;
-pub use text::{Style, signed, tame};
+pub use text::{Style, folded, signed, tame};
 
 use crate::store::analysis::{Count, Filter, MarketState};
 use crate::store::{Store, StoreError};

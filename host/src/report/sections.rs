@@ -4,7 +4,8 @@
 use super::Report;
 use super::by::By;
 use super::fold::{Execution, Line};
-use super::text::{Cell, Style, Table, cut, day, minute, paid, per_share, signed, tame, wrapped};
+use super::table::{Cell, Table};
+use super::text::{Style, cut, day, minute, paid, per_share, signed, tame, wrapped};
 use super::verdict::{Range, Verdict};
 use crate::store::analysis::MarketState;
 use pm_arb_core::ids::{Nanos, Timestamp};
@@ -32,7 +33,7 @@ pub(super) fn all(report: &Report, style: Style) -> Vec<String> {
         breakdown(report, style),
         execution(report, style),
         forecast(report, style),
-        markets(report),
+        markets(report, style),
         risk_events(summary),
         inputs(report),
         nothing(summary),
@@ -305,7 +306,7 @@ const STATES: [&str; 7] = [
     "void",
 ];
 
-fn markets(report: &Report) -> Vec<String> {
+fn markets(report: &Report, style: Style) -> Vec<String> {
     if report.markets.is_empty() {
         return Vec::new();
     }
@@ -322,7 +323,7 @@ fn markets(report: &Report) -> Vec<String> {
             ]);
         }
     }
-    lines.extend(table.lines(Style::Plain));
+    lines.extend(table.lines(style));
     let waiting = waiting(&report.markets);
     for market in waiting.iter().take(WAITING_MAX) {
         lines.push(format!(

@@ -10,28 +10,38 @@ use std::io::IsTerminal as _;
 
 /// How text is dressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// Letters only.
-    Plain,
+pub struct Style {
     /// Gains green, losses red.
-    Colour,
+    colour: bool,
+    /// Columns there are; `None` where the reader is no terminal.
+    pub(super) columns: Option<usize>,
 }
 
 impl Style {
+    /// Letters only, as wide as they come.
+    pub const PLAIN: Self = Self {
+        colour: false,
+        columns: None,
+    };
+    /// Coloured, as wide as it comes.
+    pub const COLOUR: Self = Self {
+        colour: true,
+        columns: None,
+    };
+
     /// As fits standard output (see `terminal`).
     #[must_use]
     pub fn of_stdout() -> Self {
-        if crate::terminal::colour_wanted(std::io::stdout().is_terminal()) {
-            Style::Colour
-        } else {
-            Style::Plain
+        Self {
+            colour: crate::terminal::colour_wanted(std::io::stdout().is_terminal()),
+            columns: crate::terminal::columns_of_stdout(),
         }
     }
 
     pub(super) fn dress(self, amount: Usd, text: String) -> String {
-        match (self, amount.cmp(&Usd::ZERO)) {
-            (Style::Colour, Ordering::Greater) => format!("\u{1b}[32m{text}\u{1b}[0m"),
-            (Style::Colour, Ordering::Less) => format!("\u{1b}[31m{text}\u{1b}[0m"),
+        match (self.colour, amount.cmp(&Usd::ZERO)) {
+            (true, Ordering::Greater) => format!("\u{1b}[32m{text}\u{1b}[0m"),
+            (true, Ordering::Less) => format!("\u{1b}[31m{text}\u{1b}[0m"),
             _ => text,
         }
     }
@@ -94,98 +104,6 @@ fn shown(at: Timestamp, format: &str) -> String {
         .to_string()
 }
 
-/// A cell: its text and the amount that colours it.
-#[derive(Debug, Clone)]
-pub(super) struct Cell {
-    text: String,
-    tone: Usd,
-}
-
-impl Cell {
-    /// An amount of money with its sign, coloured by it.
-    pub fn money(amount: Usd) -> Self {
-        Self {
-            text: signed(amount),
-            tone: amount,
-        }
-    }
-
-    /// An amount a share, coloured by its sign.
-    pub fn share(amount: Usd) -> Self {
-        Self {
-            text: per_share(amount),
-            tone: amount,
-        }
-    }
-}
-
-impl<T: ToString> From<T> for Cell {
-    fn from(value: T) -> Self {
-        Self {
-            text: value.to_string(),
-            tone: Usd::ZERO,
-        }
-    }
-}
-
-/// Columns under headings; the first column is aligned left, a heading that begins with `<` too, the
-/// others right.
-#[derive(Debug)]
-pub(super) struct Table {
-    headings: Vec<&'static str>,
-    rows: Vec<Vec<Cell>>,
-}
-
-impl Table {
-    pub fn new(headings: &[&'static str]) -> Self {
-        Self {
-            headings: headings.to_vec(),
-            rows: Vec::new(),
-        }
-    }
-
-    pub fn row(&mut self, cells: Vec<Cell>) {
-        self.rows.push(cells);
-    }
-
-    /// One line a row, indented by two, without line breaks.
-    pub fn lines(&self, style: Style) -> Vec<String> {
-        let left = |n: usize| n == 0 || self.headings.get(n).is_some_and(|h| h.starts_with('<'));
-        let heads: Vec<Cell> = self
-            .headings
-            .iter()
-            .map(|h| Cell::from(h.trim_start_matches('<')))
-            .collect();
-        let wide = |n: usize| {
-            self.rows
-                .iter()
-                .chain([&heads])
-                .filter_map(|row| row.get(n))
-                .map(|cell| cell.text.chars().count())
-                .max()
-                .unwrap_or_default()
-        };
-        let widths: Vec<usize> = (0..self.headings.len()).map(wide).collect();
-        [&heads]
-            .into_iter()
-            .chain(&self.rows)
-            .map(|row| {
-                let mut line = String::new();
-                for (n, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                    let text = if left(n) {
-                        format!("{:<width$}", cell.text)
-                    } else {
-                        format!("{:>width$}", cell.text)
-                    };
-                    line.push_str("  ");
-                    line.push_str(&style.dress(cell.tone, text));
-                }
-                line.trim_end().to_owned()
-            })
-            .collect()
-    }
-}
-
 /// At most so many characters, with `…` for the rest.
 pub(super) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
@@ -224,10 +142,78 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Lines broken between words where they are longer than `columns`, the rest indented by two more. Codes
+/// of colour take no room.
+#[must_use]
+pub fn folded(text: &str, columns: usize) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        if wide(line) <= columns {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        }
+        let indent = line.len() - line.trim_start().len();
+        let mut used = 0;
+        // Spaces inside a line that fits are alignment; at a break they are nothing.
+        for word in line.trim_start().split_inclusive(' ') {
+            if used == 0 {
+                out.push_str(&" ".repeat(indent));
+                used = indent;
+            } else if used + wide(word.trim_end()) > columns && used > indent + 2 {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
+                out.push_str(&" ".repeat(indent + 2));
+                used = indent + 2;
+            }
+            if word != " " || used > indent + 2 {
+                out.push_str(word);
+                used += wide(word);
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Characters that are seen.
+fn wide(text: &str) -> usize {
+    let mut seen = 0;
+    let mut code = false;
+    for c in text.chars() {
+        match (code, c) {
+            (false, '\u{1b}') => code = true,
+            (true, 'm') => code = false,
+            (true, _) => {}
+            (false, _) => seen += 1,
+        }
+    }
+    seen
+}
+
 /// Text of a venue or a strategy, safe for a terminal: control characters become spaces.
 #[must_use]
 pub fn tame(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_folded_between_words() {
+        let text = "short\n  Tape: 12 % of 3 fills confirmed\n";
+        assert_eq!(folded(text, 80), text);
+        assert_eq!(
+            folded(text, 20),
+            "short\n  Tape: 12 % of 3\n    fills confirmed\n"
+        );
+        // A word that is too long stays whole, and colour takes no room.
+        assert_eq!(folded("digest 0123456789", 8), "digest\n  0123456789\n");
+        let coloured = "a \u{1b}[32mbb\u{1b}[0m cc\n";
+        assert_eq!(folded(coloured, 7), coloured);
+    }
 }

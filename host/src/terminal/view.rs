@@ -78,9 +78,11 @@ fn plain(text: impl AsRef<str>) -> Piece {
     piece(text, Tone::Plain)
 }
 
+/// Between two facts.
+const BETWEEN: &str = " · ";
+
 /// Facts in a row, the most important first: those that do not fit are left out, whole.
 fn facts(facts: Vec<Piece>, columns: usize) -> Vec<Piece> {
-    const BETWEEN: &str = " · ";
     let mut line: Vec<Piece> = Vec::new();
     let mut used = 0;
     for fact in facts {
@@ -170,12 +172,15 @@ fn counts(snapshot: &Snapshot) -> Vec<Piece> {
 }
 
 /// Agents that are no feeds and no strategies: how many are at work, and what ails the others.
-fn agents(snapshot: &Snapshot) -> Vec<Piece> {
+fn agents(snapshot: &Snapshot, columns: usize) -> Vec<Piece> {
     let all = &snapshot.system.health.agents;
     let working = all.iter().filter(|agent| agent.running).count();
-    let mut line = vec![plain(format!("agents {working} of {} at work", all.len()))];
+    let head = format!("agents {working} of {} at work", all.len());
+    // What ails one is told in part rather than not at all.
+    let room = columns.saturating_sub(cells(&head) + cells(BETWEEN));
+    let mut line = vec![plain(head)];
     let ailing = all.iter().filter(|agent| !agent.running);
-    line.extend(ailing.map(|agent| piece(ailment(agent), Tone::Bad)));
+    line.extend(ailing.map(|agent| piece(cut(&tame(&ailment(agent)), room), Tone::Bad)));
     line
 }
 
@@ -337,7 +342,7 @@ pub fn view(seen: &Seen<'_>, size: Size, colour: bool) -> Vec<String> {
             columns,
         ),
         facts(counts(snapshot), columns),
-        facts(agents(snapshot), columns),
+        facts(agents(snapshot, columns), columns),
         facts(feeds(snapshot), columns),
     ];
     // A third of the window stays with the log.

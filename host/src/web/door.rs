@@ -44,6 +44,30 @@ impl Default for DashboardConfig {
     }
 }
 
+impl DashboardConfig {
+    /// Where it is to listen: as `asked` for one start, or as configured. `None` when it is `off`.
+    pub fn wished(&self, asked: Option<&str>) -> Result<Option<SocketAddr>, DoorError> {
+        let wish = asked.unwrap_or(&self.listen);
+        if wish == "off" {
+            return Ok(None);
+        }
+        let wished: SocketAddr = wish.parse().map_err(|_| DoorError::Address(wish.into()))?;
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(DoorError::HalfTls);
+        }
+        if !wished.ip().is_loopback() && self.tls_cert.is_none() && !self.behind_proxy {
+            return Err(DoorError::Open(wished));
+        }
+        Ok(Some(wished))
+    }
+
+    /// Whether another port is taken when this one is not free: nobody chose it.
+    #[must_use]
+    pub fn may_move(&self, asked: Option<&str>) -> bool {
+        asked.is_none() && self.listen == DEFAULT_LISTEN
+    }
+}
+
 /// Why there is no dashboard.
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
@@ -119,23 +143,16 @@ impl Door {
         asked: Option<&str>,
         data_dir: &Path,
     ) -> Result<Option<Self>, DoorError> {
-        let wish = asked.unwrap_or(&config.listen);
-        if wish == "off" {
+        let Some(wished) = config.wished(asked)? else {
             return Ok(None);
-        }
-        let wished: SocketAddr = wish.parse().map_err(|_| DoorError::Address(wish.into()))?;
+        };
         let tls = tls(config)?;
-        if !wished.ip().is_loopback() && tls.is_none() && !config.behind_proxy {
-            return Err(DoorError::Open(wished));
-        }
         let bind = |address: SocketAddr| {
             TcpListener::bind(address).map_err(|source| DoorError::Bind { address, source })
         };
         let listener = match bind(wished) {
             Err(DoorError::Bind { address, source })
-                if asked.is_none()
-                    && wish == DEFAULT_LISTEN
-                    && source.kind() == io::ErrorKind::AddrInUse =>
+                if config.may_move(asked) && source.kind() == io::ErrorKind::AddrInUse =>
             {
                 tracing::warn!("{address} is taken; the dashboard takes a free port instead");
                 bind(SocketAddr::new(address.ip(), 0))?
@@ -190,10 +207,8 @@ impl Door {
 fn tls(config: &DashboardConfig) -> Result<Option<TlsAcceptor>, DoorError> {
     use rustls::pki_types::pem::PemObject as _;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let (cert, key) = match (&config.tls_cert, &config.tls_key) {
-        (None, None) => return Ok(None),
-        (Some(cert), Some(key)) => (cert, key),
-        _ => return Err(DoorError::HalfTls),
+    let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) else {
+        return Ok(None);
     };
     crate::net::install_tls();
     let failed = |path: &Path, why: String| DoorError::Tls {

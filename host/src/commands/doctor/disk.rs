@@ -71,8 +71,17 @@ fn free(dir: &Path) -> Option<u64> {
     field.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Whether a pilot holds the folder, and whether that is well.
-pub(super) fn pilot(dir: &Path) -> (bool, Finding) {
+/// What holds the folder.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Whether anything does.
+    pub held: bool,
+    /// Where the pilot that does shows its pages.
+    pub dashboard: Option<String>,
+}
+
+/// What holds the folder, and whether that is well.
+pub(super) fn pilot(dir: &Path) -> (Held, Finding) {
     const WHAT: &str = "pilot";
     let path = dir.join("pilot.lock");
     let held = File::open(&path).is_ok_and(|lock| {
@@ -81,8 +90,15 @@ pub(super) fn pilot(dir: &Path) -> (bool, Finding) {
     });
     let socket = control::socket_path(dir);
     if held {
+        let mut dashboard = None;
         let finding = match control::ask(dir, &Request::Health) {
             Ok(answer) => {
+                let agents = answer["health"]["agents"].as_array();
+                let agents = agents.into_iter().flatten();
+                dashboard = agents
+                    .filter(|agent| agent["name"] == "dashboard")
+                    .find_map(|agent| agent["detail"].as_str())
+                    .map(str::to_owned);
                 let up = answer["health"]["uptime_secs"].as_f64();
                 let up = up.unwrap_or_default();
                 ok(WHAT, format!("one runs here, for {up:.0} s"))
@@ -101,7 +117,8 @@ pub(super) fn pilot(dir: &Path) -> (bool, Finding) {
                 bad(Verdict::Fail, WHAT, found, advice)
             }
         };
-        return (true, finding);
+        let held = true;
+        return (Held { held, dashboard }, finding);
     }
     if socket.symlink_metadata().is_ok() {
         let found = "none runs here; a dead one left its socket";
@@ -111,9 +128,12 @@ pub(super) fn pilot(dir: &Path) -> (bool, Finding) {
             found,
             format!("rm {}", quoted(&socket)),
         );
-        return (false, finding.mended_by(Repair::Remove(vec![socket])));
+        return (
+            Held::default(),
+            finding.mended_by(Repair::Remove(vec![socket])),
+        );
     }
-    (false, ok(WHAT, "none runs here"))
+    (Held::default(), ok(WHAT, "none runs here"))
 }
 
 /// Which process holds a lock, as Linux tells it: `1: FLOCK ADVISORY WRITE 4242 08:01:131 0 EOF`.

@@ -144,7 +144,7 @@ fn print(findings: &[Finding]) {
         out!("{mark}  {:<14} {}", finding.what, finding.found);
         if !finding.advice.is_empty() {
             let also = if finding.fixable {
-                "   (or: pm-arb doctor --fix)"
+                "   (or: the same with --fix)"
             } else {
                 ""
             };
@@ -158,10 +158,11 @@ fn look(args: &DoctorArgs, runtime: &tokio::runtime::Runtime) -> Vec<Finding> {
     let dir = &args.places.data_dir;
     let (mut findings, layered) = settings::look(args.config.as_deref());
     findings.push(disk::data_folder(dir));
-    let (held, pilot) = disk::pilot(dir);
-    findings.push(pilot);
+    let (pilot, finding) = disk::pilot(dir);
+    findings.push(finding);
     findings.push(disk::journal(dir));
-    findings.extend(disk::leftovers(dir, held));
+    findings.extend(disk::leftovers(dir, pilot.held));
+    findings.push(outside::dashboard(&layered, pilot.dashboard.as_deref()));
     let url = super::database_url(&args.places);
     let named = args.places.database_url.is_some();
     findings.push(runtime.block_on(outside::database(&url, named, dir)));

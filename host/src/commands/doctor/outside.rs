@@ -1,12 +1,16 @@
 //! What the pilot talks to: database, Redis, venues, and the time they say it is.
 
+use super::settings::undone;
 use super::{Finding, PATIENCE, Repair, Verdict, aside, bad, ok, quoted};
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::layers::Layered;
 use crate::net::http;
 use crate::net::socket::Socket;
 use crate::store::{Inspection, Store, StoreError, redact};
+use std::io;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 /// A probe reads no messages; its socket takes small ones.
@@ -94,6 +98,49 @@ pub(super) async fn redis(url: Option<&str>) -> Finding {
             WHAT,
             format!("{shown} does not answer"),
             advice,
+        ),
+    }
+}
+
+/// Where the pages are, or whether there is room for them. `ours` is what a pilot of this folder says.
+pub(super) fn dashboard(layered: &Layered, ours: Option<&str>) -> Finding {
+    const WHAT: &str = "dashboard";
+    if let Some(url) = ours {
+        return at(WHAT, url);
+    }
+    let config = &layered.config.dashboard;
+    let undone = || undone(layered.origins.get("dashboard.listen"));
+    let address = match config.wished(None) {
+        Ok(Some(address)) => address,
+        Ok(None) => return ok(WHAT, "off"),
+        Err(e) => return bad(Verdict::Fail, WHAT, chain(&e), undone()),
+    };
+    match TcpListener::bind(address) {
+        Ok(_) => ok(WHAT, format!("{address} is free")),
+        Err(e) if e.kind() == io::ErrorKind::AddrInUse && config.may_move(None) => bad(
+            Verdict::Warn,
+            WHAT,
+            format!("{address} is taken by something else; a pilot takes a free port and names it"),
+            format!("ss -ltnp 'sport = :{}'", address.port()),
+        ),
+        Err(e) => bad(Verdict::Fail, WHAT, format!("{address}: {e}"), undone()),
+    }
+}
+
+/// Whether somebody listens where the pilot says that its pages are.
+fn at(what: &str, url: &str) -> Finding {
+    let place = url.split("://").nth(1).unwrap_or(url).trim_end_matches('/');
+    let tried = match place.parse() {
+        Ok(address) => TcpStream::connect_timeout(&address, PATIENCE).map_err(|e| e.to_string()),
+        Err(_) => Err("is no address".to_owned()),
+    };
+    match tried {
+        Ok(_) => ok(what, format!("our pilot answers at {url}")),
+        Err(why) => bad(
+            Verdict::Fail,
+            what,
+            format!("our pilot's pages should be at {url}: {why}"),
+            "pm-arb health",
         ),
     }
 }

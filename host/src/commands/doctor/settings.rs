@@ -85,7 +85,7 @@ fn mends(error: &ConfigError, path: Option<&Path>) -> String {
 }
 
 /// What takes a setting back.
-fn undone(origin: Option<&Origin>) -> String {
+pub(super) fn undone(origin: Option<&Origin>) -> String {
     match origin {
         Some(Origin::File(path, line)) => format!("sed -i '{line}s/^/# /' {}", quoted(path)),
         Some(Origin::Env(name)) => format!("unset {name}"),

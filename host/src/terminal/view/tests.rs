@@ -161,3 +161,17 @@ fn a_low_window_gets_one_line_and_the_bad_news_first() {
     };
     assert!(one_line(&late).starts_with("NO NEWS FOR 10 s"));
 }
+
+#[test]
+fn what_ails_an_agent_is_cut_rather_than_left_out() {
+    let snapshot = snapshot();
+    let size = Size {
+        columns: 45,
+        rows: 24,
+    };
+    let text = view(&seen(&snapshot), size, false).join("\n");
+    assert!(
+        text.contains("agents 2 of 3 at work · oracle-binance fail…"),
+        "{text}"
+    );
+}

@@ -137,7 +137,7 @@ fn link(t: &TradeView) -> Markup {
 fn tell(story: &TradePage, app: &App) -> Vec<Panel> {
     let t = &story.trade;
     let again = recheck::of(t, &app.rules);
-    let [seen, decided, order, execution, grades, outcome] = page::parts(story, Style::Plain);
+    let [seen, decided, order, execution, grades, outcome] = page::parts(story, Style::PLAIN);
     let mut panels = vec![panel("summary", "In short", summary(t, &again), true)];
     panels.push(panel("opportunity", "Opportunity", lines(seen), false));
     panels.push(panel("decision", "Decision", lines(decided), false));
