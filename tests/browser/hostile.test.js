@@ -47,7 +47,7 @@ test('hostile names stay words', { skip: SKIP }, async (t) => {
   const look = async (path) => {
     const page = await open(t, chrome, alone.origin + path);
     const inert = await page.evaluate(() => [...document.querySelectorAll('script')].every((one) => one.src.startsWith(location.origin))
-      && document.querySelectorAll('iframe, base, meta[http-equiv=refresh], [onerror], [onload], img[src=x], form:not([action^="/"])').length === 0
+      && document.querySelectorAll('iframe, base, meta[http-equiv=refresh], [onerror], [onload], img[src=x], form:not([action^="/"], [method=dialog])').length === 0
       && [...document.querySelectorAll('a[href]')].every((one) => one.origin === location.origin));
     assert.ok(inert, `${path}: something of a name became part of the page`);
     assert.ok(await page.getByRole('navigation', { name: 'Pages' }).isVisible(), `${path}: nothing hides the page`);

@@ -24,17 +24,16 @@ test('every page', async (t) => {
   for (const path of [...PAGES, `/trades/${trade}`, `/strategies/${strategy}`]) {
     const label = path.includes(trade) ? 'trade' : name(path);
     await t.test(path, async (t) => {
-      let weight = 0;
+      const weights = [];
       const context = await chrome.newContext({ viewport: WIDE });
       t.after(() => context.close());
       const page = await context.newPage();
       const complaints = [];
       page.on('pageerror', (error) => complaints.push(error.message));
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-      page.on('response', async (answer) => {
+      page.on('response', (answer) => {
         const type = answer.headers()['content-type'] ?? '';
-        if (type.startsWith('text/event-stream')) return;
-        weight += (await answer.body().catch(() => '')).length;
+        if (!type.startsWith('text/event-stream')) weights.push(answer.body().then((bytes) => bytes.length));
       });
       const answer = await page.goto(it.origin + path, { waitUntil: 'load' });
       assert.equal(answer.status(), 200);
@@ -64,6 +63,8 @@ test('every page', async (t) => {
       assert.deepEqual(narrow, wide, 'a phone shows every panel');
       await screenshot(page, `${label}-phone`);
 
+      assert.ok(weights.length >= 3, 'the page, its style and its script');
+      const weight = (await Promise.all(weights)).reduce((sum, one) => sum + one, 0);
       assert.ok(weight > 0 && weight < WEIGHT_MAX, `it weighs ${weight} bytes`);
       t.diagnostic(`${weight} bytes`);
       assert.deepEqual(complaints, []);

@@ -29,7 +29,8 @@ connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 const HEADERS: [(&str, &str); 6] = [
     ("content-security-policy", POLICY),
     ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
+    // Not `no-referrer`: browsers would call the origin of our own forms `null`, and the guard refuse them.
+    ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("x-frame-options", "DENY"),

@@ -31,7 +31,7 @@ fn is_sealed(answer: &Answer) {
         ),
         ("content-security-policy", "frame-ancestors 'none'"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("cache-control", ""),
     ] {
         let value = answer

@@ -12,6 +12,7 @@ use crate::catalog::SharedCatalog;
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::feed::Feed;
+use crate::feed_board::Stream;
 use crate::input::InputSender;
 use crate::net::http::{Http, HttpError};
 use crate::net::round_trip::RoundTrips;
@@ -47,6 +48,8 @@ const TURN: std::ops::RangeInclusive<Duration> =
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(30);
 /// The first wait, in the run's time.
 const ASK_AGAIN_MS: u64 = 2_000;
+/// The board's row for discovery is idle or down: it never has data to grow stale.
+const DISCOVERY_STALE: Duration = ASK_AGAIN_MAX;
 
 /// What to watch, and where.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -157,6 +160,8 @@ struct Watcher {
     rules: Arc<Rulebook>,
     /// Why markets were left out, by slug: told once, and again when it changes.
     left_out: BTreeMap<String, GammaError>,
+    /// Whether markets can be looked for, once they could not be.
+    discovery: Option<Stream>,
 }
 
 /// Watches the venue until told to stop.
@@ -203,6 +208,7 @@ pub async fn run(
         reached: BTreeMap::new(),
         rules,
         left_out: BTreeMap::new(),
+        discovery: None,
     };
     watcher.begin();
     let ended = watcher.turns().await;
@@ -310,9 +316,16 @@ impl Watcher {
         let due: Vec<Question> = due.map(|(q, _)| q.clone()).take(QUESTIONS_A_TURN).collect();
         for question in due {
             let found = match self.ask(&question).await {
-                Ok(answers) => self.list(&question, &answers).await?,
+                Ok(answers) => {
+                    if let Some(stream) = &self.discovery {
+                        stream.carries("asked when a market is due", true);
+                    }
+                    self.list(&question, &answers).await?
+                }
                 Err(error) => {
-                    tracing::warn!(venue = "polymarket", error = %chain(&error), "discovery");
+                    let why = chain(&error);
+                    tracing::warn!(venue = "polymarket", error = %why, "discovery");
+                    self.undiscovered(&why);
                     false
                 }
             };
@@ -323,6 +336,16 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// Without markets there is no stream that could be down: the board has to say why there are none.
+    fn undiscovered(&mut self, why: &str) {
+        let feeds = self.feed.ctx.feeds();
+        let stream = self
+            .discovery
+            .get_or_insert_with(|| feeds.stream("polymarket-discovery", DISCOVERY_STALE));
+        stream.carries("markets to come", false);
+        stream.down(why);
     }
 
     /// The answer: market objects, each with its event where that was asked for.

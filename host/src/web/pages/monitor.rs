@@ -185,6 +185,9 @@ fn by_type(view: &View) -> Markup {
 
 fn newest(view: &View) -> Markup {
     let rows = parts::newest(view);
+    let shares = parts::places(rows.iter().map(|r| &r.quantity));
+    let prices = parts::places(rows.iter().map(|r| &r.price));
+    let edges = parts::places(rows.iter().map(|r| &r.expected_edge));
     html! {
         @if rows.is_empty() {
             (parts::no_trades(view.pilot.as_ref().map(|p| &p.trading)))
@@ -204,9 +207,9 @@ fn newest(view: &View) -> Markup {
                                 td { a href={ "/trades/" (row.id) } { (moment(row.at.0)) } }
                                 th scope="row" title=(row.venue) { (row.market) }
                                 td { (row.side) " " (row.outcome) }
-                                td.num { (row.quantity) }
-                                td.num { (row.price) }
-                                td.num { (row.expected_edge) }
+                                td.num { (parts::aligned(&row.quantity, shares)) }
+                                td.num { (parts::aligned(&row.price, prices)) }
+                                td.num { (parts::aligned(&row.expected_edge, edges)) }
                                 td { (parts::status(row)) }
                                 td.num {
                                     @match row.realized_pnl {

@@ -43,6 +43,26 @@ pub fn dollars(amount: Usd) -> String {
     text.strip_prefix('+').map(str::to_owned).unwrap_or(text)
 }
 
+/// Digits after the point, at most, of what stands in a column.
+pub fn places<T: std::fmt::Display>(column: impl IntoIterator<Item = T>) -> usize {
+    let places = |text: String| text.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let all = column.into_iter().map(|value| places(value.to_string()));
+    all.max().unwrap_or(0)
+}
+
+/// A number whose point stands below that of its column: blanks as wide as digits take the place of those
+/// it has not, because zeros would claim more than is known.
+pub fn aligned(value: impl std::fmt::Display, places: usize) -> String {
+    let mut text = value.to_string();
+    let digits = text.split_once('.').map(|(_, digits)| digits.len());
+    if digits.is_none() && places > 0 {
+        text.push('\u{2008}');
+    }
+    let missing = places.saturating_sub(digits.unwrap_or(0));
+    text.extend(std::iter::repeat_n('\u{2007}', missing));
+    text
+}
+
 /// `2026-05-13 14:00:05`, UTC.
 pub fn moment(at: Timestamp) -> Markup {
     let exact = Instant(at).to_string();

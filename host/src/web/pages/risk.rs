@@ -3,12 +3,14 @@
 //! Numbers are those that the guardian's checks compare with. The kill switch is in the frame around
 //! every page; this one says where.
 
+use super::parts::dollars;
 use super::strategies::time;
 use crate::snapshot::{Denials, Halt, LimitUse, NEAR_BPS, Risk, Snapshot};
 use crate::web::app::View;
 use crate::web::layout::{Page, Panel};
 use crate::web::show;
 use maud::{Markup, html};
+use pm_arb_core::units::Usd;
 
 /// See the top of the file.
 pub const PAGE: Page = Page {
@@ -68,8 +70,8 @@ fn trading(pilot: &Snapshot) -> Markup {
             },
         }
         dl.figures {
-            div { dt { "Equity, $" } dd { (pilot.risk.equity) small { "what shares are shares of" } } }
-            div { dt { "Cash, $" } dd { (pilot.risk.cash) small { "free" } } }
+            div { dt { "Equity" } dd { (dollars(pilot.risk.equity.0)) small { "what shares are shares of" } } }
+            div { dt { "Cash" } dd { (dollars(pilot.risk.cash.0)) small { "free" } } }
             div { dt { "Denied intents" } dd { (pilot.risk.denied) small { "since the run began" } } }
         }
     }
@@ -102,6 +104,14 @@ fn meter(limit: &LimitUse) -> Markup {
     }
 }
 
+/// An amount in cents with its sign; any other unit stands behind the number.
+fn amount(number: &str, unit: &str) -> String {
+    match (unit, Usd::parse(number)) {
+        ("USD", Ok(usd)) => dollars(usd),
+        _ => format!("{number} {unit}"),
+    }
+}
+
 /// The fullest of them.
 fn next(risk: &Risk) -> Markup {
     let Some(first) = risk.in_use.iter().find(|limit| limit.used_bps > 0) else {
@@ -111,7 +121,7 @@ fn next(risk: &Risk) -> Markup {
     html! {
         p { strong { (name(first)) } " " span class=(class) { (word) } }
         (meter(first))
-        p { (first.used) " of " (first.limit) " " (first.unit) ", " (percent(first.used_bps)) ". " (first.rule) "." }
+        p { (amount(&first.used, &first.unit)) " of " (amount(&first.limit, &first.unit)) ", " (percent(first.used_bps)) ". " (first.rule) "." }
         p.note { "It denies with " span.chip { (first.code) } " when it is reached." }
     }
 }
@@ -134,8 +144,8 @@ fn limits(pilot: &Snapshot) -> Markup {
                         @let (class, word) = class(limit.used_bps);
                         tr {
                             th scope="row" { (name(limit)) div.note { (limit.rule) } }
-                            td.num { (limit.used) }
-                            td.num { (limit.limit) " " (limit.unit) }
+                            td.num { (amount(&limit.used, &limit.unit)) }
+                            td.num { (amount(&limit.limit, &limit.unit)) }
                             td { (meter(limit)) " " span class=(class) { (percent(limit.used_bps)) ", " (word) } }
                             td { span.chip { (limit.code) } }
                         }
@@ -186,7 +196,7 @@ fn locked(risk: &Risk) -> Markup {
                 thead { tr {
                     th scope="col" { "Market" }
                     th scope="col" { "Venue" }
-                    th.num scope="col" { "Tied up, $" }
+                    th.num scope="col" { "Tied up" }
                     th scope="col" { "Decided at, UTC" }
                 } }
                 tbody {
@@ -194,7 +204,7 @@ fn locked(risk: &Risk) -> Markup {
                         tr {
                             th scope="row" { (place.market) }
                             td { (place.venue) }
-                            td.num { (place.used) }
+                            td.num { (dollars(place.used.0)) }
                             td { @match place.until { Some(at) => (time(at)), None => (show::unknown("the market is not listed any more")) } }
                         }
                     }
@@ -218,7 +228,7 @@ fn groups(risk: &Risk) -> Markup {
                     th scope="col" { "Group" }
                     th scope="col" { "Because" }
                     th.num scope="col" { "Markets" }
-                    th.num scope="col" { "Tied up, $" }
+                    th.num scope="col" { "Tied up" }
                 } }
                 tbody {
                     @for group in &risk.groups {
@@ -226,7 +236,7 @@ fn groups(risk: &Risk) -> Markup {
                             th scope="row" { (group.group) }
                             td { (group.because) }
                             td.num { (group.markets) }
-                            td.num { (group.used) }
+                            td.num { (dollars(group.used.0)) }
                         }
                     }
                 }
@@ -347,7 +357,7 @@ mod tests {
     fn a_gain_uses_nothing_and_nothing_in_use_is_said() {
         let page = drawn(&with(|risk| risk.in_use = vec![limit("day", "-5", 0)]));
         assert!(
-            page.contains("Nothing is in use") && page.contains("-5"),
+            page.contains("Nothing is in use") && page.contains("-$5.00"),
             "{page}"
         );
         assert!(drawn(&View::default()).contains("no limit is in use"));

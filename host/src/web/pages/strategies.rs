@@ -3,6 +3,7 @@
 //! Nobody is ranked on luck: a place takes [`TRADES_MIN`] ended trades, and the interval of its P&L stands
 //! beside it. What may be done to a strategy is on a page of its own ([`super::strategy`]).
 
+use super::parts::dollars;
 use crate::report::signed;
 use crate::report::verdict::{Range, TRADES_MIN, Verdict};
 use crate::snapshot::{ChangeRow, Instant, Snapshot, State, StrategyRow};
@@ -10,6 +11,7 @@ use crate::web::app::View;
 use crate::web::layout::{Page, Panel};
 use crate::web::show;
 use maud::{Markup, html};
+use pm_arb_core::units::Usd;
 
 /// See the top of the file.
 pub const PAGE: Page = Page {
@@ -195,10 +197,10 @@ fn allocation(pilot: &Snapshot) -> Markup {
                 Some((used, of)) => {
                     meter min="0" max=(of.max(1)) value=(used.clamp(0, of.max(1)))
                         aria-label={ (row.name) ": capital in use" } { (used) " of " (of) }
-                    p.note { (row.committed) " $ tied up of " (dollars(of)) " $, its share of "
+                    p.note { (dollars(row.committed.0)) " tied up of " (dollars(Usd(of))) ", its share of "
                         (percent(row.share_bps)) " of equity" }
                 },
-                None => p.note { (row.committed) " $ tied up; it has no share of equity (" (row.state.as_str()) ")" },
+                None => p.note { (dollars(row.committed.0)) " tied up; it has no share of equity (" (row.state.as_str()) ")" },
             }
         }
     }
@@ -209,10 +211,6 @@ fn capital(pilot: &Snapshot, row: &StrategyRow) -> Option<(i64, i64)> {
     let of = i128::from(pilot.risk.equity.0.0) * i128::from(row.share_bps) / 10_000;
     let of = i64::try_from(of).ok().filter(|of| *of > 0)?;
     Some((row.committed.0.0, of))
-}
-
-fn dollars(micro: i64) -> String {
-    pm_arb_core::units::Usd(micro).to_string()
 }
 
 pub(super) fn percent(bps: i32) -> String {

@@ -3,6 +3,7 @@
 //! Owns the list: filters and order stand in the URL, so that a list can be kept and sent to others, and
 //! paging needs no script.
 
+use super::parts::{aligned, places};
 use super::trade;
 use crate::report::tame;
 use crate::report::text::{month_and_minute, rfc3339};
@@ -129,6 +130,7 @@ fn rows(asked: &Asked, page: &TradePageOf, count: Option<u64>) -> Markup {
     if page.rows.is_empty() {
         return empty(asked);
     }
+    let columns = Columns::of(&page.rows);
     html! {
         p.note {
             @match count {
@@ -160,7 +162,7 @@ fn rows(asked: &Asked, page: &TradePageOf, count: Option<u64>) -> Markup {
                     th scope="col" { "Came to" }
                     (heading(asked, Sort::Pnl, "P&L", true))
                 } }
-                tbody { @for t in &page.rows { (row(t)) } }
+                tbody { @for t in &page.rows { (row(t, columns)) } }
             }
         }
         nav.pages aria-label="Parts of the list" {
@@ -215,12 +217,36 @@ fn heading(asked: &Asked, sort: Sort, name: &str, number: bool) -> Markup {
     }
 }
 
-fn row(t: &TradeView) -> Markup {
-    let qty = if t.reason.is_some() {
+/// Digits after the point of each column, so that points stand below each other.
+#[derive(Clone, Copy)]
+struct Columns {
+    shares: usize,
+    price: usize,
+    fee: usize,
+    edge: usize,
+}
+
+impl Columns {
+    fn of(rows: &[TradeView]) -> Self {
+        Self {
+            shares: places(rows.iter().map(|t| shares(meant(t)))),
+            price: places(rows.iter().map(|t| &t.price)),
+            fee: places(rows.iter().filter(|t| t.reason.is_none()).map(|t| &t.fees)),
+            edge: places(rows.iter().map(|t| &t.expected_edge)),
+        }
+    }
+}
+
+/// What was bought or sold, or should have been.
+fn meant(t: &TradeView) -> Qty {
+    if t.reason.is_some() {
         t.requested_quantity
     } else {
         t.quantity
-    };
+    }
+}
+
+fn row(t: &TradeView, columns: Columns) -> Markup {
     html! {
         tr {
             td { a href={ "/trades/" (t.id) } {
@@ -230,10 +256,10 @@ fn row(t: &TradeView) -> Markup {
             td { (tame(&t.strategy_id)) }
             td { (tame(&t.market_slug)) }
             td { (t.side) " " (tame(&t.outcome)) }
-            td.num { (shares(qty)) }
-            td.num { (t.price) }
-            td.num { @if t.reason.is_some() { (show::unknown("refused: nothing was charged")) } @else { (t.fees) } }
-            td.num { (t.expected_edge) }
+            td.num { (aligned(shares(meant(t)), columns.shares)) }
+            td.num { (aligned(&t.price, columns.price)) }
+            td.num { @if t.reason.is_some() { (show::unknown("refused: nothing was charged")) } @else { (aligned(&t.fees, columns.fee)) } }
+            td.num { (aligned(&t.expected_edge, columns.edge)) }
             td { (came_to(t)) }
             td.num { (gain(t)) }
         }
