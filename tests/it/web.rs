@@ -4,6 +4,7 @@ mod door;
 mod flood;
 mod hostile;
 mod pilot;
+mod tls;
 
 use pm_arb::agent::AgentContext;
 use pm_arb::web::app::App;
@@ -126,11 +127,16 @@ fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str)
             break;
         }
     }
-    let text = String::from_utf8_lossy(&bytes);
+    parse(&bytes, path)
+}
+
+/// The answer to what was asked of `path`.
+fn parse(bytes: &[u8], path: &str) -> Answer {
+    let text = String::from_utf8_lossy(bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|s| s.parse().ok());
     Answer {
-        status: status.unwrap_or_else(|| panic!("{method} {path} got no answer: {text:?}")),
+        status: status.unwrap_or_else(|| panic!("{path} got no answer: {text:?}")),
         head: head.to_owned(),
         body: body.to_owned(),
     }

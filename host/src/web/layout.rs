@@ -215,7 +215,7 @@ fn strip(view: &View) -> Markup {
             @if let Some(snapshot) = now.snapshot() {
                 div { span.what { "run" } " " (snapshot.run.source) }
                 div { span.what { "equity" } " " (dollars(snapshot.trading.equity.0)) }
-                div { span.what { "P&L, realised" } " " (realised(snapshot)) }
+                div { span.what { "P&L, realised" } " " (show::money(snapshot.trading.results.realized_pnl.0)) }
                 (agents(&snapshot.system.health))
             }
             div {
@@ -257,16 +257,6 @@ fn agents(health: &Health) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// Gains and losses of everything sold or settled, after fees.
-fn realised(snapshot: &Snapshot) -> Markup {
-    let nets = snapshot.strategies.strategies.iter().map(|s| s.net.0);
-    let sum = nets.map(|net| i128::from(net.0)).sum::<i128>();
-    match i64::try_from(sum) {
-        Ok(sum) => show::money(Usd(sum)),
-        Err(_) => show::unknown("the sum is out of range"),
     }
 }
 

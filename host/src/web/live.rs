@@ -299,3 +299,99 @@ fn event(to: &mut String, name: &str, data: &str) {
     // Writing to a string cannot fail.
     let _ = write!(to, "event: {name}\ndata: {data}\n\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Instant, NewsRow};
+    use crate::web::pages::samples;
+    use pm_arb_core::ids::Timestamp;
+
+    fn after(view: &View, news: &[(u64, bool, &str)]) -> View {
+        let mut view = view.clone();
+        samples::change(&mut view, |snapshot| {
+            snapshot.strategies.news = news
+                .iter()
+                .map(|(number, good, text)| NewsRow {
+                    number: *number,
+                    at: Instant(Timestamp(1)),
+                    good: *good,
+                    text: (*text).to_owned(),
+                })
+                .collect();
+        });
+        view
+    }
+
+    #[test]
+    fn a_swap_and_a_refusal_are_told_once_in_the_loaders_words() {
+        let live = "oracle-sniper 1.3.0 (gen 4, ab12cd34) live; pause 0.3 ms; state kept";
+        let refused =
+            "oracle-sniper.wasm refused: it asks for the network; oracle-sniper (gen 4) goes on";
+        let before = samples::view();
+        let swapped = after(&before, &[(1, true, live)]);
+        let both = after(&before, &[(1, true, live), (2, false, refused)]);
+        let told = |before: &View, now: &View| {
+            let toasts = remarks(before, now).into_iter();
+            toasts.map(|t| (t.level, t.text)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&before, &swapped), [("info", live.to_owned())]);
+        assert_eq!(told(&swapped, &both), [("bad", refused.to_owned())]);
+        assert_eq!(told(&both, &both), []);
+        // Another pilot's news were not missed: they are on its page.
+        let gone = View {
+            pilot: None,
+            ..before.clone()
+        };
+        assert_eq!(
+            told(&gone, &both),
+            [("info", "The pilot answers.".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_viewer_is_pushed_what_happened_since_it_came() {
+        let mut toasts = Toasts::default();
+        let before = samples::view();
+        toasts.add(
+            &before,
+            &after(&before, &[(1, true, "old live; state kept")]),
+        );
+        let first = next(&Frame::default(), &before, None, &toasts.recent);
+        let now = after(
+            &before,
+            &[
+                (1, true, "old live; state kept"),
+                (2, false, "x.wasm refused: why"),
+            ],
+        );
+        toasts.add(&after(&before, &[(1, true, "old live; state kept")]), &now);
+        let second = next(&first, &now, None, &toasts.recent);
+        let (to, frames) = watch::channel(Arc::new(Frame::default()));
+        let (_end, ending) = watch::channel(false);
+        let mut viewer = Viewer {
+            frames,
+            ending,
+            seen: 0,
+            toasted: None,
+            _seat: Seat(Arc::new(AtomicUsize::new(1))),
+        };
+        let mut read = |frame: Frame| {
+            to.send_replace(Arc::new(frame));
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(viewer.next()).unwrap()
+        };
+        let text = read(first);
+        assert!(
+            text.contains("event: panel") && !text.contains("event: toast"),
+            "{text}"
+        );
+        let text = read(second);
+        let toast = r#"{"level":"bad","text":"x.wasm refused: why"}"#;
+        assert_eq!(text.matches("event: toast").count(), 1, "{text}");
+        assert!(
+            text.contains(&format!("event: toast\ndata: {toast}\n")),
+            "{text}"
+        );
+    }
+}

@@ -69,11 +69,7 @@ async fn show(app: App, page: &'static layout::Page) -> Response {
     layout::document(&view, page, &panels).into_response()
 }
 
-async fn nothing(State(app): State<App>, request: Request) -> Response {
-    // A page whose own routes are not in `pages::routes` yet shows its frame.
-    if let Some(page) = PAGES.iter().find(|page| page.path == request.uri().path()) {
-        return show(app, page).await;
-    }
+async fn nothing(request: Request) -> Response {
     Refusal::new(
         StatusCode::NOT_FOUND,
         "not-found",

@@ -187,6 +187,20 @@ fn no_get_changes_anything_and_no_body_is_endless() {
     }
 }
 
+/// Nothing stands in for a page whose routes were forgotten.
+#[test]
+fn every_page_has_a_route_and_nothing_else_is_a_page() {
+    let dashboard = Dashboard::start();
+    for page in &pm_arb::web::pages::PAGES {
+        let answer = dashboard.ask("GET", page.path, "");
+        assert_eq!(answer.status, 200, "{}: {answer:?}", page.path);
+        let heading = format!("<h1>{}</h1>", page.name);
+        assert!(answer.body.contains(&heading), "{}: {answer:?}", page.path);
+    }
+    let answer = dashboard.ask("GET", "/trade", "");
+    assert_eq!(answer.status, 404, "{answer:?}");
+}
+
 /// What a browser keeps for ever changes its name when it changes.
 #[test]
 fn assets_are_kept_and_data_is_not() {

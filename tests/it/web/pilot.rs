@@ -103,13 +103,21 @@ fn queried(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Every name that `/metrics` gives.
+/// Every name that `/metrics` gives, also those that have no value yet.
 fn given(text: &str) -> BTreeSet<String> {
+    let declared = text.lines().filter_map(|line| {
+        let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
+        Some(match kind {
+            "counter" => format!("{name}_total"),
+            _ => name.to_owned(),
+        })
+    });
+    let declared: BTreeSet<String> = declared.collect();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .filter_map(|line| line.split(['{', ' ']).next())
-        .map(str::to_owned)
-        .collect()
+    for name in lines.filter_map(|line| line.split(['{', ' ']).next()) {
+        assert!(declared.contains(name), "{name} was not declared");
+    }
+    declared
 }
 
 #[test]
@@ -183,7 +191,10 @@ fn a_pilot_shows_itself_obeys_and_ends_with_viewers_attached() {
 
     let answer = control::ask(&data, &Request::Snapshot).unwrap();
     hostile::pictures_stay_text(answer["snapshot"].clone());
-    figures_are_documented_and_queried_ones_exist(&pilot.get("/metrics").1);
+    // What is sampled comes a second after the rest.
+    let metrics =
+        wait(|| Some(pilot.get("/metrics").1).filter(|m| m.contains("pm_arb_feed_state{")));
+    figures_are_documented_and_queried_ones_exist(&metrics.expect("feeds among the figures"));
 
     assert!(
         pilot.interrupt(),
@@ -195,7 +206,7 @@ fn a_pilot_shows_itself_obeys_and_ends_with_viewers_attached() {
 
 fn figures_are_documented_and_queried_ones_exist(metrics: &str) {
     let given = given(metrics);
-    assert!(given.len() >= 20, "{given:?}");
+    assert!(given.len() >= 60, "{given:?}");
     let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
     for path in ["deploy/grafana.json", "deploy/alerts.yml"] {
         let asked = queried(&read(path));

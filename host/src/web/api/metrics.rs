@@ -1,10 +1,12 @@
 //! `/metrics`: the pilot's picture as figures for Prometheus. The names are a contract: `docs/operations.md`
-//! lists them, and `deploy/` queries them.
+//! lists them, and `deploy/` queries them. Here: the route and how a figure is written; `metrics/` has which.
 //!
 //! Drawn from the last picture at every scrape; nothing is kept here but what was asked of the dashboard.
 //! Amounts are US dollars as floating point, which is for reading; the API has them exactly.
 
-use crate::snapshot::Snapshot;
+mod pilot;
+mod vitals;
+
 use crate::web::app::{App, View};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -156,129 +158,43 @@ impl Figures<'_> {
         Ok(())
     }
 
-    fn pilot(&mut self, pilot: &Snapshot, now_ns: u64) -> Result<(), fmt::Error> {
-        let age = now_ns.saturating_sub(pilot.taken.0.0) as f64 / 1e9;
-        self.gauge(
-            "pm_arb_snapshot_age_seconds",
-            "Age of the picture these figures are from",
-            age,
-        )?;
-        self.counter(
-            "pm_arb_records",
-            "Records in the journal of this run",
-            pilot.run.seq,
-        )?;
-        let trading = &pilot.trading;
-        let halted = f64::from(u8::from(trading.halted.is_some()));
-        self.gauge("pm_arb_halted", "1 while trading is halted", halted)?;
-        for (name, help, amount) in [
-            (
-                "pm_arb_equity_dollars",
-                "Everything, marked at the lower of cost and bid",
-                trading.equity.0,
-            ),
-            ("pm_arb_cash_dollars", "Free money", trading.cash.0),
-            (
-                "pm_arb_reserved_dollars",
-                "Set aside for orders in flight and at rest",
-                trading.reserved.0,
-            ),
-            (
-                "pm_arb_locked_dollars",
-                "Positions at cost",
-                trading.locked.0,
-            ),
-            (
-                "pm_arb_fees_dollars",
-                "Fees paid in this run",
-                trading.fees.0,
-            ),
-        ] {
-            self.gauge(name, help, dollars(amount))?;
-        }
-        for (name, help, count) in [
-            (
-                "pm_arb_open_trades",
-                "Rows that are open",
-                trading.open_trades,
-            ),
-            (
-                "pm_arb_orders_in_flight",
-                "Orders on their way",
-                trading.orders_in_flight,
-            ),
-            (
-                "pm_arb_orders_resting",
-                "Orders that rest in a queue",
-                trading.orders_resting,
-            ),
-        ] {
-            self.gauge(name, help, count as f64)?;
-        }
-        self.strategies(pilot)?;
-        self.agents(pilot)
-    }
-
-    fn strategies(&mut self, pilot: &Snapshot) -> Result<(), fmt::Error> {
-        let strategies = &pilot.strategies.strategies;
-        let label = |name: &str| vec![("strategy", name.to_owned())];
-        self.gauges(
-            "pm_arb_strategy_net_dollars",
-            "Gains of what was sold or settled, after fees",
-            strategies
-                .iter()
-                .map(|s| (label(&s.name), dollars(s.net.0))),
-        )?;
-        self.gauges(
-            "pm_arb_strategy_share",
-            "Share of equity, 0 to 1",
-            strategies
-                .iter()
-                .map(|s| (label(&s.name), f64::from(s.share_bps) / 10_000.0)),
-        )?;
-        self.gauges(
-            "pm_arb_strategy_generation",
-            "Which load of it runs",
-            strategies
-                .iter()
-                .map(|s| (label(&s.name), f64::from(s.generation))),
-        )
-    }
-
-    fn agents(&mut self, pilot: &Snapshot) -> Result<(), fmt::Error> {
-        let health = &pilot.system.health;
-        let label = |name: &str| vec![("agent", name.to_owned())];
-        self.gauge(
-            "pm_arb_uptime_seconds",
-            "Time since the pilot started",
-            health.uptime_secs,
-        )?;
-        self.gauges(
-            "pm_arb_agent_running",
-            "1 while the agent is at work",
-            health
-                .agents
-                .iter()
-                .map(|a| (label(&a.name), f64::from(u8::from(a.running)))),
-        )?;
-        self.counters(
-            "pm_arb_agent_restarts",
-            "How often the agent was started again",
-            health
-                .agents
-                .iter()
-                .map(|a| (label(&a.name), u64::from(a.restarts))),
-        )?;
-        let beats = health
-            .agents
+    /// A figure of every row; rows that do not know it are left out.
+    fn each<T>(
+        &mut self,
+        rows: &[T],
+        label: impl Fn(&T) -> Labels,
+        name: &str,
+        help: &str,
+        value: impl Fn(&T) -> Option<f64>,
+    ) -> Result<(), fmt::Error> {
+        let known = rows
             .iter()
-            .filter_map(|a| Some((label(&a.name), a.last_heartbeat_secs?)));
-        self.gauges(
-            "pm_arb_agent_silence_seconds",
-            "Time since the agent last made progress",
-            beats,
-        )
+            .filter_map(|row| Some((label(row), value(row)?)));
+        self.gauges(name, help, known)
     }
+
+    /// A count of every row.
+    fn count_each<T>(
+        &mut self,
+        rows: &[T],
+        label: impl Fn(&T) -> Labels,
+        name: &str,
+        help: &str,
+        count: impl Fn(&T) -> u64,
+    ) -> Result<(), fmt::Error> {
+        let counts = rows.iter().map(|row| (label(row), count(row)));
+        self.counters(name, help, counts)
+    }
+
+    /// A figure that may be unknown: then it has no value, rather than 0.
+    fn known(&mut self, name: &str, help: &str, value: Option<f64>) -> Result<(), fmt::Error> {
+        self.gauges(name, help, value.map(|value| (Labels::new(), value)))
+    }
+}
+
+/// One label.
+fn label(name: &'static str, value: &str) -> Labels {
+    vec![(name, value.to_owned())]
 }
 
 fn dollars(amount: Usd) -> f64 {
