@@ -211,9 +211,9 @@ fn newest(view: &View) -> Markup {
                                 td { a href={ "/trades/" (row.id) } { (moment(row.at.0)) } }
                                 th scope="row" title=(row.venue) { (row.market) }
                                 td { (row.side) " " (row.outcome) }
-                                td.num { (parts::aligned(&row.quantity, shares)) }
-                                td.num { (parts::aligned(&row.price, prices)) }
-                                td.num { (parts::aligned(&row.expected_edge, edges)) }
+                                td.num { (parts::aligned(row.quantity, shares)) }
+                                td.num { (parts::aligned(row.price, prices)) }
+                                td.num { (parts::aligned(row.expected_edge, edges)) }
                                 td { (parts::status(row)) }
                                 td.num {
                                     @match row.realized_pnl {
