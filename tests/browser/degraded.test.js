@@ -76,6 +76,8 @@ test('a database that goes away and comes back', { skip: SKIP_POSTGRES }, async 
   gate.shut();
   await until(async () => /database[^.]*(away|unreachable|not reached|out of reach)/is.test(await page.innerText('body')),
     () => 'the page does not say that the database is away');
+  await until(async () => /away|refuses/i.test(await page.locator('#database').innerText({ timeout: 1000 }).catch(() => '')),
+    () => 'the panel of the database does not say it, or did not appear');
   await screenshot(page, 'degraded-database-away');
   for (const path of PAGES) {
     const seen = await open(t, chrome, it.origin + path);

@@ -44,7 +44,7 @@ test('hostile names stay words', { skip: SKIP }, async (t) => {
   const data = await folder();
   const alone = await dashboard(t, data, { args: ['--database-url', url.href] });
   const seen = new Set();
-  const look = async (path) => {
+  const look = async (path, shot) => {
     const page = await open(t, chrome, alone.origin + path);
     const inert = await page.evaluate(() => [...document.querySelectorAll('script')].every((one) => one.src.startsWith(location.origin))
       && document.querySelectorAll('iframe, base, meta[http-equiv=refresh], [onerror], [onload], img[src=x], form:not([action^="/"], [method=dialog])').length === 0
@@ -54,11 +54,11 @@ test('hostile names stay words', { skip: SKIP }, async (t) => {
     assert.deepEqual(page.complaints, [], path);
     const text = await page.innerText('main');
     for (const words of CORPUS) if (text.includes(words)) seen.add(words);
-    return page;
+    if (shot) await screenshot(page, shot);
+    await page.context().close();
   };
   for (const path of PAGES) await look(path);
-  const list = await look('/trades?limit=100');
-  await screenshot(list, 'hostile-trades');
+  await look('/trades?limit=100', 'hostile-trades');
   for (const { id } of (await alone.json('/api/v1/trades?limit=20')).trades) await look(`/trades/${id}`);
   await look(`/trades?market=${encodeURIComponent(SEEDS[0])}`);
   await look(`/why/ask?q=${encodeURIComponent(SEEDS[1])}`);

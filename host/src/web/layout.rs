@@ -7,7 +7,7 @@
 
 use super::answer::Refusal;
 use super::app::View;
-use super::pages::PAGES;
+use super::pages::{PAGES, WITH_HANDLER};
 use super::{UNLOCK, assets, show};
 use crate::orchestrator::Health;
 use crate::snapshot::Snapshot;
@@ -123,7 +123,7 @@ pub fn document(view: &View, page: &Page, panels: &[Panel]) -> Markup {
             main #main tabindex="-1" {
                 h1 { (page.name) }
                 p.about { (page.about) }
-                div.panels { @for panel in panels { (section(panel)) } }
+                div.panels data-whole[is_whole(page)] { @for panel in panels { (section(panel)) } }
             }
             (footer())
             (help())
@@ -134,6 +134,11 @@ pub fn document(view: &View, page: &Page, panels: &[Panel]) -> Markup {
         (DOCTYPE)
         html lang="en" { (head(page.name)) (body) }
     }
+}
+
+/// Whether all panels of the page are live, so that one may appear or go.
+fn is_whole(page: &Page) -> bool {
+    page.panels.is_some() && !WITH_HANDLER.contains(&page.path)
 }
 
 fn head(title: &str) -> Markup {

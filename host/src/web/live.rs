@@ -1,6 +1,6 @@
 //! Pages that live: each is drawn once a second for all its viewers together, and what changed is pushed.
 //!
-//! Server-sent events at `/live?page=PATH`: `panel` (`{id, html}`, to be put in place of what has that
+//! Server-sent events at `/live?page=PATH`: `panels` (the ids there are, in order), `panel` (`{id, html}`, to be put in place of what has that
 //! id), `state` (every second; the sign of life) and `toast`. A viewer holds no queue: it takes the latest
 //! drawing when its connection has room, so a slow one skips what it was too slow for. Drawing happens on
 //! the dashboard's own thread, from a picture that the engine left behind.
@@ -221,6 +221,8 @@ struct Viewer {
     ending: watch::Receiver<bool>,
     /// The drawing it had last.
     seen: u64,
+    /// The ids it was last told of.
+    ids: Vec<&'static str>,
     toasted: Option<u64>,
     _seat: Seat,
 }
@@ -248,6 +250,7 @@ pub async fn live(State(app): State<App>, Query(query): Query<Watched>) -> Respo
         frames,
         ending: app.live.ending.clone(),
         seen: 0,
+        ids: Vec::new(),
         toasted: None,
         _seat: seat,
     };
@@ -274,6 +277,11 @@ impl Viewer {
         let frame = self.frames.borrow_and_update().clone();
         let mut text = String::new();
         event(&mut text, "state", &frame.state);
+        let ids: Vec<&'static str> = frame.panels.iter().map(|panel| panel.id).collect();
+        if ids != self.ids {
+            event(&mut text, "panels", &serde_json::json!(ids).to_string());
+            self.ids = ids;
+        }
         for panel in frame
             .panels
             .iter()

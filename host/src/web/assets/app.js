@@ -21,9 +21,29 @@
     return Boolean(selection && !selection.isCollapsed && element.contains(selection.anchorNode));
   };
 
+  // A page of live panels alone has as many of them as there is to show.
+  const whole = document.querySelector("main .panels[data-whole]");
+  let order = []; // their ids, among those of the frame
+
+  const appear = (id, html) => {
+    const fresh = whole && order.includes(id) && parse(html);
+    if (!fresh) return;
+    const next = order.slice(order.indexOf(id) + 1).map(byId).find((element) => element?.parentElement === whole);
+    whole.insertBefore(fresh, next ?? null);
+  };
+  const arrange = (ids) => {
+    order = ids;
+    for (const panel of whole ? [...whole.children] : []) {
+      if (!ids.includes(panel.id)) panel.remove();
+    }
+  };
+
   const put = (id, html) => {
     const old = byId(id);
-    if (!old) return;
+    if (!old) {
+      appear(id, html);
+      return;
+    }
     if (inUse(old)) {
       waiting.set(id, html);
       return;
@@ -106,6 +126,7 @@
       document.body.dataset.pilot = state.pilot;
       document.title = document.title.replace(/^(● \w+ · )?/, state.pilot === "trading" ? "" : `● ${state.pilot} · `);
     });
+    stream.addEventListener("panels", (event) => arrange(JSON.parse(event.data)));
     stream.addEventListener("panel", (event) => {
       const panel = JSON.parse(event.data);
       put(panel.id, panel.html);

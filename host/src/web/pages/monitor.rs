@@ -127,6 +127,10 @@ fn pnl(view: &View) -> Markup {
         .draw();
         return html! { (drawn) (parts::counted(view)) };
     }
+    let stored = view.history.as_ref().and_then(|h| h.all.as_ref());
+    if view.pilot.is_none() && stored.is_some_and(|all| all.summary.total_trades > 0) {
+        return html! { p.empty { "No market of these trades has paid yet: the curve begins when one does." } };
+    }
     let Some(pilot) = view.pilot.as_ref().filter(|p| p.trading.results.total > 0) else {
         return parts::no_trades(view.pilot.as_ref().map(|p| &p.trading));
     };
@@ -207,9 +211,9 @@ fn newest(view: &View) -> Markup {
                                 td { a href={ "/trades/" (row.id) } { (moment(row.at.0)) } }
                                 th scope="row" title=(row.venue) { (row.market) }
                                 td { (row.side) " " (row.outcome) }
-                                td.num { (parts::aligned(&row.quantity, shares)) }
-                                td.num { (parts::aligned(&row.price, prices)) }
-                                td.num { (parts::aligned(&row.expected_edge, edges)) }
+                                td.num { (parts::aligned(row.quantity, shares)) }
+                                td.num { (parts::aligned(row.price, prices)) }
+                                td.num { (parts::aligned(row.expected_edge, edges)) }
                                 td { (parts::status(row)) }
                                 td.num {
                                     @match row.realized_pnl {

@@ -257,9 +257,9 @@ fn row(t: &TradeView, columns: Columns) -> Markup {
             td { (tame(&t.market_slug)) }
             td { (t.side) " " (tame(&t.outcome)) }
             td.num { (aligned(shares(meant(t)), columns.shares)) }
-            td.num { (aligned(&t.price, columns.price)) }
-            td.num { @if t.reason.is_some() { (show::unknown("refused: nothing was charged")) } @else { (aligned(&t.fees, columns.fee)) } }
-            td.num { (aligned(&t.expected_edge, columns.edge)) }
+            td.num { (aligned(t.price, columns.price)) }
+            td.num { @if t.reason.is_some() { (show::unknown("refused: nothing was charged")) } @else { (aligned(t.fees, columns.fee)) } }
+            td.num { (aligned(t.expected_edge, columns.edge)) }
             td { (came_to(t)) }
             td.num { (gain(t)) }
         }
