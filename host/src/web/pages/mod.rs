@@ -46,7 +46,6 @@ pub fn routes() -> Router<App> {
     Router::new()
         .merge(strategy::routes())
         .merge(how::routes())
-        .merge(trade::routes())
         .merge(trades::routes())
         .merge(why::routes())
 }
