@@ -10,7 +10,7 @@ use crate::measure::{Goal, Outcome, Row};
 use axum::Router;
 use pm_arb::store::{RunInfo, Store, StoreOp};
 use pm_arb::web::app::App;
-use pm_arb::web::records::Records;
+use pm_arb::web::live::Live;
 use pm_arb::web::{api, pages};
 use pm_arb_core::effect::{
     FillLevel, Graded, IntentLegRecord, IntentRecord, Rejection, TradeRecord, TradeStatus,
@@ -86,12 +86,15 @@ async fn of(
         TEMPLATES * COPIES,
         begun.elapsed().as_secs_f64()
     ));
-    let app = App {
-        pilot: tokio::sync::watch::channel(None).1,
-        records: Records::new(url),
-        rules: Arc::new(pm_arb::rulebook::built_in()?),
-        data_dir: std::env::temp_dir(),
-    };
+    // Nobody ends these streams: nobody watches.
+    let (_end, ending) = tokio::sync::watch::channel(false);
+    let app = App::new(
+        tokio::sync::watch::channel(None).1,
+        url,
+        Arc::new(pm_arb::rulebook::built_in()?),
+        std::env::temp_dir(),
+        Live::new(ending),
+    );
     let records = app.records.clone();
     let (v1, _) = api::trades::routes().split_for_parts();
     let router = Router::new()

@@ -31,6 +31,7 @@ mod store_bare;
 mod stream;
 mod swap;
 mod trader;
+mod viewers;
 
 use measure::{Outcome, Row};
 
@@ -55,6 +56,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("swap", swap::measure),
     ("store", store::measure),
     ("dashboard", dashboard::measure),
+    ("viewers", viewers::measure),
     ("honest", honest::measure),
     ("grading", grading::measure),
     ("growth", growth::measure),
