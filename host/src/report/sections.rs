@@ -171,7 +171,9 @@ fn breakdown(report: &Report, style: Style) -> Vec<String> {
         lines.push("  none".to_owned());
         return lines;
     }
-    let mut table = Table::new(&["Name", "Trades", "Win rate", "P&L", "95 % from", "to"]);
+    let mut table = Table::new(&["Name", "Trades", "Win rate", "P&L", "95 % from", "to"])
+        // Names of markets are told apart by all of their letters.
+        .names(&[]);
     let ends = |line: &Line, pick: fn(Range) -> Usd| match line.interval {
         Some(range) => Cell::money(pick(range)),
         None => Cell::from("-"),

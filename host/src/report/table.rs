@@ -1,10 +1,11 @@
 //! Tables of answers: columns under headings, aligned, in whatever width there is.
 //!
 //! Where there is a terminal that is too narrow, names are shortened in the middle; where that is not
-//! enough, a row takes several lines, the later ones indented. No cell is broken. Text for other programs
-//! and files is as wide as it comes.
+//! enough, a row takes several lines, the later ones indented. Only a cell that is wider than the window
+//! alone stays so (a remark: whoever writes the answer folds it). Text for other programs and files is as
+//! wide as it comes.
 
-use super::text::{Style, cut, cut_middle, per_share, signed};
+use super::text::{Style, cut_middle, per_share, signed};
 use pm_arb_core::units::Usd;
 use std::ops::Range;
 
@@ -12,8 +13,10 @@ use std::ops::Range;
 const GAP: usize = 2;
 /// Before the first line of a row, and before the others.
 const INDENT: [usize; 2] = [2, 4];
-/// Names are shortened to no less than this.
+/// Names are shortened to no less than this to keep a row in one line,
 const NAME_MIN: usize = 10;
+/// and to no less than this where it takes several all the same.
+const NAME_ROOMY: usize = 20;
 
 /// A cell: its text and the amount that colours it.
 #[derive(Debug, Clone)]
@@ -114,11 +117,22 @@ impl Table {
         let Some(columns) = columns else {
             return vec![(all, wide)];
         };
+        let tight = self.packed(&wide, columns, NAME_MIN);
+        if tight.len() > 1 {
+            let roomy = self.packed(&wide, columns, NAME_ROOMY);
+            if roomy.len() == tight.len() {
+                return roomy;
+            }
+        }
+        tight
+    }
+
+    fn packed(&self, wide: &[usize], columns: usize, name_min: usize) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         let mut free = 0;
         for (n, wide) in wide.iter().copied().enumerate() {
             let least = if self.names.contains(&n) {
-                wide.min(NAME_MIN)
+                wide.min(name_min)
             } else {
                 wide
             };
@@ -130,9 +144,8 @@ impl Table {
                 }
                 _ => {
                     let room = columns.saturating_sub(indent(parts.len()));
-                    let least = least.min(room);
-                    parts.push((n..n + 1, vec![least]));
-                    free = room - least;
+                    parts.push((n..n + 1, vec![least.min(room)]));
+                    free = room.saturating_sub(least);
                 }
             }
         }
@@ -140,7 +153,7 @@ impl Table {
             let used = indent(nth) + widths.iter().sum::<usize>() + GAP * (widths.len() - 1);
             widen(
                 range.clone().zip(widths),
-                &wide,
+                wide,
                 columns.saturating_sub(used),
             );
         }
@@ -155,7 +168,7 @@ impl Table {
             let text = if self.names.contains(&n) {
                 cut_middle(&cell.text, *width)
             } else {
-                cut(&cell.text, *width)
+                cell.text.clone()
             };
             let text = if left(n) {
                 format!("{text:<width$}")
@@ -238,19 +251,20 @@ mod tests {
         assert_eq!(
             at(40),
             [
-                "  Id     Market      Order",
-                "       P&L",
-                "  48652  btc-…-more  buy 20 Down at 0.39",
-                "    -$4.60",
-                "  48652  short       buy 20 Down at 0.39",
-                "    +$4.60",
+                "  Id     Market",
+                "    Order                   P&L",
+                "  48652  btc-updown-5m-1…400400-and-more",
+                "    buy 20 Down at 0.39  -$4.60",
+                "  48652  short",
+                "    buy 20 Down at 0.39  +$4.60",
             ]
         );
         for columns in 1..90 {
             let lines = at(columns);
             let most = lines.iter().map(|line| line.chars().count()).max();
             assert!(
-                most.unwrap_or_default() <= columns.max(4),
+                // The widest cell that is no name, indented.
+                most.unwrap_or_default() <= columns.max(23),
                 "{columns}: {lines:#?}"
             );
         }

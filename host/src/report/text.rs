@@ -12,7 +12,7 @@ use std::io::IsTerminal as _;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     /// Gains green, losses red.
-    colour: bool,
+    pub(super) colour: bool,
     /// Columns there are; `None` where the reader is no terminal.
     pub(super) columns: Option<usize>,
 }
@@ -142,8 +142,8 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Lines broken between words where they are longer than `columns`, the rest indented by two more. Codes
-/// of colour take no room.
+/// Lines broken between words where they are longer than `columns`; the rest stands below the text after a
+/// label, or two further in. Codes of colour take no room.
 #[must_use]
 pub fn folded(text: &str, columns: usize) -> String {
     let mut out = String::new();
@@ -153,27 +153,47 @@ pub fn folded(text: &str, columns: usize) -> String {
             out.push('\n');
             continue;
         }
-        let indent = line.len() - line.trim_start().len();
-        let mut used = 0;
-        // Spaces inside a line that fits are alignment; at a break they are nothing.
-        for word in line.trim_start().split_inclusive(' ') {
-            if used == 0 {
-                out.push_str(&" ".repeat(indent));
-                used = indent;
-            } else if used + wide(word.trim_end()) > columns && used > indent + 2 {
-                out.truncate(out.trim_end_matches(' ').len());
+        let (label, words) = labelled(line, columns / 2);
+        let hang = match label.trim_start() {
+            "" => wide(label) + 2,
+            _ => wide(label),
+        };
+        out.push_str(label);
+        let mut used = wide(label);
+        let mut begun = false;
+        for word in words.split_whitespace() {
+            if begun && used + 1 + wide(word) > columns {
                 out.push('\n');
-                out.push_str(&" ".repeat(indent + 2));
-                used = indent + 2;
+                out.push_str(&" ".repeat(hang));
+                used = hang;
+            } else if begun {
+                out.push(' ');
+                used += 1;
             }
-            if word != " " || used > indent + 2 {
-                out.push_str(word);
-                used += wide(word);
-            }
+            out.push_str(word);
+            used += wide(word);
+            begun = true;
         }
         out.push('\n');
     }
     out
+}
+
+/// The indentation of a line with its label, if one of at most `most` letters stands before two spaces,
+/// and the rest.
+fn labelled(line: &str, most: usize) -> (&str, &str) {
+    let indent = line.len() - line.trim_start().len();
+    let (front, words) = line.split_at(indent);
+    let Some((label, _)) = words.split_once("  ") else {
+        return (front, words);
+    };
+    let rest = words.get(label.len()..).unwrap_or_default().trim_start();
+    let (front, words) = line.split_at(line.len() - rest.len());
+    if wide(front) <= most {
+        (front, words)
+    } else {
+        line.split_at(indent)
+    }
 }
 
 /// Characters that are seen.
@@ -210,6 +230,10 @@ mod tests {
         assert_eq!(
             folded(text, 20),
             "short\n  Tape: 12 % of 3\n    fills confirmed\n"
+        );
+        assert_eq!(
+            folded("  Kind    one two three\n", 18),
+            "  Kind    one two\n          three\n"
         );
         // A word that is too long stays whole, and colour takes no room.
         assert_eq!(folded("digest 0123456789", 8), "digest\n  0123456789\n");
