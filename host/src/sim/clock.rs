@@ -20,9 +20,8 @@ struct Anchor {
 }
 
 impl SimClock {
-    /// World time `world_ns` is now.
-    pub fn starting_at(world_ns: u64, speed: f64) -> Self {
-        let wall = Instant::now();
+    /// World time `world_ns` is at `wall`.
+    pub fn starting_at(world_ns: u64, wall: Instant, speed: f64) -> Self {
         Self(Arc::new(Mutex::new(Anchor {
             wall,
             world_ns,
@@ -62,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_slip_stops_the_clock_and_never_turns_it_back() {
-        let clock = SimClock::starting_at(1_000_000_000_000, 1_000.0);
+        let clock = SimClock::starting_at(1_000_000_000_000, Instant::now(), 1_000.0);
         while clock.now_ns() < 1_002_000_000_000 {
             std::thread::yield_now();
         }

@@ -135,8 +135,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Joins a world at its present instant.
-    pub fn new(world: World, speed: f64) -> Self {
+    /// Joins a world whose present instant it was at `wall`.
+    pub fn new(world: World, wall: Instant, speed: f64) -> Self {
         let now_ns = world.now_ns();
         let now_s = now_ns / 1_000_000_000;
         let views = world.markets().map(|(key, _)| {
@@ -159,7 +159,7 @@ impl Hub {
             crossings: Vec::new(),
             slips: 0,
             queue: VecDeque::new(),
-            clock: SimClock::starting_at(now_ns, speed),
+            clock: SimClock::starting_at(now_ns, wall, speed),
             scratch: Vec::new(),
             world,
         }

@@ -39,6 +39,7 @@ mod socket;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::get;
@@ -177,6 +178,8 @@ impl SimServer {
         if !(speed > 0.0 && speed <= SPEED_MAX) {
             return Err(SimError::Speed { speed });
         }
+        // Whoever starts it reads the same clock: building the world must not put it behind.
+        let wall = Instant::now();
         // A week of history takes a second or two: not on a thread that others wait for.
         let origin_s = origin_unix_ns / 1_000_000_000;
         let built = tokio::task::spawn_blocking(move || {
@@ -197,7 +200,7 @@ impl SimServer {
             address: bind,
             source,
         })?;
-        let hub = Hub::new(world, speed);
+        let hub = Hub::new(world, wall, speed);
         let clock = hub.clock();
         let shared = Arc::new(Shared::new(hub));
         let app = router(Arc::clone(&shared));

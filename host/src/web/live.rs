@@ -381,6 +381,7 @@ mod tests {
             frames,
             ending,
             seen: 0,
+            ids: Vec::new(),
             toasted: None,
             _seat: Seat(Arc::new(AtomicUsize::new(1))),
         };
