@@ -59,7 +59,8 @@ test('the kill switch works without scripts', async (t) => {
   await form.locator('[name=why]').fill('by hand');
   await form.locator('button').click();
   await until(async () => (await it.json('/api/v1/snapshot')).trading.halted?.includes('by hand'));
-  assert.match(await page.innerText('body'), /halted/i);
+  await page.reload(); // without scripts a page is of the moment it was loaded
+  assert.match(await page.innerText('#banner'), /halted/i);
 });
 
 test('a slider computes anew without a reload, and by its button without scripts', async (t) => {
