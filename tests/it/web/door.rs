@@ -193,7 +193,12 @@ fn every_page_has_a_route_and_nothing_else_is_a_page() {
     let dashboard = Dashboard::start();
     for page in &pm_arb::web::pages::PAGES {
         let answer = dashboard.ask("GET", page.path, "");
-        assert_eq!(answer.status, 200, "{}: {answer:?}", page.path);
+        // 503: there is no database, which the page says.
+        assert!(
+            [200, 503].contains(&answer.status),
+            "{}: {answer:?}",
+            page.path
+        );
         let heading = format!("<h1>{}</h1>", page.name);
         assert!(answer.body.contains(&heading), "{}: {answer:?}", page.path);
     }

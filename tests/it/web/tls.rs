@@ -88,7 +88,7 @@ fn off_loopback_it_speaks_tls_only_and_reading_needs_the_token() {
     let read = |path: &str, headers: &str| ask_tls(alone.address, &cert, path, headers);
 
     assert_eq!(read(HEALTHZ, "").status, 200);
-    for path in ["/", "/trades", "/metrics", "/api/v1/openapi.json"] {
+    for path in ["/", "/risk", "/metrics", "/api/v1/openapi.json"] {
         let answer = read(path, "");
         assert_eq!(answer.status, 401, "{path}: {answer:?}");
         assert!(!answer.body.contains(&token), "{path}");
