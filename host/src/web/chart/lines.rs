@@ -119,11 +119,15 @@ impl<'a> Lines<'a> {
         )?
         .roomy();
         let left = axes::rows_width(&y, self.units.1, 5);
+        // One moment is not a range: time reaches back a minute at least.
+        let latest = points().map(|p| p.0).fold(f64::NEG_INFINITY, f64::max);
+        let minute = matches!(self.units.0, Unit::Time).then_some(latest - 60.0);
         let x = Scale::over(
             points()
                 .filter(|p| p.1.is_finite())
                 .map(|p| p.0)
-                .chain(band().map(|b| b.0)),
+                .chain(band().map(|b| b.0))
+                .chain(minute),
             left,
             width - RIGHT,
         )?;
