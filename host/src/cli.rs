@@ -104,7 +104,10 @@ pub enum Command {
     /// Bring the database's schema up to date, as its owner; a pilot does so by itself where it may.
     Migrate(MigrateArgs),
     /// Tell people: try out where alerts go.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  pm-arb alerts test --config pm-arb.toml"
+    )]
     Alerts(AlertsCommand),
     /// Write a commented configuration with every key and its default.
     Init(InitArgs),
@@ -133,6 +136,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum AlertsCommand {
     /// Send one message to every target of the configuration and print what each answered.
+    #[command(after_help = "Examples:\n  pm-arb alerts test --config pm-arb.toml")]
     Test {
         /// Settings; see docs/configuration.md.
         #[arg(long, value_name = "FILE")]
@@ -158,6 +162,9 @@ pub struct Places {
 
 /// `pm-arb migrate`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  pm-arb migrate\n  pm-arb migrate --database-url postgres://owner@db.example/desk"
+)]
 pub struct MigrateArgs {
     /// Which database.
     #[command(flatten)]

@@ -137,6 +137,7 @@ pub enum TradesFormat {
 
 /// `pm-arb trade`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  pm-arb trade 3ad67c5f\n  pm-arb trade 3ad67c5f --json")]
 pub struct TradeArgs {
     /// Id of a row, or the beginning of it as `pm-arb trades` prints it.
     #[arg(value_name = "ID", value_parser = parse_id)]

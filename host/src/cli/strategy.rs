@@ -20,6 +20,7 @@ pub struct StrategyArgs {
 #[derive(Debug, Subcommand)]
 pub enum StrategyCommand {
     /// Show every strategy of the running pilot.
+    #[command(after_help = "Examples:\n  pm-arb strategy list\n  pm-arb strategy list --json")]
     List {
         /// As JSON.
         #[arg(long)]
@@ -29,6 +30,9 @@ pub enum StrategyCommand {
         places: Places,
     },
     /// Run the bytes of a file now, between two events, with the state of what runs.
+    #[command(
+        after_help = "Examples:\n  pm-arb strategy swap oracle-sniper build/oracle-sniper.wasm -m 'new haircut'"
+    )]
     Swap {
         /// Which strategy, and what to say with it.
         #[command(flatten)]
@@ -41,6 +45,7 @@ pub enum StrategyCommand {
         fresh: bool,
     },
     /// Run the generation of before again; once more goes one further back.
+    #[command(after_help = "Examples:\n  pm-arb strategy rollback oracle-sniper")]
     Rollback {
         /// Which strategy, and what to say with it.
         #[command(flatten)]
@@ -50,24 +55,30 @@ pub enum StrategyCommand {
         fresh: bool,
     },
     /// Do not follow changes of its file, over restarts too.
+    #[command(after_help = "Examples:\n  pm-arb strategy pin oracle-sniper")]
     Pin {
         /// Which strategy, and what to say with it.
         #[command(flatten)]
         act: StrategyAct,
     },
     /// Follow its file again; what it holds meanwhile takes over.
+    #[command(after_help = "Examples:\n  pm-arb strategy unpin oracle-sniper")]
     Unpin {
         /// Which strategy, and what to say with it.
         #[command(flatten)]
         act: StrategyAct,
     },
     /// Stop calling it and withdraw its resting orders, until it is released, over restarts too.
+    #[command(
+        after_help = "Examples:\n  pm-arb strategy quarantine oracle-sniper -m 'looking into it'"
+    )]
     Quarantine {
         /// Which strategy, and what to say with it.
         #[command(flatten)]
         act: StrategyAct,
     },
     /// Forget its failures and start it again, without state.
+    #[command(after_help = "Examples:\n  pm-arb strategy release oracle-sniper")]
     Release {
         /// Which strategy, and what to say with it.
         #[command(flatten)]

@@ -232,7 +232,7 @@ mod tests {
             "short\n  Tape: 12 % of 3\n    fills confirmed\n"
         );
         assert_eq!(
-            folded("  Kind    one two three\n", 18),
+            folded("  Kind    one two three\n", 20),
             "  Kind    one two\n          three\n"
         );
         // A word that is too long stays whole, and colour takes no room.

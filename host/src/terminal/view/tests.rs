@@ -107,7 +107,7 @@ fn everything_is_there_when_there_is_room() {
         "agents 2 of 3 at work · oracle-binance failed: the venue hung up",
         "feeds · polymarket 0.2 s ago · binance DOWN",
         "oracle-sniper 0.2.0 gen 1",
-        "33.3 %      +$5.00",
+        "33.3 %     +$5.00",
         "19:10:05 bought 10 Up @ 0.54 btc-updown-5m-1",
         "-$4.60",
         "dashboard http://127.0.0.1:8787",
