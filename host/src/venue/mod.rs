@@ -6,6 +6,7 @@
 
 /// kalshi.com
 pub mod kalshi;
+mod left_out;
 /// polymarket.com
 pub mod polymarket;
 

@@ -11,6 +11,7 @@ use crate::feed::Feed;
 use crate::net::http::{Http, HttpError};
 use crate::oracle;
 use crate::rulebook::Rules;
+use crate::venue::left_out::LeftOut;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{MarketId, Nanos, Timestamp, Venue};
 use pm_arb_core::market::MarketSpec;
@@ -23,8 +24,6 @@ use tokio::sync::mpsc;
 
 /// Most markets followed at a time.
 const MARKETS_MAX: usize = 200;
-/// Most markets remembered as left out; one more forgets the first by name, which is then told again.
-const LEFT_OUT_MAX: usize = 1_000;
 /// A turn of the scout is never shorter, whatever the clock's speed.
 const SCOUT_MIN: Duration = Duration::from_millis(250);
 
@@ -39,8 +38,8 @@ pub(super) struct Scout {
     /// By ticker; without a specification those of before a restart.
     pub(super) followed: BTreeMap<String, (MarketId, Option<MarketSpec>)>,
     pub(super) rules: Arc<Rulebook>,
-    /// Why markets were left out, by ticker: told once, and again when it changes.
-    pub(super) left_out: BTreeMap<String, RestError>,
+    /// Why markets were left out, by ticker.
+    pub(super) left_out: LeftOut<RestError>,
 }
 
 impl Scout {
@@ -137,7 +136,7 @@ impl Scout {
             Ok(Err(error)) => return Err(AgentError::Fatal(chain(&error))),
             Err(error) => return self.leave_out(error).await,
         };
-        self.left_out.remove(&spec.native_id);
+        self.left_out.forget(&spec.native_id);
         let now = self.feed.clock.now();
         let known = self.followed.get(&spec.native_id);
         let is_new = known.is_none_or(|(_, spec)| spec.is_none());
@@ -167,19 +166,11 @@ impl Scout {
     /// Tells of a market that is not usable: to people, and to the journal. The next look at the list
     /// may find it right.
     async fn leave_out(&mut self, error: RestError) -> Result<(), AgentError> {
-        if self.left_out.get(&error.ticker) == Some(&error) {
-            return Ok(());
+        let (name, reason) = (error.ticker.clone(), error.reason);
+        match self.left_out.tell(Venue::Kalshi, &name, reason, error) {
+            Some(refused) => self.feed.send(vec![refused]).await,
+            None => Ok(()),
         }
-        tracing::warn!(venue = "kalshi", reason = %error.reason, error = %chain(&error), "market left out");
-        let refused = Event::Refused {
-            venue: Some(Venue::Kalshi),
-            reason: error.reason,
-        };
-        if self.left_out.len() >= LEFT_OUT_MAX {
-            self.left_out.pop_first();
-        }
-        self.left_out.insert(error.ticker.clone(), error);
-        self.feed.send(vec![refused]).await
     }
 
     /// Asks for the outcomes of markets that have closed.

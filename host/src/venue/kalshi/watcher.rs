@@ -17,6 +17,7 @@ use crate::input::InputSender;
 use crate::net::http::Http;
 use crate::net::round_trip::{ASK_EVERY, ASK_FIRST, RoundTrips};
 use crate::net::socket::{Socket, SocketError};
+use crate::venue::left_out::LeftOut;
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::Venue;
 use pm_arb_core::reason::Reason;
@@ -123,7 +124,7 @@ pub async fn run(
         series: BTreeMap::new(),
         followed: BTreeMap::new(),
         rules: Arc::clone(&rules),
-        left_out: BTreeMap::new(),
+        left_out: LeftOut::default(),
     };
     let silence = Duration::from_millis(cfg.silence_ms);
     let stream = feed.ctx.feeds().stream("kalshi", silence);

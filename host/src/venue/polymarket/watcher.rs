@@ -18,6 +18,7 @@ use crate::net::http::{Http, HttpError};
 use crate::net::round_trip::RoundTrips;
 use crate::oracle;
 use crate::rulebook::Rules;
+use crate::venue::left_out::LeftOut;
 use pm_arb_core::event::{Event, GapScope};
 use pm_arb_core::ids::{MarketId, Timestamp, Venue};
 use pm_arb_core::market::MarketSpec;
@@ -34,11 +35,8 @@ use tokio::task::JoinSet;
 const SHARDS_MAX: usize = 16;
 /// Orders waiting for a shard.
 const ORDERS_MAX: usize = 256;
-/// Most markets followed at a time.
+/// Most markets followed, and most asked for one by one; one more is not asked for again by itself.
 const MARKETS_MAX: usize = 1_600;
-/// Most markets remembered as left out; one more forgets the first by name, which is then told again,
-/// and is not asked for again by itself.
-const LEFT_OUT_MAX: usize = 1_600;
 /// Questions answered in one turn, so that none starves the rest.
 const QUESTIONS_A_TURN: usize = 8;
 /// A turn is never longer nor shorter, whatever the clock's speed.
@@ -158,8 +156,8 @@ struct Watcher {
     /// The last window of each series that was asked for.
     reached: BTreeMap<String, u64>,
     rules: Arc<Rulebook>,
-    /// Why markets were left out, by slug: told once, and again when it changes.
-    left_out: BTreeMap<String, GammaError>,
+    /// Why markets were left out, by slug.
+    left_out: LeftOut<GammaError>,
     /// Whether markets can be looked for, once they could not be.
     discovery: Option<Stream>,
 }
@@ -207,7 +205,7 @@ pub async fn run(
         shards: JoinSet::new(),
         reached: BTreeMap::new(),
         rules,
-        left_out: BTreeMap::new(),
+        left_out: LeftOut::default(),
         discovery: None,
     };
     watcher.begin();
@@ -417,7 +415,7 @@ impl Watcher {
                 }
             };
             found = true;
-            self.left_out.remove(&spec.slug);
+            self.left_out.forget(&spec.slug);
             if self.followed.contains_key(&spec.id) {
                 continue;
             }
@@ -446,7 +444,7 @@ impl Watcher {
             .into_iter()
             .filter(|slug| found && !slug.is_empty())
         {
-            if self.wanted.len() < LEFT_OUT_MAX {
+            if self.wanted.len() < MARKETS_MAX {
                 self.want(Question::Market(slug));
             }
         }
@@ -455,19 +453,11 @@ impl Watcher {
 
     /// Tells of a market that is not usable: to people, and to the journal.
     async fn leave_out(&mut self, error: GammaError) -> Result<(), AgentError> {
-        if self.left_out.get(&error.slug) == Some(&error) {
-            return Ok(());
+        let (name, reason) = (error.slug.clone(), error.reason);
+        match self.left_out.tell(Venue::Polymarket, &name, reason, error) {
+            Some(refused) => self.feed.send(vec![refused]).await,
+            None => Ok(()),
         }
-        tracing::warn!(venue = "polymarket", reason = %error.reason, error = %chain(&error), "market left out");
-        let refused = Event::Refused {
-            venue: Some(Venue::Polymarket),
-            reason: error.reason,
-        };
-        if self.left_out.len() >= LEFT_OUT_MAX {
-            self.left_out.pop_first();
-        }
-        self.left_out.insert(error.slug.clone(), error);
-        self.feed.send(vec![refused]).await
     }
 
     /// Follows a market that is already closed, if it is one of ours.
