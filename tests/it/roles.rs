@@ -141,6 +141,24 @@ async fn a_pilot_can_not_rewrite_history() {
     roles.remove().await;
 }
 
+/// What the dashboard answers, head and all, once it does.
+async fn answer(door: &str, route: &str) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let request = format!("GET {route} HTTP/1.1\r\nHost: {door}\r\nConnection: close\r\n\r\n");
+    for _ in 0..300 {
+        let mut said = Vec::new();
+        if let Ok(mut socket) = tokio::net::TcpStream::connect(door).await
+            && socket.write_all(request.as_bytes()).await.is_ok()
+            && socket.read_to_end(&mut said).await.is_ok()
+            && !said.is_empty()
+        {
+            return said;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    panic!("{door} does not answer");
+}
+
 /// A password in a URL is nowhere: not in the log at its most talkative, not in a file, not in an answer.
 #[tokio::test]
 async fn secrets_are_nowhere() {
@@ -150,14 +168,39 @@ async fn secrets_are_nowhere() {
     };
     let data = tempfile::tempdir().unwrap();
     let redis = format!("redis://user:{CANARY}@127.0.0.1:1/");
-    let ended = pilot(
-        &roles.app,
-        data.path(),
-        &["-vv", "--for", "5s", "--redis-url", &redis],
-    );
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+        .port();
+    let door = format!("127.0.0.1:{port}");
+    let (app, folder) = (roles.app.clone(), data.path().to_owned());
+    let run_of_it = tokio::task::spawn_blocking({
+        let door = door.clone();
+        move || {
+            let extra = ["-vv", "--for", "15s", "--redis-url", &redis];
+            pilot(
+                &app,
+                &folder,
+                &[&extra[..], &["--dashboard", &door]].concat(),
+            )
+        }
+    });
+    let mut answers = Vec::new();
+    for route in [
+        "/system",
+        "/metrics",
+        "/readyz",
+        "/api/v1/snapshot",
+        "/api/v1/openapi.json",
+    ] {
+        answers.push(answer(&door, route).await);
+    }
+    let ended = run_of_it.await.unwrap();
     assert!(ended.status.success());
     let away = format!("postgres://user:{CANARY}@127.0.0.1:1/away");
     let mut said = vec![ended.stdout, ended.stderr];
+    assert!(answers.iter().all(|answer| answer.len() > 100));
+    said.extend(answers);
     for args in [
         &["report", "--database-url", &away][..],
         &["trades", "--database-url", &away],
