@@ -152,7 +152,7 @@ fn every_order_changes_what_runs_is_journalled_and_replays() {
     });
     let text = stdout(&order(&pilot, &["list"]));
     assert!(
-        text.lines().next().unwrap().contains("net P&L $") && text.contains("oracle-sniper"),
+        text.lines().next().unwrap().contains("net P&L") && text.contains("oracle-sniper"),
         "{text}"
     );
 
