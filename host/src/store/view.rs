@@ -242,8 +242,9 @@ impl Store {
             Bind::Text(Some(trade.run_id.to_string())),
             Bind::Int(trade.market_number),
         ];
+        // By its leg alone: asked for the whole order, SQLite takes the index by sequence, and so every row of the run.
         let siblings = format!(
-            "SELECT {COLUMNS} WHERE t.run_id = ~1 AND t.intent_id = $2 ORDER BY t.leg, t.fill, t.seq, t.n LIMIT {TRADES_MAX}"
+            "SELECT {COLUMNS} WHERE t.run_id = ~1 AND t.intent_id = $2 ORDER BY t.leg LIMIT {TRADES_MAX}"
         );
         let r = &self.readers;
         let intents = ask::all(r, WHAT, INTENT, &of_intent, intent).await?;
@@ -251,6 +252,7 @@ impl Store {
         let markets = ask::all(r, WHAT, MARKET, &of_market, market).await?;
         let mut siblings = ask::all(r, WHAT, &siblings, &of_intent, view).await?;
         siblings.retain(|row| row.id != trade.id);
+        siblings.sort_by_key(|row| (row.leg, row.fill, row.seq, row.n));
         Ok(TradePage {
             trade,
             intent: intents.into_iter().next(),
