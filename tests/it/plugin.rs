@@ -5,7 +5,7 @@ mod hostile;
 mod operator;
 mod reload;
 
-use pm_arb::plugin::{Limits, PluginHost};
+use pm_arb::plugin::{Limits, PluginHost, SPOKEN};
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};
 use pm_arb_core::market::{FeeSchedule, MarketSpec, Outcome, SettlementRule};
 use pm_arb_core::opportunity::{Opportunity, OpportunityKind, OpportunityLeg};
@@ -22,6 +22,43 @@ pub fn guest(name: &str) -> Vec<u8> {
     let path = folder.join(format!("{name}.wasm"));
     std::fs::read(&path)
         .unwrap_or_else(|e| panic!("{}: {e}: run make strategies first", path.display()))
+}
+
+/// A component built against version 0.2 of the contract still runs, and says nothing it could not say.
+#[test]
+fn every_spoken_version_of_the_contract_loads() {
+    let host = PluginHost::new(Limits::default()).unwrap();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    for version in SPOKEN {
+        let (wit, bytes, states) = match version {
+            "0.2.0" => (
+                format!("{root}/wit/0.2/strategy.wit"),
+                std::fs::read(format!("{root}/tests/fixtures/strategy-0.2.wasm")).unwrap(),
+                None,
+            ),
+            _ => (
+                format!("{root}/wit/strategy.wit"),
+                guest("oracle-sniper"),
+                Some(1),
+            ),
+        };
+        let wit = std::fs::read_to_string(wit).unwrap();
+        assert!(
+            wit.contains(&format!("package pm-arb:strategy@{version};")),
+            "{version}"
+        );
+        let compiled = host.compile(&bytes).unwrap();
+        assert_eq!(compiled.described.manifest.name, "oracle-sniper");
+        assert_eq!(compiled.described.state, states, "{version}");
+        assert!(
+            compiled
+                .imports
+                .contains(&format!("pm-arb:strategy/host@{version}"))
+        );
+        let mut strategy = host.instantiate(&compiled, &[]).unwrap();
+        let state = strategy.snapshot().unwrap();
+        strategy.restore(&state).unwrap();
+    }
 }
 
 fn market(id: u32) -> MarketSpec {
@@ -98,9 +135,11 @@ fn host() -> PluginHost {
 fn oracle_sniper_describes_itself_and_acts_on_an_oracle_lag() {
     let host = host();
     let compiled = host.compile(&guest("oracle-sniper")).unwrap();
-    assert_eq!(compiled.manifest.name, "oracle-sniper");
-    assert!(compiled.manifest.topics.oracle_lag && compiled.manifest.topics.markets);
-    assert!(!compiled.manifest.topics.quotes);
+    assert_eq!(compiled.described.manifest.name, "oracle-sniper");
+    assert!(
+        compiled.described.manifest.topics.oracle_lag && compiled.described.manifest.topics.markets
+    );
+    assert!(!compiled.described.manifest.topics.quotes);
 
     let mut strategy = host.instantiate(&compiled, &[]).unwrap();
     let mut out = Output::default();
@@ -163,8 +202,8 @@ fn the_other_strategies_act_on_their_families() {
     ];
     for (name, kind, legs) in cases {
         let compiled = host.compile(&guest(name)).unwrap();
-        assert_eq!(compiled.manifest.name, name);
-        assert!(compiled.manifest.topics.wants(kind));
+        assert_eq!(compiled.described.manifest.name, name);
+        assert!(compiled.described.manifest.topics.wants(kind));
         let mut strategy = host.instantiate(&compiled, &[]).unwrap();
         let (now, mut out) = (Timestamp::from_secs(10), Output::default());
         for id in 0..2 {

@@ -36,13 +36,10 @@ fn kinds(run_dir: &Path) -> Vec<String> {
                 StrategyChangeKind::Loaded { restored, .. } if *restored => {
                     "loaded with state".to_owned()
                 }
-                StrategyChangeKind::Loaded { .. } => "loaded".to_owned(),
                 StrategyChangeKind::Operator { action, note } => {
                     format!("{} ({note})", action.as_str())
                 }
-                StrategyChangeKind::Refused { .. } => "refused".to_owned(),
-                StrategyChangeKind::Quarantined { .. } => "quarantined".to_owned(),
-                StrategyChangeKind::Unloaded => "unloaded".to_owned(),
+                kind => kind.as_str().to_owned(),
             });
         }
     }

@@ -4,6 +4,7 @@
 //! steps the engine with it; replay reads the same records. An event never carries an opinion
 //! (a parsed frame is a fact, "this looks like an arbitrage" is not) and never a default.
 
+use crate::capabilities::Capabilities;
 use crate::config::EngineConfig;
 use crate::ids::{InstrumentId, MarketId, Nanos, OracleId, Seq, StrategyId, Timestamp, Venue};
 use crate::market::{MarketSpec, OracleSpec};
@@ -288,6 +289,65 @@ pub enum StrategyChangeKind {
         /// Who and why, for the record.
         note: String,
     },
+    /// What it may do from here on; stands just before the load that it holds for. Without one, everything.
+    Granted(Box<Capabilities>),
+    /// The wall clock ended a call of the running generation. Stands just after the record that it was
+    /// told of, so that a replay can look ahead and end it there too.
+    Stopped {
+        /// Which call of that generation, counted from 1.
+        call: u64,
+    },
+    /// The running generation was asked for its state, for a successor that does not follow with a load.
+    Asked,
+    /// Stands just after a load: the generation before stays ready, told of everything and not heard,
+    /// until it is [`Committed`](Self::Committed) or [`Reverted`](Self::Reverted).
+    Watched,
+    /// The watch ended well: the generation before is let go.
+    Committed,
+    /// The generation before took over again by itself, with the state it kept. A generation of its own.
+    Reverted {
+        /// What it says of itself.
+        manifest: Manifest,
+        /// SHA-256 of its bytes.
+        digest: [u8; 32],
+        /// Counts the loads of this strategy in this run.
+        generation: u32,
+        /// Its configuration.
+        params: Vec<(String, String)>,
+        /// What the generation did that was watched.
+        why: String,
+    },
+    /// A candidate runs beside it in a shadow, or does no more. For the record: it changes nothing here.
+    Shadowed {
+        /// SHA-256 of the candidate's bytes.
+        digest: [u8; 32],
+        /// Whether it begins.
+        begins: bool,
+        /// What led to it, with figures.
+        why: String,
+    },
+}
+
+impl StrategyChangeKind {
+    /// The word for it, in lists.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Loaded { .. } => "loaded",
+            Self::Refused { .. } => "refused",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Unloaded => "unloaded",
+            Self::Operator { action, .. } => action.as_str(),
+            Self::Granted(_) => "granted",
+            Self::Stopped { .. } => "stopped by the clock",
+            Self::Asked => "asked for its state",
+            Self::Watched => "watched",
+            Self::Committed => "committed",
+            Self::Reverted { .. } => "reverted",
+            Self::Shadowed { begins: true, .. } => "shadow begins",
+            Self::Shadowed { begins: false, .. } => "shadow ends",
+        }
+    }
 }
 
 /// What an operator can have done to a strategy.
@@ -311,6 +371,11 @@ pub enum OperatorAction {
     Quarantine,
     /// Its failures are forgotten and it starts again.
     Release,
+    /// A candidate that ran in its shadow takes its place.
+    Promote {
+        /// SHA-256 of the candidate's bytes.
+        digest: [u8; 32],
+    },
 }
 
 impl OperatorAction {
@@ -324,6 +389,7 @@ impl OperatorAction {
             OperatorAction::Unpin => "unpin",
             OperatorAction::Quarantine => "quarantine",
             OperatorAction::Release => "release",
+            OperatorAction::Promote { .. } => "promote",
         }
     }
 }

@@ -13,6 +13,8 @@
 pub mod allocator;
 /// One instrument's levels, and whether they may be used.
 pub mod book;
+/// What a strategy may.
+pub mod capabilities;
 /// Fills by the rules of other backtesters.
 pub mod compat;
 /// Settings of a run.

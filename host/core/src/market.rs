@@ -191,6 +191,31 @@ pub enum SettlementRule {
 }
 
 impl SettlementRule {
+    /// The name of its kind, by which strategies ask for markets.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        match self {
+            SettlementRule::VenueOnly => "venue",
+            SettlementRule::UpDown { .. } => "up-down",
+            SettlementRule::UpDownTwap { .. } => "up-down-mean",
+            SettlementRule::Above { .. } => "above",
+            SettlementRule::Candle { .. } => "candle",
+            SettlementRule::Touch { .. } => "touch",
+            SettlementRule::MeanAbove { .. } => "mean-above",
+        }
+    }
+
+    /// Every name of [`family`](Self::family), in order.
+    pub const FAMILIES: [&'static str; 7] = [
+        "above",
+        "candle",
+        "mean-above",
+        "touch",
+        "up-down",
+        "up-down-mean",
+        "venue",
+    ];
+
     /// The oracle it depends on.
     #[must_use]
     pub fn oracle(&self) -> Option<OracleId> {

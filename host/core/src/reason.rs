@@ -132,6 +132,8 @@ reasons! {
     DuplicatePrint = "DUPLICATE_PRINT",
     /// The print is stamped long before one that came earlier: it feeds no queue.
     LatePrint = "LATE_PRINT",
+    /// The strategy may not trade there: it did not ask for it, or the operator did not grant it.
+    NotGranted = "NOT_GRANTED",
 }
 
 impl fmt::Display for Reason {

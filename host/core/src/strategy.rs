@@ -38,6 +38,10 @@ pub trait Strategy: Send {
 
     /// Its logical state, for a successor.
     fn snapshot(&mut self) -> Result<Vec<u8>, StrategyFault>;
+
+    /// A replay knows that the clock ended the call of that number (counted from 1, events only): it
+    /// ends there with [`StrategyFault::TooSlow`]. What knows no clock has nothing to do.
+    fn stop_at(&mut self, _call: u64) {}
 }
 
 /// What a call produced.
@@ -272,4 +276,7 @@ pub enum StrategyFault {
     /// What it returned breaks the contract.
     #[error("broke the contract: {0}")]
     Protocol(String),
+    /// The wall clock ended a call. Journalled, so that a replay ends it as well.
+    #[error("took longer than one call may")]
+    TooSlow,
 }

@@ -3,12 +3,12 @@
 //! Owns the engine's settings (deterministic, bounded, no async) and the checks before anything of a
 //! component runs. It never trusts compiled code from outside: bytes are always compiled here.
 
+use super::describe::Described;
 use super::error::PluginError;
-use super::imports::{self, Guest, HOST_INTERFACE};
+use super::imports::{self, Guest};
 use super::instance::{ComponentStrategy, Instance};
 use super::limits::Limits;
 use super::wasi;
-use pm_arb_core::strategy::Manifest;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use wasmtime::component::types::ComponentItem;
@@ -17,7 +17,6 @@ use wasmtime::{Config, Engine};
 
 /// The package of the contract, and the functions its world exports.
 const PACKAGE: &str = "pm-arb:strategy/";
-const TYPES_INTERFACE: &str = "pm-arb:strategy/types@0.2.0";
 const EXPORTS: [&str; 6] = [
     "describe", "init", "on-quote", "on-event", "snapshot", "restore",
 ];
@@ -43,7 +42,7 @@ pub struct Compiled {
     /// SHA-256 of its bytes.
     pub digest: [u8; 32],
     /// What it says of itself.
-    pub manifest: Manifest,
+    pub described: Arc<Described>,
     /// The interfaces it imports, in the component's order; every one of them is granted.
     pub imports: Arc<[String]>,
     pre: InstancePre<Guest>,
@@ -52,7 +51,7 @@ pub struct Compiled {
 impl std::fmt::Debug for Compiled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Compiled")
-            .field("manifest", &self.manifest)
+            .field("described", &self.described)
             .finish_non_exhaustive()
     }
 }
@@ -116,13 +115,13 @@ impl PluginHost {
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|source| PluginError::WrongType {
-                name: HOST_INTERFACE.to_owned(),
+                name: format!("{PACKAGE}host"),
                 source,
             })?;
-        let manifest = Instance::new(&pre, "?", &self.limits)?.describe()?;
+        let described = Instance::new(&pre, "?", &self.limits)?.describe()?;
         Ok(Compiled {
             digest: digest(bytes),
-            manifest,
+            described: Arc::new(described),
             imports,
             pre,
         })
@@ -134,7 +133,11 @@ impl PluginHost {
         compiled: &Compiled,
         params: &[(String, String)],
     ) -> Result<ComponentStrategy, PluginError> {
-        let mut instance = Instance::new(&compiled.pre, &compiled.manifest.name, &self.limits)?;
+        let mut instance = Instance::new(
+            &compiled.pre,
+            &compiled.described.manifest.name,
+            &self.limits,
+        )?;
         instance.init(params)?;
         ComponentStrategy::new(instance)
     }
@@ -145,7 +148,7 @@ impl PluginHost {
         let mut uses_wasi = false;
         let mut unknown = Vec::new();
         for (name, _) in ty.imports(&self.engine) {
-            if name == HOST_INTERFACE || name == TYPES_INTERFACE {
+            if imports::is_ours(name) {
                 continue;
             } else if name.starts_with(PACKAGE) {
                 return Err(PluginError::WrongVersion {

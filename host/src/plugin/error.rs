@@ -1,6 +1,7 @@
 //! Why a file is not a strategy that can run: one variant per cause, each with the next step.
 
-use super::limits::NAME_BYTES;
+use super::limits::{NAME_BYTES, WANTS_MAX};
+use super::{CONTRACT, SPOKEN};
 use crate::causes::chain;
 use pm_arb_core::strategy::StrategyFault;
 
@@ -42,8 +43,8 @@ pub enum PluginError {
     Invalid(#[source] wasmtime::Error),
     /// It was built for another version of the world.
     #[error(
-        "it speaks {found}; this host speaks pm-arb:strategy@0.2.0. Rebuild it against this host's \
-         wit/strategy.wit"
+        "it speaks {found}; this host speaks pm-arb:strategy {}. Rebuild it against this host's \
+         wit/strategy.wit", SPOKEN.join(" and ")
     )]
     WrongVersion {
         /// The interface it names.
@@ -51,7 +52,7 @@ pub enum PluginError {
     },
     /// It imports what the host does not give.
     #[error(
-        "it imports {}, which no strategy gets: only pm-arb:strategy/host@0.2.0 and a WASI 0.2 \
+        "it imports {}, which no strategy gets: only pm-arb:strategy/host and a WASI 0.2 \
          without files, network and real time. Remove the dependency that needs it", names.join(", ")
     )]
     UnknownImport {
@@ -60,7 +61,7 @@ pub enum PluginError {
     },
     /// It does not export the world.
     #[error(
-        "it lacks {}, which the world `strategy` of pm-arb:strategy@0.2.0 exports. Is it a strategy? \
+        "it lacks {}, which the world `strategy` of pm-arb:strategy exports. Is it a strategy? \
          Implement the SDK's trait and name it in `export!`", names.join(", ")
     )]
     MissingExport {
@@ -69,7 +70,7 @@ pub enum PluginError {
     },
     /// A function has other types than the world says.
     #[error(
-        "`{name}` has other types than in pm-arb:strategy@0.2.0. Rebuild it against this host's \
+        "`{name}` has other types than in {CONTRACT}. Rebuild it against this host's \
          wit/strategy.wit"
     )]
     WrongType {
@@ -89,14 +90,25 @@ pub enum PluginError {
     },
     /// What it says of itself can not be used.
     #[error(
-        "its {what} {value:?} can not be used: 1 to {NAME_BYTES} characters; a name has lower case \
-         letters, digits and hyphens only"
+        "its {what} {value:?} can not be used. Names and versions have 1 to {NAME_BYTES} characters, a name \
+         lower case letters, digits and hyphens only; an oracle is source.symbol; a list has at most \
+         {WANTS_MAX} entries; a number asked for is above zero"
     )]
     BadManifest {
-        /// Name or version.
+        /// Which part of it.
         what: &'static str,
         /// What it says.
         value: String,
+    },
+    /// It asks for what there is not.
+    #[error("it asks for the {what} {value:?}, which there is not; there are {known}")]
+    UnknownWant {
+        /// Which kind of thing.
+        what: &'static str,
+        /// What it says.
+        value: String,
+        /// What there is.
+        known: String,
     },
     /// It did not accept its settings.
     #[error("it does not accept its settings: {0}")]

@@ -3,6 +3,7 @@
 //! Owns the data of a store. A host function never returns an error for what a guest passes, except
 //! to stop it for lack of fuel; what is too much is counted or answered with "not taken".
 
+use super::SPOKEN;
 use super::limits::{
     CANCELS_PER_CALL, HOST_CALL_FUEL, INTENTS_PER_CALL, LOG_LINE_BYTES, LOG_LINES_PER_CALL,
     LOG_LINES_PER_SECOND, Limits, Meter,
@@ -18,8 +19,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::component::{Linker, WasmStr};
 use wasmtime::{Result, StoreContextMut, Trap};
 
-/// The interface of the world that the host offers.
-pub(super) const HOST_INTERFACE: &str = "pm-arb:strategy/host@0.2.0";
+/// The interfaces of the world, without their version: what the host offers, and its vocabulary.
+const INTERFACES: [&str; 2] = ["pm-arb:strategy/host@", "pm-arb:strategy/types@"];
+
+/// Whether a component that imports this can be linked.
+pub(super) fn is_ours(import: &str) -> bool {
+    let version = |interface| import.strip_prefix(interface);
+    INTERFACES
+        .into_iter()
+        .find_map(version)
+        .is_some_and(|version| SPOKEN.contains(&version))
+}
 
 /// The data of one instance's store.
 pub(super) struct Guest {
@@ -148,13 +158,18 @@ pub(super) fn printable(text: &str) -> String {
     line
 }
 
-/// Offers the host's functions to every component linked with it.
+/// Offers the host's functions to every component linked with it, under every version's name: they are
+/// the same in all of them.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    let mut host = linker.instance(HOST_INTERFACE)?;
-    host.func_wrap("log", log)?;
-    host.func_wrap("submit", submit)?;
-    host.func_wrap("cancel", cancel)?;
-    host.func_wrap("wake-at", wake_at)
+    for version in SPOKEN {
+        let [interface, _] = INTERFACES;
+        let mut host = linker.instance(&format!("{interface}{version}"))?;
+        host.func_wrap("log", log)?;
+        host.func_wrap("submit", submit)?;
+        host.func_wrap("cancel", cancel)?;
+        host.func_wrap("wake-at", wake_at)?;
+    }
+    Ok(())
 }
 
 /// Takes the fuel of a call of the host, and of the bytes it reads.

@@ -3,13 +3,14 @@
 //! One store per instance, made in one place with every limit set. Any error of a call ends the
 //! instance: it is never called again, and what it submitted in that call is void.
 
+use super::describe::Described;
 use super::error::PluginError;
 use super::imports::{Guest, printable};
-use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits, NAME_BYTES};
+use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits};
 use super::usage::Usage;
 use super::wire::{self, WireEvent, WireQuote};
 use pm_arb_core::ids::Timestamp;
-use pm_arb_core::strategy::{Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault};
+use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, StrategyFault};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -67,33 +68,19 @@ impl Instance {
             .map_err(|fault| PluginError::Failed { call: name, fault })
     }
 
-    pub(super) fn describe(&mut self) -> Result<Manifest, PluginError> {
+    /// Asks it who it is, in the words of the version it was built for.
+    pub(super) fn describe(&mut self) -> Result<Described, PluginError> {
+        if self.export::<(), (wire::ManifestV02,)>("describe").is_ok() {
+            let (wire,): (wire::ManifestV02,) = self.call("describe", ())?;
+            return wire.try_into();
+        }
         let (wire,): (wire::Manifest,) = self.call("describe", ())?;
-        let fits = |text: &str| !text.is_empty() && text.len() <= NAME_BYTES;
-        let name_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !fits(&wire.name) || !wire.name.chars().all(name_char) {
-            return Err(bad_manifest("name", &wire.name));
-        }
-        if !fits(&wire.version) || wire.version.chars().any(char::is_control) {
-            return Err(bad_manifest("version", &wire.version));
-        }
-        Ok(Manifest {
-            name: wire.name,
-            version: wire.version,
-            topics: wire.topics.into(),
-        })
+        wire.try_into()
     }
 
     pub(super) fn init(&mut self, params: &[(String, String)]) -> Result<(), PluginError> {
         let (answer,): (Result<(), String>,) = self.call("init", (params,))?;
         answer.map_err(|why| PluginError::InitRefused(printable(&why)))
-    }
-}
-
-fn bad_manifest(what: &'static str, value: &str) -> PluginError {
-    PluginError::BadManifest {
-        what,
-        value: printable(value),
     }
 }
 

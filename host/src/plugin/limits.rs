@@ -59,6 +59,9 @@ pub const PARAMS_MAX: usize = 64;
 /// Bytes of a strategy's name or version.
 pub const NAME_BYTES: usize = 64;
 
+/// Entries of one list of what a strategy asks for.
+pub const WANTS_MAX: usize = 32;
+
 /// Sums what an instance holds, over all its memories and tables.
 #[derive(Debug)]
 pub(super) struct Meter {

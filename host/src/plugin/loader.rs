@@ -198,7 +198,7 @@ impl Loader {
         candidate: Candidate,
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
-        let name = candidate.compiled.manifest.name.clone();
+        let name = candidate.compiled.described.manifest.name.clone();
         let digest = candidate.compiled.digest;
         let Some(slot) = self.slots.get_mut(&name) else {
             return self.take_over(candidate, Why::File, false, port);
@@ -267,7 +267,7 @@ impl Loader {
         fresh: bool,
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
-        let name = candidate.compiled.manifest.name.clone();
+        let name = candidate.compiled.described.manifest.name.clone();
         let digest = candidate.compiled.digest;
         port.archive(&digest, &candidate.bytes)
             .map_err(|source| port_error(&name, "keeping its bytes", source))?;
@@ -343,7 +343,7 @@ impl Loader {
         strategy: ComponentStrategy,
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
-        let manifest = new.compiled.manifest.clone();
+        let manifest = new.compiled.described.manifest.clone();
         let name = manifest.name.clone();
         let before = self.slots.get(&name);
         let id = before.map_or_else(|| self.next_id(), |slot| slot.id);
@@ -381,10 +381,10 @@ impl Loader {
 
     /// The slot's entry for a generation that runs from now on.
     fn occupy(&mut self, id: StrategyId, generation: u32, new: Successor) {
-        match self.slots.get_mut(&new.compiled.manifest.name) {
+        match self.slots.get_mut(&new.compiled.described.manifest.name) {
             Some(slot) => slot.succeed(generation, new),
             None => {
-                let name = new.compiled.manifest.name.clone();
+                let name = new.compiled.described.manifest.name.clone();
                 self.slots.insert(name, Slot::first(id, generation, new));
             }
         }

@@ -8,8 +8,12 @@
 //! A component gets nothing but the world of `wit/strategy.wit`, under the limits of [`limits`].
 
 /// The contract that this host speaks (wit/strategy.wit).
-pub const CONTRACT: &str = "pm-arb:strategy@0.2.0";
+pub const CONTRACT: &str = "pm-arb:strategy@0.3.0";
+/// Every version of it that this host speaks, oldest first: each has a folder under wit/, the newest is
+/// wit/strategy.wit.
+pub const SPOKEN: [&str; 2] = ["0.2.0", "0.3.0"];
 
+mod describe;
 mod engine;
 mod error;
 mod imports;
@@ -30,6 +34,7 @@ mod wasi;
 pub mod watch;
 mod wire;
 
+pub use describe::Described;
 pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;
 pub use instance::ComponentStrategy;

@@ -157,7 +157,7 @@ impl Preparer {
     ) -> Result<Candidate, PluginError> {
         let compiled = self.host.compile(&bytes)?;
         let mut params: BTreeMap<String, String> = BTreeMap::new();
-        let configured = self.configured.get(&compiled.manifest.name);
+        let configured = self.configured.get(&compiled.described.manifest.name);
         params.extend(configured.into_iter().flatten().cloned());
         params.extend(given.iter().cloned());
         self.finish(path, bytes, compiled, params.into_iter().collect())

@@ -35,12 +35,40 @@ flags! {
     }
 }
 
+/// The manifest of version 0.2.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(super) struct ManifestV02 {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) topics: TopicSet,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(super) struct Wants {
+    pub(super) venues: Vec<String>,
+    pub(super) families: Vec<String>,
+    pub(super) oracles: Vec<String>,
+    #[component(name = "order-max")]
+    pub(super) order_max: Option<i64>,
+    #[component(name = "intents-per-second")]
+    pub(super) intents_per_second: Option<u32>,
+    #[component(name = "memory-kib")]
+    pub(super) memory_kib: Option<u32>,
+    #[component(name = "call-fuel")]
+    pub(super) call_fuel: Option<u64>,
+}
+
 #[derive(ComponentType, Lift)]
 #[component(record)]
 pub(super) struct Manifest {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) topics: TopicSet,
+    pub(super) wants: Wants,
+    pub(super) state: u32,
+    pub(super) reads: Vec<u32>,
 }
 
 #[derive(Clone, Copy, ComponentType, Lower)]
@@ -323,7 +351,7 @@ impl From<&Quote> for WireQuote {
 }
 
 impl WireEvent {
-    /// `None` for an event that version 0.2 of the world has no word for: it is not told.
+    /// `None` for an event that the world has no word for: it is not told.
     pub(super) fn new(event: &StrategyEvent<'_>) -> Option<Self> {
         Some(match event {
             StrategyEvent::MarketListed(spec) => Self::MarketListed(market(spec)),

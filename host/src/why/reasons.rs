@@ -342,6 +342,12 @@ pub fn about(reason: Reason) -> About {
             "stamped long before an earlier one",
             "Nothing: it would fill orders with trades of the past.",
         ),
+        Reason::NotGranted => (
+            RISK,
+            "what the strategy asks for and the operator grants",
+            "the market's venue, family or oracle",
+            "Have the strategy ask for it (`wants`), or grant it: [strategies.NAME.grant] in pm-arb.toml.",
+        ),
     };
     About {
         said_by,

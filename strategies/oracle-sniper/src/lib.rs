@@ -21,9 +21,6 @@ use pm_arb_sdk::{
     Timestamp, Topics,
 };
 
-/// Version of the snapshot's form.
-const STATE: u32 = 1;
-
 /// The settings of the table above, in millionths.
 struct Rules {
     edge_min: i64,
@@ -120,14 +117,14 @@ impl Strategy for OracleSniper {
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        let mut out = Writer::new(Self::NAME, STATE);
+        let mut out = Writer::new(Self::NAME, Self::STATE);
         self.taken.write(&mut out);
         self.exposure.write(&mut out);
         out.into_bytes()
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for words in state::read(Self::NAME, STATE, bytes)? {
+        for words in state::read(Self::NAME, Self::STATE, bytes)? {
             match words.as_slice() {
                 ["taken", seq, n] => self.taken.read(seq, n)?,
                 ["held", instrument, qty, cost] => self.exposure.read(instrument, qty, cost)?,

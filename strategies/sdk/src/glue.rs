@@ -4,7 +4,7 @@
 //! [`export!`](crate::export).
 
 use crate::bindings::pm_arb::strategy::host;
-use crate::bindings::pm_arb::strategy::types::Manifest;
+use crate::bindings::pm_arb::strategy::types::{Manifest, TimedQuote};
 use crate::{Event, Host, Intent, Level, Quote, Settings, Strategy, Timestamp};
 use std::cell::RefCell;
 
@@ -29,6 +29,32 @@ impl Host for Live {
     }
 }
 
+/// The same, noticing whether the strategy acted.
+struct Noticing {
+    acted: bool,
+}
+
+impl Host for Noticing {
+    fn log(&mut self, level: Level, text: &str) {
+        Live.log(level, text);
+    }
+
+    fn submit(&mut self, intent: &Intent) -> bool {
+        self.acted = true;
+        Live.submit(intent)
+    }
+
+    fn cancel(&mut self, tag: u64) -> bool {
+        self.acted = true;
+        Live.cancel(tag)
+    }
+
+    fn wake_at(&mut self, at: Timestamp) {
+        self.acted = true;
+        Live.wake_at(at);
+    }
+}
+
 /// Holds the component's strategy between calls.
 pub struct Slot<S>(RefCell<Option<S>>);
 
@@ -46,6 +72,9 @@ impl<S: Strategy> Slot<S> {
             name: S::NAME.to_owned(),
             version: version.to_owned(),
             topics: S::TOPICS,
+            wants: S::WANTS.into(),
+            state: S::STATE,
+            reads: S::READS.to_vec(),
         }
     }
 
@@ -62,6 +91,22 @@ impl<S: Strategy> Slot<S> {
     /// `on-quote`.
     pub fn on_quote(&self, now: Timestamp, quote: &Quote) {
         self.with(|s| s.on_quote(now, quote, &mut Live));
+    }
+
+    /// `on-quotes`: ends after the first that the strategy acted on.
+    pub fn on_quotes(&self, quotes: &[TimedQuote]) -> u32 {
+        self.with(|s| {
+            let mut host = Noticing { acted: false };
+            let mut taken = 0;
+            for TimedQuote { now, quote } in quotes {
+                taken += 1;
+                s.on_quote(*now, quote, &mut host);
+                if host.acted {
+                    break;
+                }
+            }
+            taken
+        })
     }
 
     /// `on-event`.
@@ -93,7 +138,7 @@ macro_rules! export {
     ($strategy:ty) => {
         #[cfg(target_arch = "wasm32")]
         mod exported {
-            use $crate::bindings::pm_arb::strategy::types::{Event, Manifest, Quote, Timestamp};
+            use $crate::bindings::pm_arb::strategy::types::{Event, Manifest, Quote, TimedQuote, Timestamp};
             use $crate::glue::Slot;
 
             std::thread_local! {
@@ -111,6 +156,9 @@ macro_rules! export {
                 }
                 fn on_quote(now: Timestamp, quote: Quote) {
                     SLOT.with(|s| s.on_quote(now, &quote));
+                }
+                fn on_quotes(quotes: Vec<TimedQuote>) -> u32 {
+                    SLOT.with(|s| s.on_quotes(&quotes))
                 }
                 fn on_event(now: Timestamp, event: Event) {
                     SLOT.with(|s| s.on_event(now, &event));

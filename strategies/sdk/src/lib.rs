@@ -14,7 +14,7 @@
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "strategy",
+        world: "batching-strategy",
         pub_export_macro: true,
         additional_derives: [PartialEq, Eq],
     });
@@ -32,6 +32,8 @@ pub mod settings;
 pub mod state;
 /// A host for native unit tests.
 pub mod testing;
+/// What a strategy asks to be allowed.
+pub mod wants;
 
 pub use bindings::pm_arb::strategy::host::Level;
 pub use bindings::pm_arb::strategy::types::{
@@ -39,6 +41,7 @@ pub use bindings::pm_arb::strategy::types::{
     OpportunityLeg, OracleTick, Outcome, Print, Quote, Refusal, Settlement, TimeInForce, Topics,
 };
 pub use settings::Settings;
+pub use wants::Wants;
 
 /// Nanoseconds since the Unix epoch, UTC, as the host counts them.
 pub type Timestamp = u64;
@@ -49,6 +52,12 @@ pub trait Strategy: Sized + 'static {
     const NAME: &'static str;
     /// What it wants to hear besides the fate of its own intents.
     const TOPICS: Topics;
+    /// What it asks to be allowed; without a word of its own, all that is granted.
+    const WANTS: Wants = Wants::ALL;
+    /// Number of the form of its snapshot: count it up when the form changes.
+    const STATE: u32 = 1;
+    /// Older forms that [`restore`](Self::restore) reads as well.
+    const READS: &'static [u32] = &[];
 
     /// Starts with these settings. An error refuses the load: name the setting and say why.
     fn new(settings: &mut Settings) -> Result<Self, String>;

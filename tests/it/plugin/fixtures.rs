@@ -27,6 +27,8 @@ pub struct Fixture {
     pub restore: &'static str,
     /// Body that runs at the start of `snapshot`.
     pub snapshot: &'static str,
+    /// Number of the form of its snapshot.
+    pub state: u32,
 }
 
 impl Fixture {
@@ -41,6 +43,7 @@ impl Fixture {
             on_quote: String::new(),
             restore: "",
             snapshot: "",
+            state: 1,
         }
     }
 
@@ -59,7 +62,7 @@ impl Fixture {
             resolve.push_str("dependency.wit", dependency).unwrap();
         }
         let package = resolve.push_str("strategy.wit", &self.wit).unwrap();
-        let world = resolve.select_world(&[package], None).unwrap();
+        let world = resolve.select_world(&[package], Some("strategy")).unwrap();
         let mut module = wat::parse_str(self.text()).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         module
@@ -76,11 +79,9 @@ impl Fixture {
     }
 
     fn text(&self) -> String {
-        let host = if self.wit.contains("package pm-arb:strategy@0.3.0;") {
-            "pm-arb:strategy/host@0.3.0"
-        } else {
-            "pm-arb:strategy/host@0.2.0"
-        };
+        let other = self.wit.contains("package pm-arb:strategy@0.9.0;");
+        let version = if other { "0.9.0" } else { "0.3.0" };
+        let host = format!("pm-arb:strategy/host@{version}");
         format!(
             r#"(module
   (import "{host}" "log" (func $log (param i32 i32 i32)))
@@ -103,12 +104,14 @@ impl Fixture {
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
   (func (export "describe") (result i32)
-    (i32.store (i32.const 0) (i32.const 64))
-    (i32.store (i32.const 4) (i32.const {name_len}))
-    (i32.store (i32.const 8) (i32.const 128))
-    (i32.store (i32.const 12) (i32.const {version_len}))
-    (i32.store8 (i32.const 16) (i32.const 1))
-    (i32.const 0))
+    (i32.store (i32.const 512) (i32.const 64))
+    (i32.store (i32.const 516) (i32.const {name_len}))
+    (i32.store (i32.const 520) (i32.const 128))
+    (i32.store (i32.const 524) (i32.const {version_len}))
+    (i32.store8 (i32.const 528) (i32.const 1))
+    ;; wants: at 536, all zero; state at 608; reads at 612
+    (i32.store (i32.const 608) (i32.const {state}))
+    (i32.const 512))
   (func (export "init") (param i32 i32) (result i32) (i32.store8 (i32.const 0) (i32.const 0)) (i32.const 0))
   (func (export "on-quote") (param $now i64) (param $instrument i32) (param i64 i64 i64 i64)
     (local $i i32) (local $taken i32)
@@ -131,6 +134,7 @@ impl Fixture {
             version_len = self.version.len(),
             on_quote = self.on_quote,
             snapshot = self.snapshot,
+            state = self.state,
             restore = self.restore,
             restore_len = self.restore.len(),
             refuses = i32::from(!self.restore.is_empty()),

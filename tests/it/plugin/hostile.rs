@@ -181,13 +181,15 @@ fn other_worlds_and_versions_are_refused_by_name() {
     let refused = |fixture: &Fixture| host.compile(&fixture.component()).expect_err("refused");
 
     let future = Fixture {
-        wit: WIT.replace("@0.2.0;", "@0.3.0;"),
+        wit: WIT.replace("@0.3.0;", "@0.9.0;"),
         ..Fixture::on_quote("future", LOG)
     };
     let error = refused(&future);
     assert!(matches!(error, PluginError::WrongVersion { .. }), "{error}");
     assert!(
-        error.to_string().contains("speaks pm-arb:strategy@0.2.0"),
+        error
+            .to_string()
+            .contains("speaks pm-arb:strategy 0.2.0 and 0.3.0"),
         "{error}"
     );
 

@@ -105,13 +105,9 @@ impl Pilot {
         self.stage
             .journal
             .iter()
-            .map(|change| match change.kind {
+            .map(|change| match &change.kind {
                 StrategyChangeKind::Loaded { restored: true, .. } => "loaded with state",
-                StrategyChangeKind::Loaded { .. } => "loaded",
-                StrategyChangeKind::Refused { .. } => "refused",
-                StrategyChangeKind::Quarantined { .. } => "quarantined",
-                StrategyChangeKind::Unloaded => "unloaded",
-                StrategyChangeKind::Operator { action, .. } => action.as_str(),
+                kind => kind.as_str(),
             })
             .collect()
     }
@@ -329,7 +325,7 @@ async fn the_watcher_sees_a_replaced_a_rewritten_and_a_removed_file() {
     let partial = folder.path().join(".a");
     write(&partial, version("2", 1));
     std::fs::rename(&partial, &file).unwrap();
-    let is_version = |input: &LoaderInput, v: &str| matches!(input, LoaderInput::Ready(c) if c.compiled.manifest.version == v && c.path == file);
+    let is_version = |input: &LoaderInput, v: &str| matches!(input, LoaderInput::Ready(c) if c.compiled.described.manifest.version == v && c.path == file);
     assert!(is_version(&next(&mut inputs).await, "2"));
     write(&file, version("3", 1));
     assert!(is_version(&next(&mut inputs).await, "3"));

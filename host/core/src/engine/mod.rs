@@ -480,6 +480,13 @@ impl Engine {
                 let text = format!("{}: {} ({note})", self.name_of(id), action.as_str());
                 self.alert(AlertLevel::Info, "STRATEGY_OPERATOR", text, turn);
             }
+            StrategyChangeKind::Granted(_)
+            | StrategyChangeKind::Stopped { .. }
+            | StrategyChangeKind::Asked
+            | StrategyChangeKind::Watched
+            | StrategyChangeKind::Committed
+            | StrategyChangeKind::Reverted { .. }
+            | StrategyChangeKind::Shadowed { .. } => {}
         }
         turn.reschedule = true;
     }

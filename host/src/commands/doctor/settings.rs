@@ -110,7 +110,7 @@ pub(super) fn strategies(args: &[String]) -> Vec<Finding> {
             WHAT,
             format!(
                 "{} {}",
-                c.compiled.manifest.name, c.compiled.manifest.version
+                c.compiled.described.manifest.name, c.compiled.described.manifest.version
             ),
         )),
         LoaderInput::Refused { path, why, .. } => {

@@ -71,6 +71,13 @@ impl Loader {
                     slot.obey(*action, note, at);
                 }
             }
+            StrategyChangeKind::Granted(_)
+            | StrategyChangeKind::Stopped { .. }
+            | StrategyChangeKind::Asked
+            | StrategyChangeKind::Watched
+            | StrategyChangeKind::Committed
+            | StrategyChangeKind::Reverted { .. }
+            | StrategyChangeKind::Shadowed { .. } => {}
         }
         Ok(())
     }

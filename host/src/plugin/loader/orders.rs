@@ -273,7 +273,7 @@ impl Loader {
 
     fn may_swap(&self, name: &str, candidate: &Candidate) -> Result<(), OrderError> {
         let recipe = self.recipe(name, false)?;
-        let found = &candidate.compiled.manifest.name;
+        let found = &candidate.compiled.described.manifest.name;
         if found != name {
             return Err(OrderError::OtherName {
                 name: name.to_owned(),

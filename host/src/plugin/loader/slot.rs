@@ -147,7 +147,7 @@ impl Slot {
             file: Some((new.compiled.digest, new.params.clone())),
             params: new.params,
             path: new.path,
-            manifest: new.compiled.manifest.clone(),
+            manifest: new.compiled.described.manifest.clone(),
             compiled: new.compiled,
             strikes: VecDeque::new(),
             waiting: None,
@@ -184,7 +184,7 @@ impl Slot {
         if new.path.is_some() {
             self.path = new.path;
         }
-        self.manifest = new.compiled.manifest.clone();
+        self.manifest = new.compiled.described.manifest.clone();
         self.compiled = new.compiled;
     }
 
@@ -244,7 +244,9 @@ impl Slot {
     /// Does to the slot what an operator says; what is loaded because of it comes after this.
     pub(super) fn obey(&mut self, action: OperatorAction, note: &str, at: Timestamp) {
         match action {
-            OperatorAction::Swap { .. } | OperatorAction::RollBack { .. } => {
+            OperatorAction::Swap { .. }
+            | OperatorAction::RollBack { .. }
+            | OperatorAction::Promote { .. } => {
                 // The load that follows tells of it.
                 self.ordered = Some((action, note.to_owned()));
                 return;
@@ -344,7 +346,7 @@ impl Successor {
                 from,
                 generation,
                 digest: self.compiled.digest,
-                version: self.compiled.manifest.version.clone(),
+                version: self.compiled.described.manifest.version.clone(),
                 restored: self.restored,
                 pause: None,
             },

@@ -264,7 +264,7 @@ pub mod tests {
             wants: vec!["quotes".to_owned()],
             settings: Vec::new(),
             imports: vec![Import {
-                name: "pm-arb:strategy/host@0.2.0".to_owned(),
+                name: "pm-arb:strategy/host@0.3.0".to_owned(),
                 grants: "log".to_owned(),
             }],
             changes: Vec::new(),
