@@ -17,6 +17,7 @@
 //! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
 
 mod advance;
+mod ahead;
 mod corroborate;
 mod decide;
 mod deny;
@@ -32,6 +33,7 @@ mod ward;
 mod why;
 mod withdraw;
 
+pub use ahead::{AHEAD_QUOTES, AHEAD_RECORDS};
 pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, StrategyStatus};
 pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
@@ -104,6 +106,7 @@ pub struct Engine {
     /// In order of their ids.
     slots: Vec<Slot>,
     output: Output,
+    ahead: ahead::Ahead,
     notices: VecDeque<Notice>,
 
     allocator: CapitalAllocator,
@@ -129,6 +132,8 @@ pub struct Engine {
     silences: Silences,
 
     now: Timestamp,
+    /// The record of the present step, or the last one.
+    last_seq: Seq,
     /// Nothing is due before then.
     next_due: Timestamp,
     /// No strategy wants to be woken before then.
@@ -177,6 +182,7 @@ impl Engine {
             opportunities: BTreeMap::new(),
             slots: Vec::new(),
             output: Output::default(),
+            ahead: ahead::Ahead::default(),
             notices: VecDeque::new(),
             allocator: CapitalAllocator::default(),
             guardian: RiskGuardian::default(),
@@ -199,6 +205,7 @@ impl Engine {
             refused_inputs: BTreeMap::new(),
             silences: Silences::default(),
             now: Timestamp(0),
+            last_seq: Seq(0),
             next_due: Timestamp(0),
             next_timer: Timestamp(u64::MAX),
             next_housekeeping: Timestamp(0),
@@ -214,6 +221,7 @@ impl Engine {
         id: StrategyId,
         strategy: Box<dyn Strategy>,
     ) -> Option<Box<dyn Strategy>> {
+        self.must_not_be_ahead(id);
         let slot = self.slot_mut(id);
         slot.alive = true;
         slot.runtime.replace(strategy)
@@ -291,6 +299,7 @@ impl Engine {
             effects,
         };
         self.now = record.at;
+        self.last_seq = record.seq;
         self.counts.records = self.counts.records.saturating_add(1);
         if record.at >= self.next_due {
             self.advance(&mut turn);
