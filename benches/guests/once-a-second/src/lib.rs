@@ -9,8 +9,6 @@ use pm_arb_sdk::{
     Event, Host, Intent, IntentLeg, Quote, Settings, Strategy, TimeInForce, Timestamp, Topics,
 };
 
-/// Version of the snapshot's form.
-const STATE: u32 = 1;
 const SHARES: i64 = 5_000_000;
 const EDGE: i64 = 20_000;
 
@@ -61,13 +59,13 @@ impl Strategy for OnceASecond {
     fn on_event(&mut self, _: Timestamp, _: &Event, _: &mut dyn Host) {}
 
     fn snapshot(&self) -> Vec<u8> {
-        let mut out = Writer::new(Self::NAME, STATE);
+        let mut out = Writer::new(Self::NAME, Self::STATE);
         out.line(format_args!("at {} {}", self.second, self.mids));
         out.into_bytes()
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for words in state::read(Self::NAME, STATE, bytes)? {
+        for words in state::read(Self::NAME, Self::STATE, bytes)? {
             match words.as_slice() {
                 ["at", second, mids] => {
                     self.second = state::number(second)?;
