@@ -2,7 +2,7 @@
 //!
 //! The same as `OnceASecond` in the measurements' `native.rs`; both must trade alike, and the
 //! measurements say so when they do not. `reach` (dollars beyond the ask) is a setting so that two
-//! loads of one file can differ.
+//! loads of one file can differ; `hang` makes it loop for ever.
 
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
@@ -14,6 +14,7 @@ const EDGE: i64 = 20_000;
 
 struct OnceASecond {
     reach: i64,
+    hang: bool,
     second: u64,
     mids: i64,
 }
@@ -25,12 +26,16 @@ impl Strategy for OnceASecond {
     fn new(settings: &mut Settings) -> Result<Self, String> {
         Ok(Self {
             reach: settings.decimal("reach", 10_000, 0..=100_000)?,
+            hang: settings.decimal("hang", 0, 0..=pm_arb_sdk::money::ONE)? > 0,
             second: 0,
             mids: 0,
         })
     }
 
     fn on_quote(&mut self, now: Timestamp, quote: &Quote, host: &mut dyn Host) {
+        while self.hang && quote.instrument > 0 {
+            std::hint::black_box(&mut self.mids);
+        }
         if quote.bid_qty == 0 || quote.ask_qty == 0 {
             return;
         }
