@@ -22,7 +22,7 @@ pub use data_dir::DataDirError;
 pub use feeds::is_feed;
 pub use outlets::by_reason;
 pub use runner::RunnerError;
-pub use session::{Session, SessionError};
+pub use session::{LoaderView, Session, SessionError};
 
 use crate::alerts::notifier::Notifier;
 use crate::alerts::target::Pace;
@@ -35,7 +35,7 @@ use crate::input::{self, Input};
 use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{HealthBoard, Orchestrator};
 use crate::plugin::{
-    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
+    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, apart,
 };
 use crate::replay::ReplayError;
 use crate::snapshot::Watcher;
@@ -177,7 +177,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         &options.database_url,
         gauges.watch(),
     )?;
-    let host = PluginHost::new(Limits::default())?;
+    let host = PluginHost::live(Limits::default(), apart::ourselves())?;
     let data = DataDir::open(&options.data_dir)?;
     let door = Door::open(
         &options.config.dashboard,
@@ -198,7 +198,8 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     runtime.block_on(agents.start(relay_spec(relay), READY_PATIENCE));
 
     let (journal, mut replayed, mut loader) =
-        recovery::resume(&choice, host, &relay_handle, persisted)?;
+        recovery::resume(&choice, host.clone(), &relay_handle, persisted)?;
+    host.go_live()?;
     let clock = feeds::clock(options, replayed.last_at)?;
     let catalog = SharedCatalog::new(std::mem::take(&mut replayed.catalog));
     let in_force = replayed.config.take();
