@@ -128,7 +128,10 @@ impl Fixture {
   (func (export "on-quote") (param $now i64) (param $instrument i32) (param i64 i64 i64 i64)
     (local $i i32) (local $taken i32)
     {on_quote})
-  (func (export "on-event") (param i32) (local $i i32) (local $taken i32) {on_event})
+  (func (export "on-event") (param i32) (local $i i32) (local $taken i32)
+    {on_event}
+    ;; what it was told may be forgotten: the memory is used again
+    (global.set $free (i32.const 4096)))
   (func (export "snapshot") (result i32)
     {snapshot}
     (i32.store (i32.const 32) (i32.const 128))
