@@ -35,6 +35,7 @@ pub mod watch;
 mod wire;
 
 pub use describe::Described;
+pub(crate) use engine::is_granted;
 pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;
 pub use instance::ComponentStrategy;
