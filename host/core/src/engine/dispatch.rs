@@ -5,6 +5,7 @@
 //! is installed; orders it has in flight stand.
 
 use super::ahead::Heard;
+use super::grants::Grant;
 use super::{Engine, MAX_NOTICES, Turn};
 use crate::effect::{AlertLevel, Effect};
 use crate::event::Event;
@@ -32,6 +33,8 @@ pub(super) struct Slot {
     /// Who it is, once a `Loaded` record said so.
     pub(super) author: Option<Arc<Author>>,
     pub(super) topics: Topics,
+    /// What it may.
+    pub(super) grant: Grant,
     pub(super) timer: Option<Timestamp>,
     pub(super) calls: u64,
     pub(super) intents: u64,
@@ -51,6 +54,7 @@ impl Slot {
             quarantined: false,
             author: None,
             topics: Topics::default(),
+            grant: Grant::default(),
             timer: None,
             calls: 0,
             intents: 0,
@@ -167,7 +171,11 @@ impl Engine {
                 let Some(slot) = self.slots.get(at).filter(|slot| slot.topics.quotes) else {
                     continue;
                 };
-                if !slot.heard.is_ahead() || !self.was_heard(at, &quote, turn) {
+                let ahead = slot.heard.is_ahead();
+                if !self.may_hear_quote(at, instrument) {
+                    continue;
+                }
+                if !ahead || !self.was_heard(at, &quote, turn) {
                     self.call(at, 0, turn, |strategy, now, out| {
                         strategy.on_quote(now, &quote, out)
                     });
@@ -178,7 +186,8 @@ impl Engine {
 
     fn tell(&mut self, wants: fn(Topics) -> bool, event: &StrategyEvent<'_>, turn: &mut Turn<'_>) {
         for at in 0..self.slots.len() {
-            if self.slots.get(at).is_some_and(|slot| wants(slot.topics)) {
+            if self.slots.get(at).is_some_and(|slot| wants(slot.topics)) && self.may_hear(at, event)
+            {
                 self.call(at, 0, turn, |strategy, now, out| {
                     strategy.on_event(now, event, out)
                 });
@@ -197,9 +206,12 @@ impl Engine {
         let open = self.data.markets().filter(|market| market.is_open());
         let specs: Vec<_> = open.map(|market| market.spec.clone()).collect();
         for spec in &specs {
-            self.call(at, 0, turn, |strategy, now, out| {
-                strategy.on_event(now, &StrategyEvent::MarketListed(spec), out)
-            });
+            let event = StrategyEvent::MarketListed(spec);
+            if self.may_hear(at, &event) {
+                self.call(at, 0, turn, |strategy, now, out| {
+                    strategy.on_event(now, &event, out)
+                });
+            }
         }
     }
 
@@ -215,9 +227,11 @@ impl Engine {
                 .free(id, equity, &self.ledger, &self.config.allocation)
                 .unwrap_or(Usd::ZERO);
             let event = StrategyEvent::Opportunity { seen, free_capital };
-            self.call(at, 0, turn, |strategy, now, out| {
-                strategy.on_event(now, &event, out)
-            });
+            if self.may_hear(at, &event) {
+                self.call(at, 0, turn, |strategy, now, out| {
+                    strategy.on_event(now, &event, out)
+                });
+            }
         }
     }
 

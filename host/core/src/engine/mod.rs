@@ -24,6 +24,7 @@ mod deny;
 mod dispatch;
 mod equity;
 mod funnel;
+mod grants;
 mod markets;
 mod rest;
 mod settle;
@@ -35,6 +36,7 @@ mod withdraw;
 
 pub use ahead::{AHEAD_QUOTES, AHEAD_RECORDS};
 pub use deny::DENIALS_STORED_PER_MINUTE;
+pub use grants::Outside;
 pub use status::{Counts, EngineStatus, StrategyStatus};
 pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 
@@ -349,9 +351,10 @@ impl Engine {
                 }
             }
             Event::Refused { reason, .. } => self.refuse_input(*reason),
-            Event::MarketListed(_)
-            | Event::OracleListed(_)
-            | Event::TickSize { .. }
+            Event::MarketListed(_) | Event::OracleListed(_) => {
+                self.heard_of_listing(&record.event);
+            }
+            Event::TickSize { .. }
             | Event::Gap { .. }
             | Event::OracleTick(_)
             | Event::Candle(_)
@@ -461,6 +464,7 @@ impl Engine {
                     generation: *generation,
                 }));
                 slot.topics = manifest.topics;
+                slot.grant.take_effect();
                 slot.quarantined = false;
                 self.allocator.set_active(id, true);
                 self.tell_open_markets(id, turn);
@@ -489,8 +493,8 @@ impl Engine {
                 let text = format!("{}: {} ({note})", self.name_of(id), action.as_str());
                 self.alert(AlertLevel::Info, "STRATEGY_OPERATOR", text, turn);
             }
-            StrategyChangeKind::Granted(_)
-            | StrategyChangeKind::Stopped { .. }
+            StrategyChangeKind::Granted(may) => self.slot_mut(id).grant.promise(may),
+            StrategyChangeKind::Stopped { .. }
             | StrategyChangeKind::Asked
             | StrategyChangeKind::Watched
             | StrategyChangeKind::Committed
