@@ -4,6 +4,7 @@
 //! ends the instance: its output of that call is dropped and it is not called again before a new one
 //! is installed; orders it has in flight stand.
 
+use super::standby::Standby;
 use super::{Engine, MAX_NOTICES, Turn};
 use crate::effect::{AlertLevel, Effect};
 use crate::event::Event;
@@ -20,10 +21,17 @@ use std::sync::Arc;
 /// Soonest a strategy is woken: one that asks for a time that has come must not spin the engine.
 const WAKE_MIN: Nanos = Nanos::from_ms(1);
 
+/// Fates of its own orders concern every strategy.
+fn everything(_: Topics) -> bool {
+    true
+}
+
 /// Where a strategy sits.
 pub(super) struct Slot {
     pub(super) id: StrategyId,
     pub(super) runtime: Option<Box<dyn Strategy>>,
+    /// The generation before, while this one is watched.
+    pub(super) standby: Option<Standby>,
     /// Whether its instance may be called.
     pub(super) alive: bool,
     /// Whether it is stopped until new bytes or an operator release it.
@@ -44,6 +52,7 @@ impl Slot {
         Self {
             id,
             runtime: None,
+            standby: None,
             alive: false,
             quarantined: false,
             author: None,
@@ -56,6 +65,16 @@ impl Slot {
             faults: 0,
         }
     }
+
+    /// Whether it, or the one that stands by, wants to hear of that.
+    fn hears(&self, wants: &impl Fn(Topics) -> bool) -> bool {
+        wants(self.topics) || self.standby.as_ref().is_some_and(|s| wants(s.topics))
+    }
+}
+
+/// When a strategy that asks for a time is woken.
+pub(super) fn soonest(now: Timestamp, asked: Timestamp) -> Timestamp {
+    asked.max(now.plus(WAKE_MIN))
 }
 
 /// What befell an intent or a position of a strategy.
@@ -111,7 +130,7 @@ impl Engine {
             let Ok(at) = self.slots.binary_search_by_key(&to, |slot| slot.id) else {
                 continue;
             };
-            self.call(at, round, turn, |strategy, now, out| {
+            self.call(at, round, turn, everything, |strategy, now, out| {
                 let event = match &fate {
                     Fate::Filled(filled) => StrategyEvent::Filled(filled),
                     Fate::Refused(refused) => StrategyEvent::Refused(refused),
@@ -152,6 +171,7 @@ impl Engine {
     }
 
     fn tell_quotes(&mut self, turn: &mut Turn<'_>) {
+        let quotes = |topics: Topics| topics.quotes;
         for n in 0..self.touched.quotes.len() {
             let Some(&instrument) = self.touched.quotes.get(n) else {
                 break;
@@ -160,8 +180,8 @@ impl Engine {
                 continue;
             };
             for at in 0..self.slots.len() {
-                if self.slots.get(at).is_some_and(|slot| slot.topics.quotes) {
-                    self.call(at, 0, turn, |strategy, now, out| {
+                if self.slots.get(at).is_some_and(|slot| slot.hears(&quotes)) {
+                    self.call(at, 0, turn, quotes, |strategy, now, out| {
                         strategy.on_quote(now, &quote, out)
                     });
                 }
@@ -171,8 +191,8 @@ impl Engine {
 
     fn tell(&mut self, wants: fn(Topics) -> bool, event: &StrategyEvent<'_>, turn: &mut Turn<'_>) {
         for at in 0..self.slots.len() {
-            if self.slots.get(at).is_some_and(|slot| wants(slot.topics)) {
-                self.call(at, 0, turn, |strategy, now, out| {
+            if self.slots.get(at).is_some_and(|slot| slot.hears(&wants)) {
+                self.call(at, 0, turn, wants, |strategy, now, out| {
                     strategy.on_event(now, event, out)
                 });
             }
@@ -190,15 +210,17 @@ impl Engine {
         let open = self.data.markets().filter(|market| market.is_open());
         let specs: Vec<_> = open.map(|market| market.spec.clone()).collect();
         for spec in &specs {
-            self.call(at, 0, turn, |strategy, now, out| {
+            // One that stands by knows them.
+            self.call_running(at, 0, turn, |strategy, now, out| {
                 strategy.on_event(now, &StrategyEvent::MarketListed(spec), out)
             });
         }
     }
 
     pub(super) fn tell_opportunity(&mut self, seen: &Opportunity, turn: &mut Turn<'_>) {
+        let kind = |topics: Topics| topics.wants(seen.kind);
         for at in 0..self.slots.len() {
-            let Some(slot) = self.slots.get(at).filter(|s| s.topics.wants(seen.kind)) else {
+            let Some(slot) = self.slots.get(at).filter(|slot| slot.hears(&kind)) else {
                 continue;
             };
             let id = slot.id;
@@ -208,7 +230,7 @@ impl Engine {
                 .free(id, equity, &self.ledger, &self.config.allocation)
                 .unwrap_or(Usd::ZERO);
             let event = StrategyEvent::Opportunity { seen, free_capital };
-            self.call(at, 0, turn, |strategy, now, out| {
+            self.call(at, 0, turn, kind, |strategy, now, out| {
                 strategy.on_event(now, &event, out)
             });
         }
@@ -226,15 +248,61 @@ impl Engine {
             if slot.timer.is_some_and(|due| due <= turn.at) {
                 slot.timer = None;
                 turn.reschedule = true;
-                self.call(at, 0, turn, |strategy, now, out| {
+                self.call_running(at, 0, turn, |strategy, now, out| {
                     strategy.on_event(now, &StrategyEvent::Timer, out)
                 });
+            }
+            self.wake_standby(at, turn);
+        }
+    }
+
+    /// The timer of a standby is its own.
+    fn wake_standby(&mut self, at: usize, turn: &mut Turn<'_>) {
+        let Some(slot) = self.slots.get_mut(at) else {
+            return;
+        };
+        let Some(standby) = slot.standby.as_mut() else {
+            return;
+        };
+        if standby.timer.is_some_and(|due| due <= turn.at) {
+            standby.timer = None;
+            turn.reschedule = true;
+            let lives = standby.tell(turn.at, |strategy, now, out| {
+                strategy.on_event(now, &StrategyEvent::Timer, out)
+            });
+            if !lives {
+                slot.standby = None;
             }
         }
     }
 
-    /// One call, and what it answers.
+    /// Tells a slot: whoever stands by in it, and who runs.
     fn call(
+        &mut self,
+        at: usize,
+        round: u8,
+        turn: &mut Turn<'_>,
+        wants: impl Fn(Topics) -> bool,
+        f: impl Fn(&mut dyn Strategy, Timestamp, &mut Output) -> Result<(), StrategyFault>,
+    ) {
+        let Some(slot) = self.slots.get_mut(at) else {
+            return;
+        };
+        if let Some(standby) = slot.standby.as_mut().filter(|s| wants(s.topics)) {
+            let timer = standby.timer;
+            let lives = standby.tell(turn.at, &f);
+            turn.reschedule |= standby.timer != timer;
+            if !lives {
+                slot.standby = None;
+            }
+        }
+        if wants(slot.topics) {
+            self.call_running(at, round, turn, f);
+        }
+    }
+
+    /// One call, and what it answers.
+    fn call_running(
         &mut self,
         at: usize,
         round: u8,
@@ -261,7 +329,7 @@ impl Engine {
 
     fn take_output(&mut self, at: usize, round: u8, turn: &mut Turn<'_>) {
         if let (Some(wake_at), Some(slot)) = (self.output.wake_at, self.slots.get_mut(at)) {
-            let wake_at = wake_at.max(turn.at.plus(WAKE_MIN));
+            let wake_at = soonest(turn.at, wake_at);
             slot.timer = Some(slot.timer.map_or(wake_at, |timer| timer.min(wake_at)));
             turn.reschedule = true;
         }
