@@ -4,6 +4,7 @@
 //! ends the instance: its output of that call is dropped and it is not called again before a new one
 //! is installed; orders it has in flight stand.
 
+use super::ahead::Heard;
 use super::standby::Standby;
 use super::{Engine, MAX_NOTICES, Turn};
 use crate::effect::{AlertLevel, Effect};
@@ -45,6 +46,8 @@ pub(super) struct Slot {
     pub(super) denied: u64,
     pub(super) fills: u64,
     pub(super) faults: u64,
+    /// In a replay: what it has been told before it happens.
+    pub(super) heard: Heard,
 }
 
 impl Slot {
@@ -63,6 +66,7 @@ impl Slot {
             denied: 0,
             fills: 0,
             faults: 0,
+            heard: Heard::default(),
         }
     }
 
@@ -180,7 +184,10 @@ impl Engine {
                 continue;
             };
             for at in 0..self.slots.len() {
-                if self.slots.get(at).is_some_and(|slot| slot.hears(&quotes)) {
+                let Some(slot) = self.slots.get(at).filter(|slot| slot.hears(&quotes)) else {
+                    continue;
+                };
+                if !slot.heard.is_ahead() || !self.was_heard(at, &quote, turn) {
                     self.call(at, 0, turn, quotes, |strategy, now, out| {
                         strategy.on_quote(now, &quote, out)
                     });
@@ -315,6 +322,10 @@ impl Engine {
         let Some(strategy) = slot.runtime.as_deref_mut() else {
             return;
         };
+        if slot.heard.is_ahead() {
+            self.ahead.wrong();
+            return;
+        }
         slot.calls = slot.calls.saturating_add(1);
         self.output.clear();
         match f(strategy, turn.at, &mut self.output) {
@@ -327,7 +338,7 @@ impl Engine {
         }
     }
 
-    fn take_output(&mut self, at: usize, round: u8, turn: &mut Turn<'_>) {
+    pub(super) fn take_output(&mut self, at: usize, round: u8, turn: &mut Turn<'_>) {
         if let (Some(wake_at), Some(slot)) = (self.output.wake_at, self.slots.get_mut(at)) {
             let wake_at = soonest(turn.at, wake_at);
             slot.timer = Some(slot.timer.map_or(wake_at, |timer| timer.min(wake_at)));

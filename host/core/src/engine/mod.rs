@@ -17,6 +17,7 @@
 //! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
 
 mod advance;
+mod ahead;
 mod corroborate;
 mod decide;
 mod deny;
@@ -33,6 +34,7 @@ mod ward;
 mod why;
 mod withdraw;
 
+pub use ahead::{AHEAD_QUOTES, AHEAD_RECORDS};
 pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use status::{Counts, EngineStatus, Standing, StrategyStatus};
 pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
@@ -105,6 +107,7 @@ pub struct Engine {
     /// In order of their ids.
     slots: Vec<Slot>,
     output: Output,
+    ahead: ahead::Ahead,
     notices: VecDeque<Notice>,
 
     allocator: CapitalAllocator,
@@ -130,6 +133,8 @@ pub struct Engine {
     silences: Silences,
 
     now: Timestamp,
+    /// The record of the present step, or the last one.
+    last_seq: Seq,
     /// Nothing is due before then.
     next_due: Timestamp,
     /// No strategy wants to be woken before then.
@@ -178,6 +183,7 @@ impl Engine {
             opportunities: BTreeMap::new(),
             slots: Vec::new(),
             output: Output::default(),
+            ahead: ahead::Ahead::default(),
             notices: VecDeque::new(),
             allocator: CapitalAllocator::default(),
             guardian: RiskGuardian::default(),
@@ -200,6 +206,7 @@ impl Engine {
             refused_inputs: BTreeMap::new(),
             silences: Silences::default(),
             now: Timestamp(0),
+            last_seq: Seq(0),
             next_due: Timestamp(0),
             next_timer: Timestamp(u64::MAX),
             next_housekeeping: Timestamp(0),
@@ -215,6 +222,7 @@ impl Engine {
         id: StrategyId,
         strategy: Box<dyn Strategy>,
     ) -> Option<Box<dyn Strategy>> {
+        self.must_not_be_ahead(id);
         let slot = self.slot_mut(id);
         slot.alive = true;
         slot.runtime.replace(strategy)
@@ -292,6 +300,7 @@ impl Engine {
             effects,
         };
         self.now = record.at;
+        self.last_seq = record.seq;
         self.counts.records = self.counts.records.saturating_add(1);
         if record.at >= self.next_due {
             self.advance(&mut turn);
@@ -463,7 +472,7 @@ impl Engine {
                     self.name_of(id),
                     manifest.version
                 );
-                self.alert(AlertLevel::Critical, "STRATEGY_REVERTED", text, turn);
+                self.alert(AlertLevel::Warning, "STRATEGY_REVERTED", text, turn);
             }
             StrategyChangeKind::Refused { why, .. } => {
                 let text = format!("{}: new bytes refused: {why}", self.name_of(id));

@@ -115,11 +115,12 @@ impl Engine {
     /// What a strategy came to, for those who judge one generation of it by the difference.
     #[must_use]
     pub fn standing(&self, id: StrategyId) -> Standing {
-        self.slot(id).map_or_else(Standing::default, |slot| Standing {
-            intents: slot.intents,
-            denied: slot.denied,
-            net: self.ledger.net_of(id),
-        })
+        self.slot(id)
+            .map_or_else(Standing::default, |slot| Standing {
+                intents: slot.intents,
+                denied: slot.denied,
+                net: self.ledger.net_of(id),
+            })
     }
 
     /// The state for people, as of the last record.
