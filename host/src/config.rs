@@ -9,6 +9,7 @@ pub mod layers;
 
 use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
+use crate::plugin::{StatePolicy, SwapPolicy};
 use crate::venue::kalshi::KalshiConfig;
 use crate::venue::polymarket::PolymarketConfig;
 use crate::web::DashboardConfig;
@@ -88,6 +89,9 @@ pub enum ConfigError {
 /// default, its unit and what it does.
 pub const TEMPLATE: &str = include_str!("config/pm-arb.toml");
 
+/// The longest watch over a new version.
+const WATCH_SECS_MAX: u64 = 86_400;
+
 /// The variables of this process that are text.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
@@ -106,6 +110,8 @@ pub struct Config {
     pub execution: ExecutionKeys,
     /// What the scanner looks for.
     pub scanner: Scanner,
+    /// What a new version of a strategy must do.
+    pub swap: Swap,
     /// The simulated venues.
     pub sim: Sim,
     /// Rules of venues.
@@ -214,6 +220,40 @@ pub struct Scanner {
     pub rearm_ms: u64,
     pub leg_skew_max_ms: u64,
     pub volatility_prior_bps: i32,
+}
+
+/// `[swap]`: what a new version of a strategy, or new settings of one, must do (docs/swap.md).
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "each key is SwapPolicy's field of the same name, which documents it"
+)]
+pub struct Swap {
+    pub watch_secs: u64,
+    pub denied_min: u64,
+    pub denied_above_bps: i32,
+    pub fuel_calls_min: u64,
+    pub fuel_mean_pct: u64,
+    pub fuel_limit_pct: u64,
+    pub loss_max: String,
+    pub state: StatePolicy,
+}
+
+impl Default for Swap {
+    fn default() -> Self {
+        let policy = SwapPolicy::default();
+        Self {
+            watch_secs: policy.watch.0 / Nanos::from_ms(1_000).0,
+            denied_min: policy.denied_min,
+            denied_above_bps: policy.denied_above.0,
+            fuel_calls_min: policy.fuel_calls_min,
+            fuel_mean_pct: policy.fuel_mean_pct,
+            fuel_limit_pct: policy.fuel_limit_pct,
+            loss_max: policy.loss_max.to_string(),
+            state: policy.state,
+        }
+    }
 }
 
 /// `[sim]`
@@ -386,6 +426,40 @@ impl Config {
             return Err(value("sim.speed", "must be a positive number"));
         }
         Ok(config)
+    }
+
+    /// What takes over must do so.
+    pub fn swap(&self) -> Result<SwapPolicy, ConfigError> {
+        let swap = &self.swap;
+        if swap.watch_secs > WATCH_SECS_MAX {
+            return Err(value("swap.watch_secs", "is at most 86400, a day"));
+        }
+        if !(0..=10_000).contains(&swap.denied_above_bps) {
+            return Err(value("swap.denied_above_bps", "is from 0 to 10000"));
+        }
+        for (key, least) in [
+            ("swap.denied_min", swap.denied_min),
+            ("swap.fuel_calls_min", swap.fuel_calls_min),
+            ("swap.fuel_limit_pct", swap.fuel_limit_pct),
+        ] {
+            if least == 0 {
+                return Err(value(key, "must be positive"));
+            }
+        }
+        if swap.fuel_mean_pct < 100 {
+            return Err(value("swap.fuel_mean_pct", "is at least 100"));
+        }
+        let loss_max = usd("swap.loss_max", &swap.loss_max)?;
+        Ok(SwapPolicy {
+            watch: Nanos::from_ms(swap.watch_secs.saturating_mul(1_000)),
+            denied_min: swap.denied_min,
+            denied_above: Bps(swap.denied_above_bps),
+            fuel_calls_min: swap.fuel_calls_min,
+            fuel_mean_pct: swap.fuel_mean_pct,
+            fuel_limit_pct: swap.fuel_limit_pct,
+            loss_max,
+            state: swap.state,
+        })
     }
 
     /// The settings of every strategy, by its name, in order.

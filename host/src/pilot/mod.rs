@@ -22,7 +22,7 @@ pub use data_dir::DataDirError;
 pub use feeds::is_feed;
 pub use outlets::by_reason;
 pub use runner::RunnerError;
-pub use session::{Session, SessionError};
+pub use session::{LoaderView, Session, SessionError, attend};
 
 use crate::alerts::notifier::Notifier;
 use crate::alerts::target::Pace;
@@ -165,6 +165,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         Feed::Live => options.config.live_engine()?,
         Feed::Sim | Feed::Recorded(_) => options.config.engine()?,
     };
+    let swap = options.config.swap()?;
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let gauges = Gauges::default();
@@ -199,6 +200,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
 
     let (journal, mut replayed, mut loader) =
         recovery::resume(&choice, host, &relay_handle, persisted)?;
+    loader.govern(swap);
     let clock = feeds::clock(options, replayed.last_at)?;
     let catalog = SharedCatalog::new(std::mem::take(&mut replayed.catalog));
     let in_force = replayed.config.take();

@@ -20,14 +20,17 @@ mod again;
 mod faults;
 mod orders;
 mod slot;
+mod watched;
 
 pub use orders::{Done, Order, OrderError, Recipe, What};
 pub use slot::{CHANGES_MAX, Change, ChangeKind, EARLIER_MAX, Past, Slot, Status};
+pub use watched::Watch;
 
 use super::engine::{Compiled, PluginHost};
 use super::error::PluginError;
 use super::instance::ComponentStrategy;
 use super::limits::Limits;
+use super::policy::SwapPolicy;
 use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
@@ -40,6 +43,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
+use watched::Before;
 
 /// Faults within [`STRIKE_WINDOW`] that end a strategy until new bytes come.
 pub const STRIKES: usize = 3;
@@ -72,6 +76,8 @@ pub struct News {
 enum Why {
     /// Its file says so.
     File,
+    /// The configuration has other settings for the bytes that run.
+    Settings,
     /// An operator's word, with their note.
     Swapped(String),
     /// An operator's word, with their note.
@@ -83,6 +89,9 @@ enum Why {
 /// See the top of the file.
 pub struct Loader {
     host: PluginHost,
+    policy: SwapPolicy,
+    /// In a replay: what the last load replaced, while it is not known whether that is watched.
+    replaced: Option<(StrategyId, Before)>,
     slots: BTreeMap<String, Slot>,
     reaper: Option<SyncSender<Box<dyn Strategy>>>,
     news: VecDeque<News>,
@@ -95,11 +104,24 @@ impl Loader {
     pub fn new(host: PluginHost) -> Self {
         Self {
             host,
+            policy: SwapPolicy::unwatched(),
+            replaced: None,
             slots: BTreeMap::new(),
             reaper: reaper(),
             news: VecDeque::new(),
             told: 0,
         }
+    }
+
+    /// From here on, what takes over must do as that says.
+    pub fn govern(&mut self, policy: SwapPolicy) {
+        self.policy = policy;
+    }
+
+    /// What takes over must do so.
+    #[must_use]
+    pub fn policy(&self) -> &SwapPolicy {
+        &self.policy
     }
 
     /// The strategies of the run, by name.
@@ -224,10 +246,18 @@ impl Loader {
         let chosen = slot
             .file
             .as_ref()
-            .is_some_and(|(d, p)| *d == digest && *p == candidate.params && slot.digest != digest);
+            .is_some_and(|(d, p)| *d == digest && *p == candidate.params && !runs);
+        let fell = slot
+            .fallen
+            .as_ref()
+            .is_some_and(|(d, p)| *d == digest && *p == candidate.params);
         let why = match slot.deaf() {
             Some(why) => why,
+            None if fell => "these bytes were rolled back by themselves",
             None if chosen => "an operator chose other bytes",
+            None if slot.digest == digest && !gone => {
+                return self.take_over(candidate, Why::Settings, false, port);
+            }
             None => return self.take_over(candidate, Why::File, false, port),
         };
         let path = candidate.path.clone();
@@ -281,7 +311,7 @@ impl Loader {
             }
         };
         let (file, renamed) = match &why {
-            Why::File => {
+            Why::File | Why::Settings => {
                 let renamed = self.at_path(&candidate.path).filter(|old| *old != name);
                 (Some(candidate.path), renamed)
             }
@@ -355,10 +385,20 @@ impl Loader {
             params: new.params.clone(),
             restored: new.restored,
         };
+        self.commit(&name, "something else takes over", port)?;
         let (restored, began, at) = (new.restored, new.began, new.at);
-        self.occupy(id, generation, new);
-        self.drop_elsewhere(port.install(id, Box::new(strategy)));
+        let watched = self.is_to_be_watched(&new);
+        let before = self.occupy(id, generation, new, port);
+        let replaced = port.install(id, Box::new(strategy));
+        let before = before.filter(|_| watched && replaced.is_some());
+        match replaced {
+            Some(old) if before.is_some() => port.stand_by(id, old),
+            old => self.drop_elsewhere(old),
+        }
         record(port, &name, id, kind)?;
+        if let Some(before) = before {
+            self.watch(&name, before, port)?;
+        }
         tracing::info!(
             strategy = name,
             version = manifest.version,
@@ -379,13 +419,26 @@ impl Loader {
         })
     }
 
-    /// The slot's entry for a generation that runs from now on.
-    fn occupy(&mut self, id: StrategyId, generation: u32, new: Successor) {
+    /// The slot's entry for a generation that runs from now on. Returns the one that ran.
+    fn occupy(
+        &mut self,
+        id: StrategyId,
+        generation: u32,
+        new: Successor,
+        port: &dyn LoaderPort,
+    ) -> Option<Before> {
         match self.slots.get_mut(&new.compiled.described.manifest.name) {
-            Some(slot) => slot.succeed(generation, new),
+            Some(slot) => {
+                let now = port.standing(id);
+                let before = (slot.status == Status::Running).then(|| Before::of(slot, now));
+                slot.succeed(generation, new);
+                slot.since = now;
+                before
+            }
             None => {
                 let name = new.compiled.described.manifest.name.clone();
                 self.slots.insert(name, Slot::first(id, generation, new));
+                None
             }
         }
     }
@@ -396,6 +449,7 @@ impl Loader {
     }
 
     fn unload(&mut self, name: &str, port: &mut dyn LoaderPort) -> Result<(), LoaderError> {
+        self.commit(name, NO_FILE, port)?;
         let Some(slot) = self.slots.get_mut(name) else {
             return Ok(());
         };

@@ -22,6 +22,8 @@ mod instance;
 pub mod limits;
 /// Which strategies run.
 pub mod loader;
+/// What a generation that takes over must do.
+pub mod policy;
 mod port;
 /// From a file to a ready instance.
 pub mod prepare;
@@ -41,6 +43,7 @@ pub use error::PluginError;
 pub use instance::ComponentStrategy;
 pub use limits::Limits;
 pub use loader::{Done, Loader, Order, OrderError, Recipe, What};
+pub use policy::{StatePolicy, SwapPolicy};
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Keep, Preparer};
 pub use sources::{SourceError, Sources};

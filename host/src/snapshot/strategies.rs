@@ -173,7 +173,7 @@ pub struct Import {
 pub struct ChangeRow {
     /// When, in the run's time.
     pub at: Instant,
-    /// `loaded`, `refused`, `quarantined`, `unloaded`, or an operator's word: `pin`, `release`…
+    /// `loaded`, `committed`, `reverted`, `refused`, `quarantined`, `unloaded`, or an operator's word: `pin`, `release`…
     pub what: String,
     /// The generation before, for a load.
     pub from_generation: Option<u32>,
@@ -419,6 +419,24 @@ fn change(change: &loader::Change) -> ChangeRow {
         ChangeKind::Refused { digest } => {
             row.digest = (*digest != [0; 32]).then(|| hex(digest));
             "refused"
+        }
+        ChangeKind::Committed { generation } => {
+            row.generation = Some(*generation);
+            "committed"
+        }
+        ChangeKind::Reverted {
+            from,
+            generation,
+            digest,
+            version,
+        } => {
+            row.from_generation = Some(from.0);
+            row.from_digest = Some(hex(&from.1));
+            row.generation = Some(*generation);
+            row.version = Some(version.clone());
+            row.digest = Some(hex(digest));
+            row.state_kept = Some(true);
+            "reverted"
         }
         ChangeKind::Quarantined => "quarantined",
         ChangeKind::Operator(action) => action.as_str(),

@@ -476,7 +476,7 @@ impl Engine {
                     self.name_of(id),
                     manifest.version
                 );
-                self.alert(AlertLevel::Critical, "STRATEGY_REVERTED", text, turn);
+                self.alert(AlertLevel::Warning, "STRATEGY_REVERTED", text, turn);
             }
             StrategyChangeKind::Refused { why, .. } => {
                 let text = format!("{}: new bytes refused: {why}", self.name_of(id));

@@ -237,6 +237,9 @@ impl Loader {
                 if let Err(error) = self.may_roll_back(&name, &candidate) {
                     return Ok(Err(error));
                 }
+                if !fresh && self.stands_by(&name, port) {
+                    return self.step_back(&name, &note, port).map(Ok);
+                }
                 let outcome = self.take_over(*candidate, Why::RolledBack(note), fresh, port)?;
                 Ok(self.answer(&name, outcome))
             }
@@ -302,6 +305,30 @@ impl Loader {
         })
     }
 
+    /// Whether where a rollback goes is what stands by: that is current and has its state.
+    fn stands_by(&self, name: &str, port: &dyn LoaderPort) -> bool {
+        self.slots.get(name).is_some_and(|slot| {
+            let standby = slot.watch.as_ref().map(|watch| watch.standby());
+            let earlier = slot.earlier().map(|past| past.generation);
+            standby.is_some() && standby == earlier && port.has_standby(slot.id)
+        })
+    }
+
+    /// A rollback during a watch.
+    fn step_back(
+        &mut self,
+        name: &str,
+        note: &str,
+        port: &mut dyn LoaderPort,
+    ) -> Result<Done, LoaderError> {
+        let digest = self.slots.get(name).and_then(|slot| slot.earlier());
+        let digest = digest.map_or([0; 32], |past| past.digest);
+        self.command(name, OperatorAction::RollBack { digest }, note, port)?;
+        self.revert(name, &format!("operator: rollback ({note})"), port)?;
+        let text = self.slots.get(name).map(|slot| slot.introduced(true, None));
+        Ok(self.done(name, text.unwrap_or_default()))
+    }
+
     /// An order that is done by saying so.
     fn say(
         &mut self,
@@ -323,6 +350,9 @@ impl Loader {
         if let Some(state) = state {
             let name = name.to_owned();
             return Ok(Err(OrderError::AlreadySo { name, state }));
+        }
+        if action == OperatorAction::Quarantine {
+            self.commit(name, "an operator stops it", port)?;
         }
         self.command(name, action, note, port)?;
         let text = match action {
