@@ -18,6 +18,7 @@
 
 mod again;
 mod faults;
+mod granted;
 mod orders;
 mod slot;
 mod watched;
@@ -35,6 +36,7 @@ use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
 use super::usage::Usage;
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::event::{Event, OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
 use pm_arb_core::strategy::Strategy;
@@ -96,6 +98,8 @@ pub struct Loader {
     reaper: Option<SyncSender<Box<dyn Strategy>>>,
     news: VecDeque<News>,
     told: u64,
+    /// What each may, as last recorded: it holds from its next load on.
+    granted: BTreeMap<StrategyId, Capabilities>,
 }
 
 impl Loader {
@@ -110,6 +114,7 @@ impl Loader {
             reaper: reaper(),
             news: VecDeque::new(),
             told: 0,
+            granted: BTreeMap::new(),
         }
     }
 
@@ -233,7 +238,9 @@ impl Loader {
             );
             return self.refuse(Some(name), candidate.path, Some(digest), why, port);
         }
-        let runs = slot.digest == digest && slot.params == candidate.params;
+        let runs = slot.digest == digest
+            && slot.params == candidate.params
+            && slot.may == *candidate.strategy.may();
         let gone = slot.status == Status::Unloaded;
         if slot.held.is_some() && gone {
             slot.status = Status::Quarantined;
@@ -301,6 +308,8 @@ impl Loader {
         let digest = candidate.compiled.digest;
         port.archive(&digest, &candidate.bytes)
             .map_err(|source| port_error(&name, "keeping its bytes", source))?;
+        // Before the state is carried over: a record may wake the one that runs.
+        self.grant(&name, candidate.strategy.may(), port)?;
         let began = Instant::now();
         let mut strategy = candidate.strategy;
         let restored = match self.carry_over(&name, &mut strategy, fresh, port) {
@@ -334,6 +343,7 @@ impl Loader {
             at: port.now(),
             began: Some(began),
             usage: strategy.usage(),
+            may: strategy.may().clone(),
         };
         let outcome = self.install(new, strategy, port)?;
         if let Some(old) = renamed {
@@ -375,6 +385,7 @@ impl Loader {
     ) -> Result<Outcome, LoaderError> {
         let manifest = new.compiled.described.manifest.clone();
         let name = manifest.name.clone();
+        self.grant(&name, &new.may, port)?;
         let before = self.slots.get(&name);
         let id = before.map_or_else(|| self.next_id(), |slot| slot.id);
         let generation = before.map_or(1, |slot| slot.generation.saturating_add(1));
@@ -410,7 +421,9 @@ impl Loader {
         if let Some(slot) = self.slots.get_mut(&name) {
             slot.paused(pause);
             let text = slot.introduced(restored, pause);
+            let refused = slot.not_granted();
             self.tell(at, true, text);
+            self.tell_refused(&name, &refused, at);
         }
         Ok(Outcome::Loaded {
             name,
@@ -510,6 +523,7 @@ struct Successor {
     /// Since when no event could be told.
     began: Option<Instant>,
     usage: Arc<Usage>,
+    may: Capabilities,
 }
 
 fn record(

@@ -40,7 +40,10 @@ impl Loader {
                     source,
                 };
                 let compiled = self.compiled(name, digest, port)?;
-                let mut strategy = self.host.instantiate(&compiled, params).map_err(again)?;
+                let mut strategy = self
+                    .host
+                    .instantiate_within(&compiled, params, &self.granted(change.id))
+                    .map_err(again)?;
                 if *restored {
                     self.carry_over(name, &mut strategy, false, port)
                         .map_err(again)?;
@@ -54,6 +57,7 @@ impl Loader {
                     at,
                     began: None,
                     usage: strategy.usage(),
+                    may: strategy.may().clone(),
                 };
                 let let_go = port.let_go(change.id);
                 self.drop_elsewhere(let_go);
@@ -113,8 +117,10 @@ impl Loader {
                     slot.obey(*action, note, at);
                 }
             }
-            StrategyChangeKind::Granted(_)
-            | StrategyChangeKind::Stopped { .. }
+            StrategyChangeKind::Granted(may) => {
+                self.granted.insert(change.id, (**may).clone());
+            }
+            StrategyChangeKind::Stopped { .. }
             | StrategyChangeKind::Watched
             | StrategyChangeKind::Shadowed { .. } => {}
         }

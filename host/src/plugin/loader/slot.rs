@@ -8,6 +8,7 @@ use super::super::sources::Params;
 use super::super::usage::Usage;
 use super::watched::{Before, Watch};
 use super::{Successor, Why};
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::engine::Standing;
 use pm_arb_core::event::OperatorAction;
 use pm_arb_core::ids::{StrategyId, Timestamp};
@@ -62,6 +63,8 @@ pub struct Slot {
     pub fault: Option<StrategyFault>,
     /// What the running generation used.
     pub usage: Arc<Usage>,
+    /// What the running generation may.
+    pub may: Capabilities,
     pub(super) params: Params,
     /// Its file; none when only the journal knows it, or the file is gone.
     pub(super) path: Option<PathBuf>,
@@ -168,6 +171,7 @@ impl Slot {
             held: None,
             fault: None,
             usage: new.usage,
+            may: new.may,
             file: Some((new.compiled.digest, new.params.clone())),
             params: new.params,
             path: new.path,
@@ -213,6 +217,7 @@ impl Slot {
         self.ordered = None;
         new.usage.follows(&self.usage);
         self.usage = new.usage;
+        self.may = new.may;
         self.digest = new.compiled.digest;
         self.generation = generation;
         self.status = Status::Running;
@@ -248,6 +253,7 @@ impl Slot {
             self.digest,
             std::mem::replace(&mut self.params, before.params),
         );
+        self.may = before.may;
         // What an operator left is known by what its file held.
         self.fallen = self.ordered.is_none().then_some(bad);
         if self
@@ -387,6 +393,18 @@ impl Slot {
     #[must_use]
     pub fn imports(&self) -> &[String] {
         &self.compiled.imports
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn asks(&self) -> &Capabilities {
+        &self.compiled.described.asks
+    }
+
+    /// What it asks for by name or number and may not, in words.
+    #[must_use]
+    pub fn not_granted(&self) -> Vec<String> {
+        self.asks().beyond(&self.may)
     }
 
     /// Where a rollback goes.

@@ -13,6 +13,7 @@ use super::super::sources::Params;
 use super::super::usage::{Costs, Usage};
 use super::slot::{Change, ChangeKind, Slot, Status};
 use super::{Loader, Successor, Why, port_error, record};
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::engine::Standing;
 use pm_arb_core::event::StrategyChangeKind;
 use pm_arb_core::ids::{StrategyId, Timestamp};
@@ -33,6 +34,7 @@ pub(super) struct Before {
     pub(super) usage: Arc<Usage>,
     pub(super) strikes: VecDeque<Timestamp>,
     pub(super) fault: Option<StrategyFault>,
+    pub(super) may: Capabilities,
     /// What it came to while it ran: intents, and denied ones.
     judged: (u64, u64),
     /// What its calls had cost.
@@ -50,6 +52,7 @@ impl Before {
             usage: slot.usage.clone(),
             strikes: slot.strikes.clone(),
             fault: slot.fault.clone(),
+            may: slot.may.clone(),
             judged: (
                 now.intents.saturating_sub(since.intents),
                 now.denied.saturating_sub(since.denied),
@@ -274,6 +277,7 @@ impl Loader {
         let (id, generation) = (slot.id, bad.saturating_add(1));
         let standby = watch.before.generation;
         let by_operator = slot.ordered.is_some();
+        self.granted.insert(id, watch.before.may.clone());
         let replaced = port.revert(id);
         let (at, standing) = (port.now(), port.standing(id));
         slot.put_back(generation, watch.before, why, at, standing);
@@ -317,6 +321,7 @@ impl Loader {
             let doing = "putting the generation before back as the journal tells";
             return Err(port_error(&name, doing, source));
         };
+        self.granted.insert(id, watch.before.may.clone());
         let replaced = port.revert(id);
         let standing = port.standing(id);
         slot.put_back(generation, watch.before, why, at, standing);
