@@ -3,11 +3,13 @@
 //! Owns the words and their help, nothing else; `commands` does the work.
 
 mod about;
+mod author;
 mod report;
 mod strategy;
 mod trial;
 
 pub use about::{ConfigArgs, ConfigWhat, HelpArgs, InfoArgs, InitArgs, ManArgs, topic};
+pub use author::{BuildArgs, Lang, NewArgs};
 pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };

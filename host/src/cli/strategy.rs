@@ -1,6 +1,6 @@
 //! The words of `pm-arb strategy`.
 
-use super::{CheckArgs, Places, RunArgs};
+use super::{BuildArgs, CheckArgs, NewArgs, Places, RunArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -19,6 +19,10 @@ pub struct StrategyArgs {
 /// What to do with strategies.
 #[derive(Debug, Subcommand)]
 pub enum StrategyCommand {
+    /// Write a small project that builds, passes its own test and trades.
+    New(NewArgs),
+    /// Make a component of a project, and check that this host takes it.
+    Build(BuildArgs),
     /// Say what a component is, what it asks for, and whether this host takes it.
     Check(CheckArgs),
     /// Have one strategy trade a recorded run, and report what came of it.

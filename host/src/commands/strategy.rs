@@ -3,7 +3,7 @@
 use super::ask::failure;
 use super::exit::{Code, Failure, OrExit};
 use super::output::{self, out};
-use super::trial;
+use super::{author, trial};
 use crate::cli::{StrategyAct, StrategyArgs, StrategyCommand};
 use crate::control::{self, Request, StrategyAction};
 use crate::report::table::{Cell, Table};
@@ -11,8 +11,10 @@ use crate::report::{Style, tame};
 use crate::snapshot::{Strategies, StrategyRow};
 use std::process::ExitCode;
 
-pub(super) fn run(args: StrategyArgs) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: StrategyArgs, verbose: bool) -> Result<ExitCode, Failure> {
     match args.command {
+        StrategyCommand::New(args) => author::new(args),
+        StrategyCommand::Build(args) => author::build(&args, verbose),
         StrategyCommand::Check(args) => trial::check(&args),
         StrategyCommand::Run(args) => trial::run(&args),
         StrategyCommand::List { json, places } => list(&places.data_dir, json),
