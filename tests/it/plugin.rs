@@ -4,6 +4,7 @@ pub mod fixtures;
 mod hostile;
 mod operator;
 mod reload;
+mod shipped;
 
 use pm_arb::plugin::{Limits, PluginHost, SPOKEN};
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};
