@@ -27,6 +27,7 @@ mod report_rows;
 mod resting;
 mod roles;
 mod rules;
+mod sdk_money;
 mod services;
 mod settlement;
 mod sim;

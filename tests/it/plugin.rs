@@ -4,6 +4,7 @@ pub mod fixtures;
 mod hostile;
 mod operator;
 mod reload;
+mod shipped;
 mod swap;
 
 use pm_arb::plugin::{Limits, PluginHost, SPOKEN};
