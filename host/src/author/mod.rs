@@ -11,8 +11,20 @@
 
 /// What a strategy earns on a recorded run.
 pub mod backtest;
+/// What its calls cost.
+pub mod bench;
+/// Events that every strategy should live through.
+pub mod canned;
 /// What a component is, and whether it fits.
 pub mod check;
+/// The same strategy, compiled for this machine.
+pub mod native;
+/// A recorded run, told to a strategy.
+pub mod tape;
+/// What a strategy is told, kept.
+pub mod told;
+/// What a strategy does with events.
+pub mod trial;
 /// Capabilities, topics and limits in words.
 pub mod words;
 /// The types of a component, beside those of the contract.

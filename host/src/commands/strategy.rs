@@ -14,7 +14,9 @@ use std::process::ExitCode;
 pub(super) fn run(args: StrategyArgs) -> Result<ExitCode, Failure> {
     match args.command {
         StrategyCommand::Check(args) => trial::check(&args),
+        StrategyCommand::Test(args) => trial::test(&args),
         StrategyCommand::Run(args) => trial::run(&args),
+        StrategyCommand::Bench(args) => trial::bench(&args),
         StrategyCommand::List { json, places } => list(&places.data_dir, json),
         StrategyCommand::Swap { file, fresh, act } => {
             // The pilot may have been started in another folder.
