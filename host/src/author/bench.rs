@@ -108,11 +108,15 @@ pub fn ordinary(candidate: &Candidate) -> Vec<(Timestamp, Told)> {
         .collect();
     let mut all = Vec::new();
     for n in 0_u64.. {
-        if day.is_empty() || all.len() >= EVENTS_MIN {
+        // Of listings alone there is one day.
+        if all.len() >= EVENTS_MIN || (n > 1 && all.len() == day.len()) || day.is_empty() {
             break;
         }
         let later = Nanos::from_ms(n * 60_000);
-        all.extend(day.iter().cloned().map(|(at, told)| {
+        // Markets are listed once.
+        let anew = |told: &Told| n == 0 || !matches!(told, Told::MarketListed(_));
+        let today = day.iter().filter(|(_, told)| anew(told)).cloned();
+        all.extend(today.map(|(at, told)| {
             let told = match told {
                 // Episodes of their own: the same one again would be passed over.
                 Told::Opportunity(mut seen, capital) => {

@@ -231,10 +231,15 @@ fn opportunity(seq: u64, kind: OpportunityKind, legs: u32, edge: i64) -> Opportu
         relation: None,
         at: Timestamp::from_secs(START_SECS),
         legs: (0..legs)
-            .map(|n| OpportunityLeg {
-                instrument: InstrumentId(n),
-                market: MarketId(n / 2),
-                venue: if n / 2 == 0 {
+            .map(|n| match kind {
+                // The other side of the question, on the other venue.
+                OpportunityKind::CrossPlatform => 3 * n,
+                _ => n,
+            })
+            .map(|instrument| OpportunityLeg {
+                instrument: InstrumentId(instrument),
+                market: MarketId(instrument / 2),
+                venue: if instrument / 2 == 0 {
                     Venue::Polymarket
                 } else {
                     Venue::Kalshi

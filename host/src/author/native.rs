@@ -27,6 +27,12 @@ const SAID_MAX: usize = 2_000;
 /// Why there is no native program to compare with.
 #[derive(Debug, thiserror::Error)]
 pub enum NativeError {
+    /// There is nothing but a component.
+    #[error(
+        "a component alone was named; name the folder of its Rust project, and the same source is measured \
+         natively beside it"
+    )]
+    Alone,
     /// It is no Rust project.
     #[error("{} holds no Cargo.toml, so there is no Rust source to compile natively", .0.display())]
     NoCrate(PathBuf),

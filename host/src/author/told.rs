@@ -205,7 +205,7 @@ pub fn intent(intent: &Intent) -> String {
         |id| format!("opportunity {}.{}", id.seq.0, id.n),
     );
     format!(
-        "{} of {} · {} · tag {} · expects {} a share · {on}",
+        "{} shares: {} · {} · tag {} · expects {} a share · {on}",
         intent.qty,
         legs.join(" and "),
         intent.time_in_force.as_str(),

@@ -175,10 +175,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<ExitCode, Failure> {
 /// The component to measure, and the source beside it or why there is none.
 fn source(path: &Path) -> Result<(PathBuf, Result<Crate, NativeError>), Failure> {
     if !path.is_dir() {
-        let why =
-            "a component alone was named: name the folder of its Rust project for the comparison";
-        let why = NativeError::Unsuited(why.to_owned());
-        return Ok((path.to_owned(), Err(why)));
+        return Ok((path.to_owned(), Err(NativeError::Alone)));
     }
     let source = Crate::of(path).or_exit(Code::Negative)?;
     match source.components().into_iter().next() {
