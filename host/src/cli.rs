@@ -15,7 +15,7 @@ pub use report::{
 };
 
 pub use strategy::{StrategyAct, StrategyArgs, StrategyCommand};
-pub use trial::{CheckArgs, RunArgs, Tried};
+pub use trial::{BenchArgs, CheckArgs, RunArgs, TestArgs, Tried};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -42,6 +42,7 @@ mod support;
 mod terminal;
 mod tidy;
 mod trades;
+mod trial;
 mod venues;
 mod vitals;
 mod web;

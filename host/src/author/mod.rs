@@ -13,18 +13,30 @@
 
 /// What a strategy earns on a recorded run.
 pub mod backtest;
+/// What its calls cost.
+pub mod bench;
 /// From a project to a component.
 pub mod build;
+/// Events that every strategy should live through.
+pub mod canned;
 /// What a component is, and whether it fits.
 pub mod check;
+/// The same strategy, compiled for this machine.
+pub mod native;
 /// A project to start from.
 pub mod new;
 /// What is written, and in which language.
 pub mod project;
+/// A recorded run, told to a strategy.
+pub mod tape;
+/// What a strategy is told, kept.
+pub mod told;
 /// Compilers of others, run within bounds.
 pub mod tool;
 /// Each language's way from sources to a component.
 mod toolchain;
+/// What a strategy does with events.
+pub mod trial;
 /// Capabilities, topics and limits in words.
 pub mod words;
 /// The types of a component, beside those of the contract.

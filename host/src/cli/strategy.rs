@@ -1,6 +1,6 @@
 //! The words of `pm-arb strategy`.
 
-use super::{BuildArgs, CheckArgs, NewArgs, Places, RunArgs};
+use super::{BenchArgs, BuildArgs, CheckArgs, NewArgs, Places, RunArgs, TestArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -25,8 +25,12 @@ pub enum StrategyCommand {
     Build(BuildArgs),
     /// Say what a component is, what it asks for, and whether this host takes it.
     Check(CheckArgs),
+    /// Tell a strategy canned and recorded events, twice, and show what it answers.
+    Test(TestArgs),
     /// Have one strategy trade a recorded run, and report what came of it.
     Run(RunArgs),
+    /// Measure what its calls cost: time, fuel, memory, beside native code.
+    Bench(BenchArgs),
     /// Show every strategy of the running pilot.
     #[command(after_help = "Examples:\n  pm-arb strategy list\n  pm-arb strategy list --json")]
     List {

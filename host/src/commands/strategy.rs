@@ -16,7 +16,9 @@ pub(super) fn run(args: StrategyArgs, verbose: bool) -> Result<ExitCode, Failure
         StrategyCommand::New(args) => author::new(args),
         StrategyCommand::Build(args) => author::build(&args, verbose),
         StrategyCommand::Check(args) => trial::check(&args),
+        StrategyCommand::Test(args) => trial::test(&args),
         StrategyCommand::Run(args) => trial::run(&args),
+        StrategyCommand::Bench(args) => trial::bench(&args),
         StrategyCommand::List { json, places } => list(&places.data_dir, json),
         StrategyCommand::Swap { file, fresh, act } => {
             // The pilot may have been started in another folder.

@@ -169,6 +169,17 @@ impl Usage {
             .unwrap_or_default()
     }
 
+    /// The same, and they are not kept any longer.
+    pub(crate) fn take_lines(&self) -> Vec<LogLine> {
+        let lines = self.lines.lock();
+        lines.map_or_else(|_| Vec::new(), |mut lines| lines.drain(..).collect())
+    }
+
+    /// Fuel of the last call.
+    pub(crate) fn fuel_last(&self) -> u64 {
+        self.fuel_last.load(Relaxed)
+    }
+
     /// What its calls cost so far.
     #[must_use]
     pub fn costs(&self) -> Costs {
