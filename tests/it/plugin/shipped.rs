@@ -211,7 +211,7 @@ fn oracle_patient_rests_is_hit_and_withdraws() {
     let mut tape = lagging();
     tape.sold(1_300, 0, 54, 10);
     tape.pass(1_310);
-    tape.oracle(1_400, 97_200);
+    tape.oracle(1_400, 97_020);
     tape.pass(1_500);
     tape.sold(1_600, 0, 54, 10);
     tape.pass(1_700);
@@ -279,22 +279,21 @@ fn mean_reversion_buys_a_fall_and_sells_it_back() {
         played.refused()
     );
     let sold_at = played.updates.last().unwrap().at;
-    assert!((at(210_000)..at(211_000)).contains(&sold_at), "{sold_at:?}");
+    assert!((at(210_050)..at(211_100)).contains(&sold_at), "{sold_at:?}");
 }
 
 #[test]
 fn leg_and_hedge_locks_a_set_or_gives_the_leg_up() {
-    // Fees of both legs are 3.4 cents there: the rest is within reach only with more room.
+    // Fees of both legs are 3.4 cents there: the rest is within reach only with more room. At 55 cents for
+    // NO the whole costs 98.4.
     let strategy = "leg-and-hedge?reach=0.06&loss_max=0.5&hold=30";
     let mut tape = fallen();
     tape.book(121_000, 0, 45, 46);
-    tape.book(122_000, 0, 52, 53);
-    tape.pass(122_060);
-    for second in 123..180 {
+    for second in 122..180 {
         tape.book(1_000 * second, 0, 52, 53);
     }
     let played = tape.play(strategy);
-    let [(0, 40, yes, false), (1, 48, no, false)] = played.bought()[..] else {
+    let [(0, 40, yes, false), (1, 55, no, false)] = played.bought()[..] else {
         panic!("{:?} {:?}", played.bought(), played.refused());
     };
     assert!(yes == no && yes > 10);
