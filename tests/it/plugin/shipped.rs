@@ -1,6 +1,7 @@
 //! Each shipped strategy at work in the whole engine, from its real component, on a small market made by
 //! hand: what it wishes is judged, travels, fills or rests, and comes back to it.
 
+use crate::pilot::Pilot;
 use crate::support::strategies;
 use pm_arb::journal::{JournalWriter, RunMeta};
 use pm_arb::plugin::{Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
@@ -375,4 +376,29 @@ fn mispricing_hunter_buys_both_outcomes() {
         panic!("{:?} {:?}", played.bought(), played.refused());
     };
     assert_eq!(yes, no);
+}
+
+/// Beside each other, on the simulated venues, under the default limits.
+#[test]
+fn all_of_them_trade_in_one_pilot_without_a_flood_of_denials() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pilot = Pilot::start(&dir.path().join("data"), &[]);
+    let listed = pilot.wait_for("fills of every strategy", |pilot| {
+        let output = pilot.ask(&["strategy", "list", "--json"]);
+        let listed: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+        let all = listed.as_array()?.clone();
+        let filled = all.iter().all(|one| one["fills"].as_u64() > Some(0));
+        (filled && all.len() == 6).then_some(all)
+    });
+    for one in listed {
+        let count = |what: &str| one[what].as_u64().unwrap();
+        assert_eq!(count("faults"), 0, "{one}");
+        let (denied, intents) = (count("denied"), count("intents"));
+        assert!(
+            denied < 10 || denied * 4 < intents,
+            "{denied} of {intents} denied: {one}"
+        );
+    }
+    pilot.signal("-TERM");
+    assert!(pilot.ended(), "{}", pilot.said());
 }
