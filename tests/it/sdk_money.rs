@@ -4,10 +4,6 @@ use pm_arb_core::market::FeeSchedule;
 use pm_arb_core::units::{Price, Qty, Rounding, Usd, div_round};
 
 #[path = "../../strategies/sdk/src/money.rs"]
-#[expect(
-    dead_code,
-    reason = "what has no counterpart in the host is not called here"
-)]
 mod money;
 
 /// Numbers of every size and sign, the same in every run: edges first, then a linear congruence.

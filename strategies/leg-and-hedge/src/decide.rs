@@ -15,6 +15,7 @@ pub const ORDER_MAX: i64 = 500 * ONE;
 pub struct Rules {
     pub window: u64,
     pub dip: i64,
+    pub dip_max: i64,
     pub reach: i64,
     pub lock_min: i64,
     pub profit_min: i64,
@@ -66,6 +67,7 @@ impl Rules {
         Ok(Self {
             window: nanos(settings.decimal("window", 60 * ONE, ONE..=day)?),
             dip: settings.decimal("dip", 40_000, 0..=ONE)?,
+            dip_max: settings.decimal("dip_max", 200_000, 0..=ONE)?,
             reach: settings.decimal("reach", 30_000, 0..=ONE)?,
             lock_min: settings.decimal("lock_min", 10_000, 0..=ONE)?,
             profit_min: settings.decimal("profit_min", 100_000, 0..=1_000 * ONE)?,
@@ -93,7 +95,7 @@ impl Rules {
     ) -> Option<Intent> {
         let mean = prices.mean(leg, now, self.window)?;
         let (ask, offered) = prices.ask(leg)?;
-        if ask > mean.checked_sub(self.dip)? {
+        if !(self.dip..=self.dip_max).contains(&mean.checked_sub(ask)?) {
             return None;
         }
         let mut all = 0_i64;

@@ -11,6 +11,7 @@
 //! |----------------|---------|--------------------------------------------------------------------|
 //! | `window`       | 60      | seconds that the mean of a price looks back                        |
 //! | `dip`          | 0.04    | how far below its mean an ask is cheap, in dollars                 |
+//! | `dip_max`      | 0.2     | an ask further below is no noise but news: left alone              |
 //! | `reach`        | 0.03    | the whole set may cost this much more than it pays, at the entry   |
 //! | `lock_min`     | 0.01    | least gain of a set after fees, in dollars                         |
 //! | `profit_min`   | 0.1     | least gain of an order, in dollars                                 |

@@ -159,6 +159,9 @@ fn leaves_what_is_no_dip_out_of_reach_or_too_late() {
     ] {
         assert_eq!(dip(&mut warm(&[settings])), [], "{settings:?}");
     }
+    let mut news = warm(&[]);
+    news.quote(1, 700_000, 720_000);
+    assert_eq!(news.quote(0, 270_000, 280_000), [], "that is no noise");
     let mut far = warm(&[]);
     far.quote(1, 580_000, 600_000);
     assert_eq!(far.quote(0, 430_000, 440_000), [], "1.04 for a dollar");

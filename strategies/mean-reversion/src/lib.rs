@@ -13,6 +13,7 @@
 //! | `deviation_min`  | 0.004   | a book that moves less than this, in dollars, tells nothing      |
 //! | `spread_max`     | 0.02    | widest book it looks at, in dollars                              |
 //! | `edge_min`       | 0.01    | least gain a share from ask to mean after both fees, in dollars  |
+//! | `edge_max`       | 0.2     | a gain larger than this is no noise but news: left alone         |
 //! | `profit_min`     | 0.1     | least gain of a purchase, in dollars                             |
 //! | `stake`          | 20      | dollars that one purchase may cost (at most 500)                 |
 //! | `positions_max`  | 8       | instruments held or on their way at once (at most 64)            |
@@ -52,6 +53,7 @@ struct Rules {
     deviation_min: i64,
     spread_max: i64,
     edge_min: i64,
+    edge_max: i64,
     profit_min: i64,
     stake: i64,
     positions_max: u32,
@@ -106,7 +108,9 @@ fn entry(
     let cost = terms.taken_at(quote.ask_price)?;
     let edge = terms.sold_at(mean.mean())?.checked_sub(cost)?;
     let qty = terms.fit(over_down(rules.stake, cost)?.min(quote.ask_qty))?;
-    if edge < rules.edge_min || times_down(edge, qty)? < rules.profit_min {
+    if !(rules.edge_min..=rules.edge_max).contains(&edge)
+        || times_down(edge, qty)? < rules.profit_min
+    {
         return None;
     }
     Some(order(quote.instrument, true, quote.ask_price, qty, edge))
@@ -239,6 +243,7 @@ impl Strategy for MeanReversion {
                 deviation_min: settings.decimal("deviation_min", 4_000, 0..=ONE)?,
                 spread_max: settings.decimal("spread_max", 20_000, 0..=ONE)?,
                 edge_min: settings.decimal("edge_min", 10_000, 0..=ONE)?,
+                edge_max: settings.decimal("edge_max", 200_000, 0..=ONE)?,
                 profit_min: settings.decimal("profit_min", 100_000, 0..=1_000 * ONE)?,
                 stake: settings.decimal("stake", 20 * ONE, ONE..=ORDER_MAX)?,
                 positions_max: settings.whole("positions_max", 8, 1..=64)?,

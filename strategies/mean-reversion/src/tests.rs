@@ -112,6 +112,8 @@ fn leaves_what_does_not_pay_or_tells_nothing() {
         prepare(&mut stage);
         assert_eq!(stage.quote(0, 390_000, 400_000), [], "{why}");
     }
+    let mut news = warm(&[]);
+    assert_eq!(news.quote(0, 270_000, 280_000), [], "that is no noise");
     let mut wide = warm(&[]);
     assert_eq!(wide.quote(0, 370_000, 400_000), [], "a wide book");
     let mut cold = Stage::<MeanReversion>::new(&[]);

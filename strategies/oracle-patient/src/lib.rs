@@ -10,6 +10,7 @@
 //! |----------------|---------|--------------------------------------------------------------------|
 //! | `margin`       | 0.02    | dollars below the fair value                                       |
 //! | `edge_min`     | 0.02    | least gain a share after the maker's fee, in dollars               |
+//! | `profit_min`   | 0.1     | least gain of a bid, in dollars                                    |
 //! | `requote`      | 0.01    | a bid off by this much, in dollars, is replaced                    |
 //! | `oracle_move`  | 0.0005  | a move of the oracle by this share of itself withdraws a bid       |
 //! | `rest`         | 20      | seconds that a bid stands at most                                  |
@@ -38,6 +39,7 @@ const MICRO: u64 = 1_000;
 struct Rules {
     margin: i64,
     edge_min: i64,
+    profit_min: i64,
     requote: i64,
     oracle_move: i64,
     rest: i64,
@@ -122,6 +124,9 @@ impl OraclePatient {
             .checked_sub(self.orders.pledged(leg.instrument))?;
         let stake = self.rules.stake.min(room).min(seen.free_capital);
         let qty = terms.fit(over_down(stake.max(0), terms.made_at(limit)?)?)?;
+        if times_down(edge, qty)? < self.rules.profit_min {
+            return None;
+        }
         // The guardian lets one order act on an opportunity; a replacement is an idea of its own.
         let fresh = !self.taken.contains(seen.id);
         let intent = Intent {
@@ -195,6 +200,7 @@ impl Strategy for OraclePatient {
             rules: Rules {
                 margin: settings.decimal("margin", 20_000, 0..=ONE)?,
                 edge_min: settings.decimal("edge_min", 20_000, 0..=ONE)?,
+                profit_min: settings.decimal("profit_min", 100_000, 0..=1_000 * ONE)?,
                 requote: settings.decimal("requote", 10_000, 0..=ONE)?,
                 oracle_move: settings.decimal("oracle_move", 500, 0..=ONE)?,
                 rest: settings.decimal("rest", 20 * ONE, ONE..=day)?,

@@ -129,6 +129,12 @@ fn leaves_what_it_can_not_bid_for() {
         [],
         "too little is left"
     );
+    let mut small = stage(&[("profit_min", "1.05")]);
+    assert_eq!(
+        small.see(seen(1, 500_000, 505_000)),
+        [],
+        "1.0415 dollars in all"
+    );
     let mut late = stage(&[]);
     late.pass(580 * SECOND);
     assert_eq!(late.see(seen(1, 500_000, 700_000)), [], "too late");

@@ -6,6 +6,21 @@
 //! ```text
 //! host ─► exported functions (glue) ─► your Strategy ─► Host::submit ─► host
 //! ```
+//!
+//! | you want to                                   | look at                                     |
+//! |-----------------------------------------------|---------------------------------------------|
+//! | know what happens and what you may answer     | [`Strategy`], [`Event`], [`Intent`], [`Host`] |
+//! | ask for no more than you need                 | [`Wants`]                                   |
+//! | be set up by an operator                      | [`Settings`]                                |
+//! | count money                                   | [`money`]                                   |
+//! | know grids, fees and ends of markets          | [`markets`], [`keep::Grids`]                |
+//! | know what you hold and what is on its way     | [`keep::Exposure`], [`orders`], [`hold`]    |
+//! | act on an opportunity once                    | [`keep::Taken`]                             |
+//! | know what a price was like lately             | [`mean`]                                    |
+//! | outlive a swap                                | [`state`]                                   |
+//! | test without a host                           | [`testing`]                                 |
+//!
+//! A panic is written to the host's log with its place, and ends this instance alone.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
