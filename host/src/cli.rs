@@ -119,6 +119,18 @@ pub enum Command {
     Config(ConfigArgs),
     /// Print every path and version that matters to this program.
     Info(InfoArgs),
+    /// Compile a component from standard input and throw the result away, within these bounds.
+    #[command(
+        name = crate::plugin::apart::COMMAND,
+        hide = true,
+        after_help = "Examples:\n  pm-arb compile-apart 1073741824 5 < oracle-sniper.wasm"
+    )]
+    CompileApart {
+        /// Bytes of memory.
+        memory: u64,
+        /// Seconds.
+        seconds: u64,
+    },
     /// Print the version.
     #[command(after_help = "Examples:\n  pm-arb version")]
     Version,

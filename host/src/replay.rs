@@ -205,6 +205,8 @@ fn run(
         Cast::Given(candidates) => (false, candidates),
     };
     loop {
+        let _ = journal.records()?;
+        let stops: Vec<_> = journal.stops().collect();
         let records = journal.records()?;
         let Some(record) = records.first() else {
             break;
@@ -218,6 +220,7 @@ fn run(
         match (&record.event, config) {
             (Event::Strategy(change), _) if own => {
                 loader.replay(record.at, change, &mut Slots(&mut stage))?;
+                stage.stop(&stops);
                 stage.step(record)?;
             }
             (Event::Strategy(_), _) => {
@@ -228,7 +231,12 @@ fn run(
                 let event = Event::Configured(Box::new(config.clone()));
                 stage.step(&Record { event, ..*record })?;
             }
-            _ => stage.step(record)?,
+            _ => {
+                if own {
+                    stage.stop(&stops);
+                }
+                stage.step(record)?;
+            }
         }
         stage.state.counts.events += 1;
         stage.state.catalog.learn(&record.event);
@@ -300,6 +308,15 @@ impl Stage<'_> {
             (self.each)(record.seq, effect);
         }
         Ok(())
+    }
+
+    /// The clock ended these calls when the next record was stepped.
+    fn stop(&mut self, stops: &[(StrategyId, u64)]) {
+        for (strategy, call) in stops {
+            if let Some(strategy) = self.state.engine.strategy_mut(*strategy) {
+                strategy.stop_at(*call);
+            }
+        }
     }
 
     fn retrieve(&self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {

@@ -11,6 +11,7 @@ mod compare;
 mod docs;
 mod doctor;
 mod flood;
+mod hostile;
 mod import;
 mod invariants;
 mod journal;

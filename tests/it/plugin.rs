@@ -63,7 +63,7 @@ fn every_spoken_version_of_the_contract_loads() {
     }
 }
 
-fn market(id: u32) -> MarketSpec {
+pub fn market(id: u32) -> MarketSpec {
     let outcome = |n: u32, name: &str| Outcome {
         instrument: InstrumentId(2 * id + n),
         name: name.to_owned(),

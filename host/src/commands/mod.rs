@@ -24,6 +24,7 @@ mod which;
 mod why;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
+use crate::plugin::apart;
 use crate::terminal;
 use clap::CommandFactory;
 use exit::{Code, Failure, OrExit};
@@ -60,6 +61,14 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
+        }
+        Command::CompileApart { memory, seconds } => {
+            let why = apart::compile(memory, seconds).or_exit(Code::Internal)?;
+            out!("{}", why.as_deref().unwrap_or_default());
+            Ok(match why {
+                None => ExitCode::SUCCESS,
+                Some(_) => Code::Negative.into(),
+            })
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

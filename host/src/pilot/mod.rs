@@ -35,7 +35,7 @@ use crate::input::{self, Input};
 use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{HealthBoard, Orchestrator};
 use crate::plugin::{
-    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
+    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, apart,
 };
 use crate::replay::ReplayError;
 use crate::snapshot::Watcher;
@@ -178,7 +178,8 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         &options.database_url,
         gauges.watch(),
     )?;
-    let host = PluginHost::new(Limits::default())?.granting(options.config.grants.grants()?);
+    let host = PluginHost::live(Limits::default(), apart::ourselves())?
+        .granting(options.config.grants.grants()?);
     let data = DataDir::open(&options.data_dir)?;
     let door = Door::open(
         &options.config.dashboard,
@@ -199,7 +200,8 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     runtime.block_on(agents.start(relay_spec(relay), READY_PATIENCE));
 
     let (journal, mut replayed, mut loader) =
-        recovery::resume(&choice, host, &relay_handle, persisted)?;
+        recovery::resume(&choice, host.clone(), &relay_handle, persisted)?;
+    host.go_live()?;
     loader.govern(swap);
     let clock = feeds::clock(options, replayed.last_at)?;
     let catalog = SharedCatalog::new(std::mem::take(&mut replayed.catalog));

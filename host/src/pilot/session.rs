@@ -1,6 +1,7 @@
 //! One run in progress: the engine, its journal, and the effects that wait for the disk.
 //!
-//! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order.
+//! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order. What the
+//! clock ended on the way is recorded next, before anything else, and is durable with its cause.
 
 use crate::calibrate::Observer;
 use crate::digest::EffectDigest;
@@ -9,9 +10,10 @@ use crate::plugin::{Loader, LoaderError, LoaderPort, PortError};
 use crate::replay::Replayed;
 use pm_arb_core::effect::Effect;
 use pm_arb_core::engine::{Engine, Standing};
-use pm_arb_core::event::{Event, Record};
+use pm_arb_core::event::{Event, Record, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
 use pm_arb_core::strategy::{Strategy, StrategyFault};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 /// Why a run can not go on. Any of these ends the pilot: better stopped than wrong.
@@ -43,6 +45,8 @@ pub struct Session {
     wake_at: Option<Timestamp>,
     waiting: Vec<(Seq, Effect)>,
     failed: Vec<(StrategyId, StrategyFault)>,
+    /// Calls that the clock ended, not recorded yet: whose, and which.
+    stopped: VecDeque<(StrategyId, u64)>,
     effects: Vec<Effect>,
     unflushed: bool,
 }
@@ -62,6 +66,7 @@ impl Session {
             wake_at: replayed.wake_at,
             waiting: Vec::new(),
             failed: Vec::new(),
+            stopped: VecDeque::new(),
             effects: Vec::new(),
             unflushed: false,
         }
@@ -69,6 +74,16 @@ impl Session {
 
     /// Stamps the event (time never goes back), appends it and steps the engine with it.
     pub fn record(&mut self, at: Timestamp, event: Event) -> Result<Seq, SessionError> {
+        let seq = self.step(at, event)?;
+        // Each is of an instance that is dead now: there are no more of them than strategies.
+        while let Some((id, call)) = self.stopped.pop_front() {
+            let kind = StrategyChangeKind::Stopped { call };
+            self.step(at, Event::Strategy(Box::new(StrategyChange { id, kind })))?;
+        }
+        Ok(seq)
+    }
+
+    fn step(&mut self, at: Timestamp, event: Event) -> Result<Seq, SessionError> {
         let at = at.max(self.last_at);
         let seq = self.journal.append(at, &event)?;
         self.unflushed = true;
@@ -88,7 +103,14 @@ impl Session {
                 Effect::WakeAt(wake) => {
                     self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake)))
                 }
-                Effect::StrategyFailed { strategy, fault } => self.failed.push((strategy, fault)),
+                Effect::StrategyFailed { strategy, fault } => {
+                    if fault == StrategyFault::TooSlow {
+                        let call = self.engine.strategy_mut(strategy).map(|s| s.calls());
+                        self.stopped
+                            .extend(call.filter(|n| *n > 0).map(|n| (strategy, n)));
+                    }
+                    self.failed.push((strategy, fault));
+                }
                 Effect::Abort(what) => return Err(SessionError::Invariant(what)),
                 other => self.waiting.push((seq, other)),
             }

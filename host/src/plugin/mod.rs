@@ -13,6 +13,9 @@ pub const CONTRACT: &str = "pm-arb:strategy@0.3.0";
 /// wit/strategy.wit.
 pub const SPOKEN: [&str; 2] = ["0.2.0", "0.3.0"];
 
+/// Compiling in a process of its own.
+pub mod apart;
+mod clock;
 mod describe;
 mod engine;
 mod error;
@@ -28,6 +31,7 @@ pub mod policy;
 mod port;
 /// From a file to a ready instance.
 pub mod prepare;
+mod prescan;
 /// What `--strategies` names.
 pub mod sources;
 /// What an instance used.
