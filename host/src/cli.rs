@@ -4,6 +4,7 @@
 
 mod about;
 mod report;
+mod shadow;
 mod strategy;
 
 pub use about::{ConfigArgs, ConfigWhat, HelpArgs, InfoArgs, InitArgs, ManArgs, topic};
@@ -11,6 +12,7 @@ pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };
 
+pub use shadow::ShadowArgs;
 pub use strategy::{StrategyAct, StrategyArgs, StrategyCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -93,7 +95,7 @@ pub enum Command {
     Halt(NoteArgs),
     /// Trade again after a halt.
     Resume(NoteArgs),
-    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one.
+    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one; try one beside it.
     Strategy(StrategyArgs),
     /// Say why a market or an opportunity is not traded, with the limit and what was observed.
     Why(WhyArgs),

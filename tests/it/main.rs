@@ -29,6 +29,7 @@ mod roles;
 mod rules;
 mod services;
 mod settlement;
+mod shadow;
 mod sim;
 mod store;
 mod store_equity;

@@ -19,6 +19,7 @@
 mod again;
 mod faults;
 mod orders;
+mod shadow;
 mod slot;
 
 pub use orders::{Done, Order, OrderError, Recipe, What};
@@ -32,6 +33,7 @@ use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
 use super::usage::Usage;
+use crate::shadow::Shadows;
 use pm_arb_core::event::{Event, OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
 use pm_arb_core::strategy::Strategy;
@@ -76,6 +78,8 @@ enum Why {
     Swapped(String),
     /// An operator's word, with their note.
     RolledBack(String),
+    /// It ran in the shadow and is better, by an operator's word or the test's.
+    Promoted(String),
     /// The same bytes start once more, because of that.
     Restarted(String),
 }
@@ -87,6 +91,7 @@ pub struct Loader {
     reaper: Option<SyncSender<Box<dyn Strategy>>>,
     news: VecDeque<News>,
     told: u64,
+    shadows: Shadows,
 }
 
 impl Loader {
@@ -99,6 +104,7 @@ impl Loader {
             reaper: reaper(),
             news: VecDeque::new(),
             told: 0,
+            shadows: Shadows::default(),
         }
     }
 
@@ -200,6 +206,7 @@ impl Loader {
     ) -> Result<Outcome, LoaderError> {
         let name = candidate.compiled.described.manifest.name.clone();
         let digest = candidate.compiled.digest;
+        let for_shadow = self.is_for_shadow(&name, &candidate);
         let Some(slot) = self.slots.get_mut(&name) else {
             return self.take_over(candidate, Why::File, false, port);
         };
@@ -228,6 +235,7 @@ impl Loader {
         let why = match slot.deaf() {
             Some(why) => why,
             None if chosen => "an operator chose other bytes",
+            None if for_shadow => return self.follow_in_shadow(name, candidate, port),
             None => return self.take_over(candidate, Why::File, false, port),
         };
         let path = candidate.path.clone();
@@ -291,6 +299,10 @@ impl Loader {
             }
             Why::RolledBack(note) => {
                 self.command(&name, OperatorAction::RollBack { digest }, note, port)?;
+                (None, None)
+            }
+            Why::Promoted(note) => {
+                self.command(&name, OperatorAction::Promote { digest }, note, port)?;
                 (None, None)
             }
             Why::Restarted(_) => (None, None),

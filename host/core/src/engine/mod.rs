@@ -480,13 +480,16 @@ impl Engine {
                 let text = format!("{}: {} ({note})", self.name_of(id), action.as_str());
                 self.alert(AlertLevel::Info, "STRATEGY_OPERATOR", text, turn);
             }
+            kind @ StrategyChangeKind::Shadowed { why, .. } => {
+                let text = format!("{}: {} ({why})", self.name_of(id), kind.as_str());
+                self.alert(AlertLevel::Info, "STRATEGY_SHADOW", text, turn);
+            }
             StrategyChangeKind::Granted(_)
             | StrategyChangeKind::Stopped { .. }
             | StrategyChangeKind::Asked
             | StrategyChangeKind::Watched
             | StrategyChangeKind::Committed
-            | StrategyChangeKind::Reverted { .. }
-            | StrategyChangeKind::Shadowed { .. } => {}
+            | StrategyChangeKind::Reverted { .. } => {}
         }
         turn.reschedule = true;
     }

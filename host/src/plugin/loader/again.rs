@@ -5,6 +5,7 @@ use super::super::port::{LoaderError, LoaderPort};
 use super::super::sources::Params;
 use super::slot::{Change, ChangeKind, Status};
 use super::{Loader, Successor, Why, port_error};
+use crate::shadow::Begin;
 use pm_arb_core::event::{OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{StrategyId, Timestamp};
 
@@ -67,6 +68,9 @@ impl Loader {
                 self.note(change.id, at, kind, why.clone());
             }
             StrategyChangeKind::Operator { action, note } => {
+                if matches!(action, OperatorAction::Promote { .. }) {
+                    self.promoted(change.id, note);
+                }
                 if let Some(slot) = self.slots.values_mut().find(|s| s.id == change.id) {
                     slot.obey(*action, note, at);
                 }
@@ -76,8 +80,21 @@ impl Loader {
             | StrategyChangeKind::Asked
             | StrategyChangeKind::Watched
             | StrategyChangeKind::Committed
-            | StrategyChangeKind::Reverted { .. }
-            | StrategyChangeKind::Shadowed { .. } => {}
+            | StrategyChangeKind::Reverted { .. } => {}
+            StrategyChangeKind::Shadowed {
+                digest,
+                begins,
+                params,
+                fresh,
+                why,
+            } => {
+                let candidate = Begin {
+                    digest: *digest,
+                    params: params.clone(),
+                    fresh: *fresh,
+                };
+                self.shadowed(change.id, *begins, &candidate, why, at);
+            }
         }
         Ok(())
     }
@@ -93,6 +110,9 @@ impl Loader {
             }
             Some((OperatorAction::RollBack { digest: d }, note)) if d == digest => {
                 Why::RolledBack(note.clone())
+            }
+            Some((OperatorAction::Promote { digest: d }, note)) if d == digest => {
+                Why::Promoted(note.clone())
             }
             _ if slot.digest != *digest || slot.params != *params => Why::File,
             _ if slot.status == Status::Unloaded => Why::File,

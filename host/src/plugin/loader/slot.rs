@@ -129,6 +129,13 @@ pub enum ChangeKind {
     Operator(OperatorAction),
     /// It was taken out.
     Unloaded,
+    /// A candidate runs beside it, or does no more.
+    Shadowed {
+        /// Whether it begins.
+        begins: bool,
+        /// SHA-256 of its bytes.
+        digest: [u8; 32],
+    },
 }
 
 impl Slot {
@@ -338,6 +345,7 @@ impl Successor {
             Why::File => "its file changed".to_owned(),
             Why::Swapped(note) => format!("operator: swap ({note})"),
             Why::RolledBack(note) => format!("operator: rollback ({note})"),
+            Why::Promoted(note) => format!("promoted from its shadow ({note})"),
             Why::Restarted(why) => format!("started again: {why}"),
         };
         Change {
