@@ -5,6 +5,7 @@
 mod about;
 mod author;
 mod report;
+mod shadow;
 mod strategy;
 mod trial;
 
@@ -14,6 +15,7 @@ pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };
 
+pub use shadow::ShadowArgs;
 pub use strategy::{StrategyAct, StrategyArgs, StrategyCommand};
 pub use trial::{BenchArgs, CheckArgs, RunArgs, TestArgs, Tried};
 
@@ -97,7 +99,7 @@ pub enum Command {
     Halt(NoteArgs),
     /// Trade again after a halt.
     Resume(NoteArgs),
-    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one.
+    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one; try one beside it.
     Strategy(StrategyArgs),
     /// Say why a market or an opportunity is not traded, with the limit and what was observed.
     Why(WhyArgs),

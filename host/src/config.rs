@@ -12,6 +12,7 @@ pub mod layers;
 use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
 use crate::plugin::{StatePolicy, SwapPolicy};
+use crate::shadow::{Policy, ShadowKeys};
 use crate::venue::kalshi::KalshiConfig;
 use crate::venue::polymarket::PolymarketConfig;
 use crate::web::DashboardConfig;
@@ -120,6 +121,8 @@ pub struct Config {
     pub sim: Sim,
     /// Rules of venues.
     pub rules: Rules,
+    /// Candidates beside what trades.
+    pub shadow: ShadowKeys,
     /// The dashboard.
     pub dashboard: DashboardConfig,
     /// Live market data.
@@ -431,6 +434,7 @@ impl Config {
         if !(self.sim.speed.is_finite() && self.sim.speed > 0.0) {
             return Err(value("sim.speed", "must be a positive number"));
         }
+        self.shadow_policy()?;
         Ok(config)
     }
 
@@ -465,6 +469,33 @@ impl Config {
             fuel_limit_pct: swap.fuel_limit_pct,
             loss_max,
             state: swap.state,
+        })
+    }
+
+    /// What candidates in the shadow are judged by.
+    pub fn shadow_policy(&self) -> Result<Policy, ConfigError> {
+        let s = &self.shadow;
+        let error_rate = share("shadow.error_rate_bps", s.error_rate_bps)?;
+        if !(1..=5_000).contains(&error_rate.0) {
+            let key = "shadow.error_rate_bps";
+            return Err(value(key, "must lie between 1 and 5000"));
+        }
+        if s.markets_min == 0 || s.markets_min > s.markets_max {
+            let key = "shadow.markets_min";
+            return Err(value(key, "must lie between 1 and shadow.markets_max"));
+        }
+        if s.fuel_times_max == 0 {
+            return Err(value("shadow.fuel_times_max", "must be at least 1"));
+        }
+        Ok(Policy {
+            on_new_bytes: s.on_new_bytes,
+            promote: s.promote,
+            error_rate,
+            markets_min: s.markets_min,
+            markets_max: s.markets_max,
+            drawdown_max: usd("shadow.drawdown_max", &s.drawdown_max)?,
+            denied_more_max: share("shadow.denied_more_max_bps", s.denied_more_max_bps)?,
+            fuel_times_max: s.fuel_times_max,
         })
     }
 
@@ -593,6 +624,16 @@ mod tests {
                 "[execution]\nlatency = \"drawn\"\nlatency_quantiles = [[9999, 40]]",
                 "execution.latency_quantiles must end at a share of 10000",
             ),
+            (
+                "[shadow]\nerror_rate_bps = 0",
+                "shadow.error_rate_bps must lie",
+            ),
+            (
+                "[shadow]\nmarkets_min = 50\nmarkets_max = 40",
+                "shadow.markets_min must lie",
+            ),
+            ("[shadow]\ndrawdown_max = \"-1\"", "shadow.drawdown_max"),
+            ("[shadow]\nfuel_times_max = 0", "shadow.fuel_times_max"),
         ] {
             let config: Config = toml::from_str(text).unwrap();
             assert!(

@@ -31,6 +31,7 @@ mod rules;
 mod sdk_money;
 mod services;
 mod settlement;
+mod shadow;
 mod sim;
 mod store;
 mod store_equity;

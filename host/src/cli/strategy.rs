@@ -89,6 +89,25 @@ pub enum StrategyCommand {
         #[command(flatten)]
         act: StrategyAct,
     },
+    /// Run a file beside it, on the same events with a ledger of its own; without FILE: show the figures.
+    #[command(after_help = super::shadow::SHADOW_HELP)]
+    Shadow(super::ShadowArgs),
+    /// Have what runs in its shadow take its place, between two events, with the state of what runs.
+    #[command(
+        after_help = "Examples:\n  pm-arb strategy promote oracle-sniper -m '40 markets, +12 USD'"
+    )]
+    Promote {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
+    /// Let what runs in its shadow go; what trades is not touched.
+    #[command(after_help = "Examples:\n  pm-arb strategy dismiss oracle-sniper -m 'no better'")]
+    Dismiss {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
     /// Forget its failures and start it again, without state.
     #[command(after_help = "Examples:\n  pm-arb strategy release oracle-sniper")]
     Release {

@@ -17,6 +17,7 @@ mod pilot;
 mod replay;
 mod report;
 mod rules;
+mod shadow;
 mod strategy;
 mod trades;
 mod trial;

@@ -8,6 +8,7 @@ use crate::cli::{StrategyAct, StrategyArgs, StrategyCommand};
 use crate::control::{self, Request, StrategyAction};
 use crate::report::table::{Cell, Table};
 use crate::report::{Style, tame};
+use crate::shadow::Phase;
 use crate::snapshot::{Strategies, StrategyRow};
 use std::process::ExitCode;
 
@@ -30,10 +31,13 @@ pub(super) fn run(args: StrategyArgs, verbose: bool) -> Result<ExitCode, Failure
         StrategyCommand::Unpin { act } => order(act, StrategyAction::Unpin),
         StrategyCommand::Quarantine { act } => order(act, StrategyAction::Quarantine),
         StrategyCommand::Release { act } => order(act, StrategyAction::Release),
+        StrategyCommand::Shadow(args) => super::shadow::run(args),
+        StrategyCommand::Promote { act } => order(act, StrategyAction::Promote),
+        StrategyCommand::Dismiss { act } => order(act, StrategyAction::Dismiss),
     }
 }
 
-fn order(act: StrategyAct, action: StrategyAction) -> Result<ExitCode, Failure> {
+pub(super) fn order(act: StrategyAct, action: StrategyAction) -> Result<ExitCode, Failure> {
     let request = Request::Strategy {
         name: act.name,
         action,
@@ -122,6 +126,9 @@ fn state(row: &StrategyRow) -> String {
     let mut text = row.state.as_str().to_owned();
     if row.pinned.is_some() {
         text.push_str(", pinned");
+    }
+    if let Some(shadow) = row.shadow.as_ref().filter(|s| s.phase != Phase::Ended) {
+        text.push_str(&format!(", shadow {}", shadow.phase.as_str()));
     }
     text
 }

@@ -20,6 +20,7 @@ mod again;
 mod faults;
 mod granted;
 mod orders;
+mod shadow;
 mod slot;
 mod watched;
 
@@ -36,6 +37,7 @@ use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
 use super::usage::Usage;
+use crate::shadow::Shadows;
 use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::event::{Event, OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
@@ -84,6 +86,8 @@ enum Why {
     Swapped(String),
     /// An operator's word, with their note.
     RolledBack(String),
+    /// It ran in the shadow and is better, by an operator's word or the test's.
+    Promoted(String),
     /// The same bytes start once more, because of that.
     Restarted(String),
 }
@@ -100,6 +104,7 @@ pub struct Loader {
     told: u64,
     /// What each may, as last recorded: it holds from its next load on.
     granted: BTreeMap<StrategyId, Capabilities>,
+    shadows: Shadows,
 }
 
 impl Loader {
@@ -115,6 +120,7 @@ impl Loader {
             news: VecDeque::new(),
             told: 0,
             granted: BTreeMap::new(),
+            shadows: Shadows::default(),
         }
     }
 
@@ -227,6 +233,7 @@ impl Loader {
     ) -> Result<Outcome, LoaderError> {
         let name = candidate.compiled.described.manifest.name.clone();
         let digest = candidate.compiled.digest;
+        let for_shadow = self.is_for_shadow(&name, &candidate);
         let Some(slot) = self.slots.get_mut(&name) else {
             return self.take_over(candidate, Why::File, false, port);
         };
@@ -265,6 +272,7 @@ impl Loader {
             None if slot.digest == digest && !gone => {
                 return self.take_over(candidate, Why::Settings, false, port);
             }
+            None if for_shadow => return self.follow_in_shadow(name, candidate, port),
             None => return self.take_over(candidate, Why::File, false, port),
         };
         let path = candidate.path.clone();
@@ -330,6 +338,10 @@ impl Loader {
             }
             Why::RolledBack(note) => {
                 self.command(&name, OperatorAction::RollBack { digest }, note, port)?;
+                (None, None)
+            }
+            Why::Promoted(note) => {
+                self.command(&name, OperatorAction::Promote { digest }, note, port)?;
                 (None, None)
             }
             Why::Restarted(_) => (None, None),

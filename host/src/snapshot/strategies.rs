@@ -10,6 +10,7 @@
 use super::{Instant, Money};
 use crate::plugin::loader::{self, ChangeKind, STRIKES, Slot, Status};
 use crate::plugin::{Limits, Loader, hex};
+use crate::shadow::ShadowRow;
 use pm_arb_core::engine::{EngineStatus, StrategyStatus};
 use pm_arb_core::strategy::Topics;
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,8 @@ pub struct StrategyRow {
     pub changes: Vec<ChangeRow>,
     /// The last lines it wrote, oldest first.
     pub log: Vec<LogRow>,
+    /// The candidate in its shadow, or the last one there was in this process.
+    pub shadow: Option<ShadowRow>,
 }
 
 /// Whether a strategy is called.
@@ -223,7 +226,8 @@ impl Strategies {
     pub fn of(status: &EngineStatus, loader: &Loader) -> Self {
         let row = |slot: &Slot| {
             let status = status.strategies.iter().find(|s| s.id == slot.id);
-            StrategyRow::of(slot, status, loader.limits())
+            let shadow = loader.shadows().row(&slot.manifest.name);
+            StrategyRow::of(slot, status, loader.limits(), shadow)
         };
         let news = |news: &loader::News| NewsRow {
             number: news.number,
@@ -245,7 +249,12 @@ impl Strategies {
 }
 
 impl StrategyRow {
-    fn of(slot: &Slot, status: Option<&StrategyStatus>, limits: &Limits) -> Self {
+    fn of(
+        slot: &Slot,
+        status: Option<&StrategyStatus>,
+        limits: &Limits,
+        shadow: Option<ShadowRow>,
+    ) -> Self {
         let none = StrategyStatus {
             id: slot.id,
             name: String::new(),
@@ -305,6 +314,7 @@ impl StrategyRow {
             imports: slot.imports().iter().map(|name| import(name)).collect(),
             changes: slot.changes().map(change).collect(),
             log: log(slot),
+            shadow,
         }
     }
 }
@@ -441,6 +451,14 @@ fn change(change: &loader::Change) -> ChangeRow {
         ChangeKind::Quarantined => "quarantined",
         ChangeKind::Operator(action) => action.as_str(),
         ChangeKind::Unloaded => "unloaded",
+        ChangeKind::Shadowed { begins, digest } => {
+            row.digest = Some(hex(digest));
+            if *begins {
+                "shadow begins"
+            } else {
+                "shadow ends"
+            }
+        }
     }
     .to_owned();
     row

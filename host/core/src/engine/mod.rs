@@ -507,8 +507,11 @@ impl Engine {
             StrategyChangeKind::Stopped { .. }
             | StrategyChangeKind::Asked
             | StrategyChangeKind::Watched
-            | StrategyChangeKind::Committed
-            | StrategyChangeKind::Shadowed { .. } => {}
+            | StrategyChangeKind::Committed => {}
+            kind @ StrategyChangeKind::Shadowed { why, .. } => {
+                let text = format!("{}: {} ({why})", self.name_of(id), kind.as_str());
+                self.alert(AlertLevel::Info, "STRATEGY_SHADOW", text, turn);
+            }
         }
         turn.reschedule = true;
     }

@@ -6,6 +6,7 @@ use super::super::sources::Params;
 use super::slot::{Change, ChangeKind, Status};
 use super::watched::Watch;
 use super::{Loader, Successor, Why, port_error};
+use crate::shadow::Begin;
 use pm_arb_core::event::{OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{StrategyId, Timestamp};
 
@@ -113,6 +114,9 @@ impl Loader {
                 self.note(change.id, at, kind, why.clone());
             }
             StrategyChangeKind::Operator { action, note } => {
+                if matches!(action, OperatorAction::Promote { .. }) {
+                    self.promoted(change.id, note);
+                }
                 if let Some(slot) = self.slots.values_mut().find(|s| s.id == change.id) {
                     slot.obey(*action, note, at);
                 }
@@ -120,9 +124,21 @@ impl Loader {
             StrategyChangeKind::Granted(may) => {
                 self.granted.insert(change.id, (**may).clone());
             }
-            StrategyChangeKind::Stopped { .. }
-            | StrategyChangeKind::Watched
-            | StrategyChangeKind::Shadowed { .. } => {}
+            StrategyChangeKind::Stopped { .. } | StrategyChangeKind::Watched => {}
+            StrategyChangeKind::Shadowed {
+                digest,
+                begins,
+                params,
+                fresh,
+                why,
+            } => {
+                let candidate = Begin {
+                    digest: *digest,
+                    params: params.clone(),
+                    fresh: *fresh,
+                };
+                self.shadowed(change.id, *begins, &candidate, why, at);
+            }
         }
         Ok(())
     }
@@ -146,6 +162,9 @@ impl Loader {
             }
             Some((OperatorAction::RollBack { digest: d }, note)) if d == digest => {
                 Why::RolledBack(note.clone())
+            }
+            Some((OperatorAction::Promote { digest: d }, note)) if d == digest => {
+                Why::Promoted(note.clone())
             }
             _ if slot.digest != *digest => Why::File,
             _ if slot.params != *params => Why::Settings,

@@ -156,6 +156,13 @@ pub enum ChangeKind {
     Operator(OperatorAction),
     /// It was taken out.
     Unloaded,
+    /// A candidate runs beside it, or does no more.
+    Shadowed {
+        /// Whether it begins.
+        begins: bool,
+        /// SHA-256 of its bytes.
+        digest: [u8; 32],
+    },
 }
 
 impl Slot {
@@ -439,6 +446,7 @@ impl Successor {
             Why::Settings => "its settings changed".to_owned(),
             Why::Swapped(note) => format!("operator: swap ({note})"),
             Why::RolledBack(note) => format!("operator: rollback ({note})"),
+            Why::Promoted(note) => format!("promoted from its shadow ({note})"),
             Why::Restarted(why) => format!("started again: {why}"),
         };
         Change {
