@@ -3,15 +3,21 @@
 //! Owns the words and their help, nothing else; `commands` does the work.
 
 mod about;
+mod author;
 mod report;
+mod shadow;
 mod strategy;
+mod trial;
 
 pub use about::{ConfigArgs, ConfigWhat, HelpArgs, InfoArgs, InitArgs, ManArgs, topic};
+pub use author::{BuildArgs, Lang, NewArgs};
 pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };
 
+pub use shadow::ShadowArgs;
 pub use strategy::{StrategyAct, StrategyArgs, StrategyCommand};
+pub use trial::{BenchArgs, CheckArgs, RunArgs, TestArgs, Tried};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -93,7 +99,7 @@ pub enum Command {
     Halt(NoteArgs),
     /// Trade again after a halt.
     Resume(NoteArgs),
-    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one.
+    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one; try one beside it.
     Strategy(StrategyArgs),
     /// Say why a market or an opportunity is not traded, with the limit and what was observed.
     Why(WhyArgs),

@@ -4,14 +4,22 @@
 //! written as a decimal string ("10000", "0.05") and read exactly. Owns nothing at run time.
 
 use crate::alerts::config::AlertsConfig;
+/// What strategies may.
+pub mod grants;
 /// Files and the environment on top of the defaults.
 pub mod layers;
+/// What takes over, and what only might.
+pub mod takeover;
+
+use takeover::Swap;
 
 use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
+use crate::shadow::ShadowKeys;
 use crate::venue::kalshi::KalshiConfig;
 use crate::venue::polymarket::PolymarketConfig;
 use crate::web::DashboardConfig;
+use grants::GrantKeys;
 use pm_arb_core::config::{
     Allocation, EngineConfig, Execution, FillModel, Latency, RiskLimits, ScannerConfig,
 };
@@ -19,6 +27,7 @@ use pm_arb_core::ids::Nanos;
 use pm_arb_core::latency;
 use pm_arb_core::units::{Bps, ParseUnitError, Price, Usd};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -70,7 +79,7 @@ pub enum ConfigError {
         /// File and line, or variable.
         at: String,
         /// Which key.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What is wrong with it.
         why: String,
     },
@@ -78,7 +87,7 @@ pub enum ConfigError {
     #[error("{key} {why}")]
     Value {
         /// Which key.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What is wrong with it.
         why: String,
     },
@@ -106,16 +115,22 @@ pub struct Config {
     pub execution: ExecutionKeys,
     /// What the scanner looks for.
     pub scanner: Scanner,
+    /// What a new version of a strategy must do.
+    pub swap: Swap,
     /// The simulated venues.
     pub sim: Sim,
     /// Rules of venues.
     pub rules: Rules,
+    /// Candidates beside what trades.
+    pub shadow: ShadowKeys,
     /// The dashboard.
     pub dashboard: DashboardConfig,
     /// Live market data.
     pub feeds: Feeds,
     /// Who is told when something is wrong.
     pub alerts: AlertsConfig,
+    /// What strategies may, of what they ask for.
+    pub grants: GrantKeys,
     /// Settings handed to strategies, by strategy name: `[strategies.oracle-sniper] haircut = "0.02"`.
     pub strategies: BTreeMap<String, BTreeMap<String, String>>,
     /// The file it was read from; none for the defaults.
@@ -385,6 +400,7 @@ impl Config {
         if !(self.sim.speed.is_finite() && self.sim.speed > 0.0) {
             return Err(value("sim.speed", "must be a positive number"));
         }
+        self.shadow_policy()?;
         Ok(config)
     }
 
@@ -423,8 +439,21 @@ impl ExecutionKeys {
 
 fn value(key: &'static str, why: impl Into<String>) -> ConfigError {
     ConfigError::Value {
-        key,
+        key: key.into(),
         why: why.into(),
+    }
+}
+
+impl ConfigError {
+    /// The same of another key.
+    fn with_key(self, key: String) -> Self {
+        match self {
+            Self::Value { why, .. } => Self::Value {
+                key: key.into(),
+                why,
+            },
+            other => other,
+        }
     }
 }
 
@@ -500,6 +529,16 @@ mod tests {
                 "[execution]\nlatency = \"drawn\"\nlatency_quantiles = [[9999, 40]]",
                 "execution.latency_quantiles must end at a share of 10000",
             ),
+            (
+                "[shadow]\nerror_rate_bps = 0",
+                "shadow.error_rate_bps must lie",
+            ),
+            (
+                "[shadow]\nmarkets_min = 50\nmarkets_max = 40",
+                "shadow.markets_min must lie",
+            ),
+            ("[shadow]\ndrawdown_max = \"-1\"", "shadow.drawdown_max"),
+            ("[shadow]\nfuel_times_max = 0", "shadow.fuel_times_max"),
         ] {
             let config: Config = toml::from_str(text).unwrap();
             assert!(

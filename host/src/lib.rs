@@ -13,6 +13,8 @@
 pub mod agent;
 /// What people are told.
 pub mod alerts;
+/// What helps the author of a strategy.
+pub mod author;
 /// Waits between attempts.
 pub mod backoff;
 /// Messages out, commands in.
@@ -67,6 +69,8 @@ pub mod replay;
 pub mod report;
 /// Rules of venues by date, as files.
 pub mod rulebook;
+/// Candidates beside what trades.
+pub mod shadow;
 /// Simulated venues.
 pub mod sim;
 /// What a running pilot shows of itself.

@@ -12,7 +12,7 @@ use crate::plugin::PortError;
 use crate::plugin::{Candidate, Loader, LoaderError, LoaderInput, LoaderPort, Outcome, PluginHost};
 use pm_arb_core::config::EngineConfig;
 use pm_arb_core::effect::{Effect, Message, TradeStatus};
-use pm_arb_core::engine::Engine;
+use pm_arb_core::engine::{Engine, Standing};
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
 use pm_arb_core::strategy::{Strategy, StrategyFault};
@@ -214,6 +214,9 @@ fn run(
         if ahead == Ahead::Quotes {
             stage.state.engine.look_ahead(records);
         }
+        if own && !matches!(record.event, Event::Strategy(_)) {
+            loader.passed(&mut Slots(&mut stage));
+        }
         match (&record.event, config) {
             (Event::Strategy(change), _) if own => {
                 loader.replay(record.at, change, &mut Slots(&mut stage))?;
@@ -256,6 +259,7 @@ fn run(
         }
         journal.advance();
     }
+    loader.passed(&mut Slots(&mut stage));
     if stage.state.engine.foretold_wrong() {
         return Err(ReplayError::Foretold);
     }
@@ -331,6 +335,26 @@ impl LoaderPort for Slots<'_, '_> {
 
     fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
         self.0.state.engine.install(id, new)
+    }
+
+    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
+        self.0.state.engine.stand_by(id, before);
+    }
+
+    fn has_standby(&self, id: StrategyId) -> bool {
+        self.0.state.engine.has_standby(id)
+    }
+
+    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.0.state.engine.revert(id)
+    }
+
+    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.0.state.engine.let_go(id)
+    }
+
+    fn standing(&self, id: StrategyId) -> Standing {
+        self.0.state.engine.standing(id)
     }
 
     fn archive(&mut self, _: &[u8; 32], _: &[u8]) -> Result<(), PortError> {

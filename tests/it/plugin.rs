@@ -4,6 +4,8 @@ pub mod fixtures;
 mod hostile;
 mod operator;
 mod reload;
+mod shipped;
+mod swap;
 
 use pm_arb::plugin::{Limits, PluginHost, SPOKEN};
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};

@@ -3,6 +3,7 @@
 mod about;
 mod alerts;
 mod ask;
+mod author;
 mod calibrate;
 mod compare;
 mod dashboard;
@@ -16,8 +17,10 @@ mod pilot;
 mod replay;
 mod report;
 mod rules;
+mod shadow;
 mod strategy;
 mod trades;
+mod trial;
 mod which;
 mod why;
 
@@ -45,7 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
-        Command::Strategy(args) => strategy::run(args),
+        Command::Strategy(args) => strategy::run(args, cli.verbose > 0),
         Command::Why(args) => why::run(args),
         Command::Dashboard(args) => dashboard::run(args),
         Command::Migrate(args) => migrate::run(args),

@@ -6,11 +6,10 @@
 use crate::calibrate::Observer;
 use crate::digest::EffectDigest;
 use crate::journal::{JournalError, JournalWriter, archive};
-use crate::plugin::LoaderPort;
-use crate::plugin::PortError;
+use crate::plugin::{Loader, LoaderError, LoaderPort, PortError};
 use crate::replay::Replayed;
 use pm_arb_core::effect::Effect;
-use pm_arb_core::engine::Engine;
+use pm_arb_core::engine::{Engine, Standing};
 use pm_arb_core::event::{Event, Record, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
 use pm_arb_core::strategy::{Strategy, StrategyFault};
@@ -139,6 +138,12 @@ impl Session {
         std::mem::take(&mut self.failed)
     }
 
+    /// Whether a strategy failed since [`take_failed`](Self::take_failed).
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     /// When the engine wants to be woken.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
@@ -170,6 +175,19 @@ impl Session {
     }
 }
 
+/// Tells the loader which strategies failed since it was told last. One that failed while it was watched is
+/// replaced at once: between the record that it failed at and the next.
+pub fn attend(
+    session: &mut Session,
+    loader: &mut Loader,
+    at: Timestamp,
+) -> Result<(), LoaderError> {
+    for (strategy, fault) in session.take_failed() {
+        loader.failed(strategy, &fault, session.last_at());
+    }
+    loader.judge(at, &mut LoaderView { session, at })
+}
+
 /// The session as the strategies' loader sees it, at one moment.
 pub struct LoaderView<'a> {
     /// The run.
@@ -185,6 +203,26 @@ impl LoaderPort for LoaderView<'_> {
 
     fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
         self.session.engine.install(id, new)
+    }
+
+    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
+        self.session.engine.stand_by(id, before);
+    }
+
+    fn has_standby(&self, id: StrategyId) -> bool {
+        self.session.engine.has_standby(id)
+    }
+
+    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.session.engine.revert(id)
+    }
+
+    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.session.engine.let_go(id)
+    }
+
+    fn standing(&self, id: StrategyId) -> Standing {
+        self.session.engine.standing(id)
     }
 
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {

@@ -7,11 +7,13 @@ use super::apart;
 use super::clock::Ticker;
 use super::describe::Described;
 use super::error::PluginError;
+use super::grants::{self, Grants};
 use super::imports::{self, Guest};
 use super::instance::{ComponentStrategy, Instance};
 use super::limits::Limits;
 use super::prescan;
 use super::wasi;
+use pm_arb_core::capabilities::Capabilities;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ pub struct PluginHost {
     bare: Arc<Linker<Guest>>,
     with_wasi: Arc<Linker<Guest>>,
     limits: Limits,
+    grants: Arc<Grants>,
     live: Option<Arc<Live>>,
 }
 
@@ -127,8 +130,24 @@ impl PluginHost {
             bare: Arc::new(bare),
             with_wasi: Arc::new(with_wasi),
             limits,
+            grants: Arc::default(),
             live,
         })
+    }
+
+    /// The same with what the operator grants. Without it, everything is.
+    #[must_use]
+    pub fn granting(self, grants: Grants) -> Self {
+        Self {
+            grants: Arc::new(grants),
+            ..self
+        }
+    }
+
+    /// What the operator grants.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.grants
     }
 
     /// The limits its strategies run under.
@@ -174,20 +193,29 @@ impl PluginHost {
         })
     }
 
-    /// A new instance, initialised with its settings.
+    /// A new instance, initialised with its settings, of what it asks for and is granted.
     pub fn instantiate(
         &self,
         compiled: &Compiled,
         params: &[(String, String)],
     ) -> Result<ComponentStrategy, PluginError> {
-        let mut instance = Instance::new(
-            &compiled.pre,
-            &compiled.described.manifest.name,
-            &self.limits,
-        )?;
+        let may = self.grants.may(&compiled.described);
+        grants::something_left(&compiled.described, &may)?;
+        self.instantiate_within(compiled, params, &may)
+    }
+
+    /// The same with what it was once granted: a replay does not ask the present configuration.
+    pub fn instantiate_within(
+        &self,
+        compiled: &Compiled,
+        params: &[(String, String)],
+        may: &Capabilities,
+    ) -> Result<ComponentStrategy, PluginError> {
+        let name = &compiled.described.manifest.name;
+        let mut instance = Instance::new(&compiled.pre, name, &self.limits.within(may))?;
         instance.init(params)?;
         let sees_clock = compiled.imports.iter().any(|name| is_wasi(name));
-        ComponentStrategy::new(instance, sees_clock)
+        ComponentStrategy::new(instance, sees_clock, may.clone())
     }
 
     /// Whether it is a strategy of our version; returns whether it needs a WASI.
@@ -227,6 +255,11 @@ impl PluginHost {
             Err(PluginError::MissingExport { names })
         }
     }
+}
+
+/// Whether a strategy is given what it imports by that name.
+pub(crate) fn is_granted(import: &str) -> bool {
+    imports::is_ours(import) || is_wasi(import)
 }
 
 fn is_wasi(name: &str) -> bool {

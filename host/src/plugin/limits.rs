@@ -3,6 +3,7 @@
 //! All but the times are functions of what the strategy did: a replay meets the same ones at the same
 //! instruction. The times hold for live pilots only, and what they end is journalled; see `clock`.
 
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::strategy::{MAX_CANCELS_PER_CALL, MAX_INTENTS_PER_CALL};
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
@@ -48,6 +49,23 @@ impl Default for Limits {
             setup_time: Duration::from_millis(500),
             memory_bytes: 32 << 20,
             snapshot_bytes: 1 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// The same, and no more memory and fuel than a strategy may.
+    #[must_use]
+    pub fn within(self, may: &Capabilities) -> Self {
+        let memory = may
+            .memory_bytes
+            .map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        Self {
+            memory_bytes: memory.map_or(self.memory_bytes, |most| most.min(self.memory_bytes)),
+            call_fuel: may
+                .call_fuel
+                .map_or(self.call_fuel, |most| most.min(self.call_fuel)),
+            ..self
         }
     }
 }

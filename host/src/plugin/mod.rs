@@ -19,12 +19,15 @@ mod clock;
 mod describe;
 mod engine;
 mod error;
+mod grants;
 mod imports;
 mod instance;
 /// What a strategy may use.
 pub mod limits;
 /// Which strategies run.
 pub mod loader;
+/// What a generation that takes over must do.
+pub mod policy;
 mod port;
 /// From a file to a ready instance.
 pub mod prepare;
@@ -39,11 +42,15 @@ pub mod watch;
 mod wire;
 
 pub use describe::Described;
+pub(crate) use describe::is_oracle_name;
+pub(crate) use engine::is_granted;
 pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;
+pub use grants::Grants;
 pub use instance::ComponentStrategy;
 pub use limits::Limits;
 pub use loader::{Done, Loader, Order, OrderError, Recipe, What};
+pub use policy::{StatePolicy, SwapPolicy};
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Keep, Preparer};
 pub use sources::{SourceError, Sources};

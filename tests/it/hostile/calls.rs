@@ -191,7 +191,7 @@ fn one_that_breaks_the_contract_is_dead() {
             "a trap in `restore`",
             Fixture {
                 version: "2",
-                restoring: "unreachable",
+                on_restore: "unreachable",
                 ..Fixture::new(ATTACKER)
             },
             &["refused: it failed in `restore`: trapped"],

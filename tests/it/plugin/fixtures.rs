@@ -27,12 +27,12 @@ pub struct Fixture {
     pub init: &'static str,
     /// Body of `on-event`.
     pub on_event: String,
-    /// Body that runs at the start of `restore`.
-    pub restoring: &'static str,
     /// Body of `on-quote`: `$now` is the time, `$instrument` whose quote it is.
     pub on_quote: String,
     /// What `restore` answers: nothing for yes, or the reason for no.
     pub restore: &'static str,
+    /// Body that runs at the start of `restore`: local 0 is where the state is, local 1 how long.
+    pub on_restore: &'static str,
     /// Body that runs at the start of `snapshot`.
     pub snapshot: &'static str,
     /// Number of the form of its snapshot.
@@ -51,9 +51,9 @@ impl Fixture {
             exports: "",
             init: "",
             on_event: String::new(),
-            restoring: "",
             on_quote: String::new(),
             restore: "",
+            on_restore: "",
             snapshot: "",
             state: 1,
         }
@@ -138,7 +138,7 @@ impl Fixture {
     (i32.store (i32.const 36) (i32.const {version_len}))
     (i32.const 32))
   (func (export "restore") (param i32 i32) (result i32)
-    {restoring}
+    {on_restore}
     (i32.store8 (i32.const 32) (i32.const {refuses}))
     (i32.store (i32.const 36) (i32.const 192))
     (i32.store (i32.const 40) (i32.const {restore_len}))
@@ -148,7 +148,6 @@ impl Fixture {
             exports = self.exports,
             init = self.init,
             on_event = self.on_event,
-            restoring = self.restoring,
             name = self.name,
             name_len = self.name.len(),
             version = self.version,
@@ -157,6 +156,7 @@ impl Fixture {
             snapshot = self.snapshot,
             state = self.state,
             restore = self.restore,
+            on_restore = self.on_restore,
             restore_len = self.restore.len(),
             refuses = i32::from(!self.restore.is_empty()),
         )

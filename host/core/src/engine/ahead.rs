@@ -10,11 +10,13 @@
 //! foretold, and anything else that would be told to a strategy that has heard further ahead counts as
 //! wrong: [`Engine::foretold_wrong`] then says that the replay must be done again without this.
 
-use super::dispatch::Slot;
+use super::dispatch::{Slot, Told};
+use super::grants::Grant;
 use super::{Engine, Turn};
 use crate::book::BookAhead;
 use crate::event::{Event, Record};
 use crate::ids::{InstrumentId, Seq, StrategyId, Timestamp};
+use crate::market_data::MarketData;
 use crate::strategy::{Output, Quote, Strategy};
 use std::collections::VecDeque;
 
@@ -61,6 +63,9 @@ pub(super) struct Ahead {
     changed: Vec<InstrumentId>,
     quotes: Vec<(Timestamp, Quote)>,
     seqs: Vec<Seq>,
+    /// Of both, what one strategy may hear.
+    own: Vec<(Timestamp, Quote)>,
+    own_seqs: Vec<Seq>,
     /// The first record from which a look may find something.
     from: Seq,
     wrong: bool,
@@ -115,6 +120,7 @@ impl Engine {
         let scanned = topics.oracle_lag || topics.mispricing || topics.cross_platform;
         let batches = |strategy: &dyn Strategy| strategy.batch_max() > 0;
         slot.alive
+            && slot.standby.is_none()
             && topics.quotes
             && !scanned
             && first > slot.heard.until
@@ -171,22 +177,30 @@ impl Engine {
     }
 
     fn tell_ahead(&mut self, at: usize, until: Seq) {
-        let Self { ahead, slots, .. } = self;
+        let Self {
+            ahead, slots, data, ..
+        } = self;
         let Some(slot) = slots.get_mut(at) else {
             return;
         };
-        let Slot { runtime, heard, .. } = slot;
+        let Slot {
+            runtime,
+            heard,
+            grant,
+            ..
+        } = slot;
         let Some(strategy) = runtime.as_deref_mut() else {
             return;
         };
         heard.until = until;
+        ahead.choose(grant, data);
         let mut told = 0;
-        while told < ahead.quotes.len() {
+        while told < ahead.own.len() {
             let most = strategy.batch_max().clamp(1, AHEAD_QUOTES);
-            let batch = ahead.quotes.iter().skip(told).take(most);
+            let batch = ahead.own.iter().skip(told).take(most);
             let batch: &[(Timestamp, Quote)] = {
                 let end = told.saturating_add(batch.len());
-                ahead.quotes.get(told..end).unwrap_or_default()
+                ahead.own.get(told..end).unwrap_or_default()
             };
             heard.answer.clear();
             let taken = strategy.on_quotes(batch, &mut heard.answer);
@@ -195,8 +209,8 @@ impl Engine {
                 return;
             };
             let end = told.saturating_add(taken);
-            let seqs = ahead.seqs.get(told..end).unwrap_or_default();
-            let quotes = ahead.quotes.get(told..end).unwrap_or_default();
+            let seqs = ahead.own_seqs.get(told..end).unwrap_or_default();
+            let quotes = ahead.own.get(told..end).unwrap_or_default();
             let foretold = seqs.iter().zip(quotes);
             heard
                 .quotes
@@ -216,22 +230,24 @@ impl Engine {
         }
     }
 
-    /// A quote is due to be told: whether it was heard already. The answer to it is used then.
-    pub(super) fn was_heard(&mut self, at: usize, quote: &Quote, turn: &mut Turn<'_>) -> bool {
+    /// Something is due to be told to a strategy that is ahead: it must be what it heard. The answer to it is
+    /// used then.
+    pub(super) fn was_heard(&mut self, at: usize, told: Told<'_>, turn: &mut Turn<'_>) {
         let Some(slot) = self.slots.get_mut(at) else {
-            return false;
+            return;
         };
         let Some(next) = slot.heard.quotes.pop_front() else {
-            return false;
+            return;
         };
-        if next
-            != (Foretold {
+        let is_it = |quote| {
+            next == (Foretold {
                 seq: turn.seq,
-                quote: *quote,
+                quote,
             })
-        {
+        };
+        if !matches!(told, Told::Quote(quote) if is_it(*quote)) {
             self.ahead.wrong = true;
-            return true;
+            return;
         }
         slot.calls = slot.calls.saturating_add(1);
         if slot.heard.quotes.is_empty() && !slot.heard.answer.is_empty() {
@@ -239,10 +255,9 @@ impl Engine {
             core::mem::swap(&mut self.output, &mut slot.heard.answer);
             self.take_output(at, 0, turn);
         }
-        true
     }
 
-    /// Something else is due to be told to it, or it is replaced.
+    /// It is replaced.
     pub(super) fn must_not_be_ahead(&mut self, id: StrategyId) {
         let ahead = |slot: &Slot| slot.id == id && slot.heard.is_ahead();
         self.ahead.wrong |= self.slots.iter().any(ahead);
@@ -250,9 +265,21 @@ impl Engine {
 }
 
 impl Ahead {
-    /// What follows is worth nothing: the replay is to be done again without this.
-    pub(super) fn wrong(&mut self) {
-        self.wrong = true;
+    /// What of the row one strategy may hear.
+    fn choose(&mut self, grant: &mut Grant, data: &MarketData) {
+        self.own.clear();
+        self.own_seqs.clear();
+        if grant.is_wide() {
+            self.own.extend_from_slice(&self.quotes);
+            self.own_seqs.extend_from_slice(&self.seqs);
+            return;
+        }
+        for (quote, seq) in self.quotes.iter().zip(&self.seqs) {
+            if grant.covers_instrument(quote.1.instrument, data) {
+                self.own.push(*quote);
+                self.own_seqs.push(*seq);
+            }
+        }
     }
 
     fn begin(&mut self, instrument: InstrumentId, book: &crate::book::OrderBook) -> usize {

@@ -24,10 +24,13 @@ mod deny;
 mod dispatch;
 mod equity;
 mod funnel;
+mod grants;
+mod lives;
 mod markets;
 mod rest;
 mod settle;
 mod silence;
+mod standby;
 mod status;
 mod ward;
 mod why;
@@ -35,19 +38,20 @@ mod withdraw;
 
 pub use ahead::{AHEAD_QUOTES, AHEAD_RECORDS};
 pub use deny::DENIALS_STORED_PER_MINUTE;
-pub use status::{Counts, EngineStatus, StrategyStatus};
+pub use grants::Outside;
+pub use status::{Counts, EngineStatus, Standing, StrategyStatus};
 pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 
 use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
-use crate::event::{Command, Event, OperatorAction, Record, StrategyChange, StrategyChangeKind};
+use crate::event::{Command, Event, Record};
 use crate::ids::{IntentId, MarketId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
 use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
 use crate::opportunity::Opportunity;
-use crate::order::{Author, Order, OrderPlan};
+use crate::order::Order;
 use crate::paper::{self, PaperExecutor};
 use crate::position::Positions;
 use crate::queue::PrintGate;
@@ -65,7 +69,6 @@ use funnel::Flow;
 use markets::MarketRows;
 use silence::Silences;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use ward::Ward;
 
 /// Most orders in flight; one more is denied with `RATE_LIMIT`.
@@ -351,9 +354,10 @@ impl Engine {
                 }
             }
             Event::Refused { reason, .. } => self.refuse_input(*reason),
-            Event::MarketListed(_)
-            | Event::OracleListed(_)
-            | Event::TickSize { .. }
+            Event::MarketListed(_) | Event::OracleListed(_) => {
+                self.heard_of_listing(&record.event);
+            }
+            Event::TickSize { .. }
             | Event::Gap { .. }
             | Event::OracleTick(_)
             | Event::Candle(_)
@@ -444,73 +448,6 @@ impl Engine {
             self.halted = Some(why);
             self.withdraw_all(|_| true, Reason::Halted, turn);
         }
-    }
-
-    fn strategy_changed(&mut self, change: &StrategyChange, turn: &mut Turn<'_>) {
-        let id = change.id;
-        match &change.kind {
-            StrategyChangeKind::Loaded {
-                manifest,
-                digest,
-                generation,
-                ..
-            } => {
-                let slot = self.slot_mut(id);
-                slot.author = Some(Arc::new(Author {
-                    name: manifest.name.clone(),
-                    version: manifest.version.clone(),
-                    digest: *digest,
-                    generation: *generation,
-                }));
-                slot.topics = manifest.topics;
-                slot.quarantined = false;
-                self.allocator.set_active(id, true);
-                self.tell_open_markets(id, turn);
-            }
-            StrategyChangeKind::Refused { why, .. } => {
-                let text = format!("{}: new bytes refused: {why}", self.name_of(id));
-                self.alert(AlertLevel::Warning, "STRATEGY_REFUSED", text, turn);
-            }
-            StrategyChangeKind::Quarantined { fault } => {
-                self.quarantine(id, turn);
-                let text = format!("{}: {fault}", self.name_of(id));
-                self.alert(AlertLevel::Critical, "STRATEGY_QUARANTINED", text, turn);
-            }
-            StrategyChangeKind::Unloaded => {
-                let slot = self.slot_mut(id);
-                slot.alive = false;
-                slot.runtime = None;
-                slot.timer = None;
-                self.allocator.set_active(id, false);
-                self.withdraw_all(|plan| plan.strategy == id, Reason::Cancelled, turn);
-            }
-            StrategyChangeKind::Operator { action, note } => {
-                if *action == OperatorAction::Quarantine {
-                    self.quarantine(id, turn);
-                }
-                let text = format!("{}: {} ({note})", self.name_of(id), action.as_str());
-                self.alert(AlertLevel::Info, "STRATEGY_OPERATOR", text, turn);
-            }
-            StrategyChangeKind::Granted(_)
-            | StrategyChangeKind::Stopped { .. }
-            | StrategyChangeKind::Asked
-            | StrategyChangeKind::Watched
-            | StrategyChangeKind::Committed
-            | StrategyChangeKind::Reverted { .. }
-            | StrategyChangeKind::Shadowed { .. } => {}
-        }
-        turn.reschedule = true;
-    }
-
-    /// It is not called any more, has no share of the capital, and nothing of it goes on resting.
-    fn quarantine(&mut self, id: StrategyId, turn: &mut Turn<'_>) {
-        let slot = self.slot_mut(id);
-        slot.alive = false;
-        slot.quarantined = true;
-        slot.timer = None;
-        self.allocator.set_active(id, false);
-        let own = |plan: &OrderPlan| plan.strategy == id;
-        self.withdraw_all(own, Reason::StrategyQuarantined, turn);
     }
 
     /// The answer of the ledger: an entry that could not be booked stops the process, and so does a
