@@ -25,6 +25,8 @@ pub mod project;
 pub mod tool;
 /// Each language's way from sources to a component.
 mod toolchain;
+/// A build on every save.
+pub mod watch;
 /// Capabilities, topics and limits in words.
 pub mod words;
 /// The types of a component, beside those of the contract.

@@ -15,6 +15,7 @@ pub(super) fn run(args: StrategyArgs, verbose: bool) -> Result<ExitCode, Failure
     match args.command {
         StrategyCommand::New(args) => author::new(args),
         StrategyCommand::Build(args) => author::build(&args, verbose),
+        StrategyCommand::Watch(args) => author::watch(&args, verbose),
         StrategyCommand::Check(args) => trial::check(&args),
         StrategyCommand::Run(args) => trial::run(&args),
         StrategyCommand::List { json, places } => list(&places.data_dir, json),

@@ -182,7 +182,7 @@ fn watch(folders: &[PathBuf], nudge: mpsc::Sender<()>) -> Option<RecommendedWatc
 }
 
 /// Reading a file is an event too; reacting to that would never end.
-fn is_change(kind: EventKind) -> bool {
+pub(crate) fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
         _ => true,
