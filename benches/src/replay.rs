@@ -138,7 +138,7 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
         share(census.removals), share(census.moves), share(census.tops), census.levels, census.spread_min
     ));
     let records = native::records(&stream);
-    notes.push(format!("replay, ours: {}", digest(&records, native())?.1));
+    notes.push(format!("replay, ours: {}", digest(&records, native(), false)?.1));
     let run_dir = tempfile::tempdir()?;
     let dir = run_dir.path().join("run");
     journal(&dir, &records)?;

@@ -5,6 +5,7 @@
 mod about;
 mod report;
 mod strategy;
+mod trial;
 
 pub use about::{ConfigArgs, ConfigWhat, HelpArgs, InfoArgs, InitArgs, ManArgs, topic};
 pub use report::{
@@ -12,6 +13,7 @@ pub use report::{
 };
 
 pub use strategy::{StrategyAct, StrategyArgs, StrategyCommand};
+pub use trial::{CheckArgs, RunArgs, Tried};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -13,6 +13,8 @@
 pub mod agent;
 /// What people are told.
 pub mod alerts;
+/// What helps the author of a strategy.
+pub mod author;
 /// Waits between attempts.
 pub mod backoff;
 /// Messages out, commands in.

@@ -1,6 +1,6 @@
 //! The words of `pm-arb strategy`.
 
-use super::Places;
+use super::{CheckArgs, Places, RunArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -19,6 +19,10 @@ pub struct StrategyArgs {
 /// What to do with strategies.
 #[derive(Debug, Subcommand)]
 pub enum StrategyCommand {
+    /// Say what a component is, what it asks for, and whether this host takes it.
+    Check(CheckArgs),
+    /// Have one strategy trade a recorded run, and report what came of it.
+    Run(RunArgs),
     /// Show every strategy of the running pilot.
     #[command(after_help = "Examples:\n  pm-arb strategy list\n  pm-arb strategy list --json")]
     List {

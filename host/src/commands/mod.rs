@@ -18,6 +18,7 @@ mod report;
 mod rules;
 mod strategy;
 mod trades;
+mod trial;
 mod which;
 mod why;
 

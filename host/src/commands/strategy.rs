@@ -3,6 +3,7 @@
 use super::ask::failure;
 use super::exit::{Code, Failure, OrExit};
 use super::output::{self, out};
+use super::trial;
 use crate::cli::{StrategyAct, StrategyArgs, StrategyCommand};
 use crate::control::{self, Request, StrategyAction};
 use crate::report::table::{Cell, Table};
@@ -12,6 +13,8 @@ use std::process::ExitCode;
 
 pub(super) fn run(args: StrategyArgs) -> Result<ExitCode, Failure> {
     match args.command {
+        StrategyCommand::Check(args) => trial::check(&args),
+        StrategyCommand::Run(args) => trial::run(&args),
         StrategyCommand::List { json, places } => list(&places.data_dir, json),
         StrategyCommand::Swap { file, fresh, act } => {
             // The pilot may have been started in another folder.

@@ -7,7 +7,7 @@ use crate::journal::RunMeta;
 use crate::store::Store;
 use crate::store::analysis::{Filter, KnownRun};
 use pm_arb_core::ids::Timestamp;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// Most names in a message.
@@ -84,6 +84,61 @@ async fn run(store: &Store, words: &str) -> Result<Uuid, Failure> {
             ),
         )),
     }
+}
+
+/// The folder of a run: the folder itself, or one of the data folder's by its id, the beginning of one,
+/// its name, or `latest`.
+pub(super) fn folder(data_dir: &Path, words: &str) -> Result<PathBuf, Failure> {
+    let named = Path::new(words);
+    if named.join(crate::journal::RUN_FILE).is_file() {
+        return Ok(named.to_owned());
+    }
+    let runs = folders(&data_dir.join("runs"));
+    let prefix = words.to_ascii_lowercase();
+    let fits = |(path, id): &&(PathBuf, Uuid)| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        !prefix.is_empty() && (id.to_string().starts_with(&prefix) || name == words)
+    };
+    let found: Vec<&(PathBuf, Uuid)> = runs.iter().filter(fits).collect();
+    match (runs.last(), found.as_slice()) {
+        (Some((latest, _)), _) if words == "latest" => Ok(latest.clone()),
+        (_, [(one, _)]) => Ok(one.clone()),
+        (None, _) => Err(Failure::new(
+            Code::Usage,
+            format!(
+                "no run {words:?}: it is no folder that `pilot` or `import` wrote, and {} holds no runs",
+                data_dir.display()
+            ),
+        )),
+        (_, []) => Err(Failure::new(
+            Code::Usage,
+            format!(
+                "no run {words:?}: neither a run's folder, an id, the beginning of one nor `latest`; the \
+                 last in {} are {}",
+                data_dir.display(),
+                listed(runs.iter().rev().map(|(_, id)| id))
+            ),
+        )),
+        (_, several) => Err(Failure::new(
+            Code::Usage,
+            format!(
+                "{words:?} is the beginning of {} runs: {}",
+                several.len(),
+                listed(several.iter().map(|(_, id)| id))
+            ),
+        )),
+    }
+}
+
+/// The runs in a folder, oldest first; what is no run is left out.
+fn folders(runs: &Path) -> Vec<(PathBuf, Uuid)> {
+    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
+    let mut found: Vec<(PathBuf, Uuid)> = entries
+        .map(|entry| entry.path())
+        .filter_map(|path| RunMeta::read(&path).ok().map(|meta| (path, meta.run_id)))
+        .collect();
+    found.sort();
+    found
 }
 
 fn shown(run: &KnownRun) -> String {

@@ -234,6 +234,11 @@ impl PluginHost {
     }
 }
 
+/// Whether a strategy is given what it imports by that name.
+pub(crate) fn is_granted(import: &str) -> bool {
+    imports::is_ours(import) || is_wasi(import)
+}
+
 fn is_wasi(name: &str) -> bool {
     wasi::PACKAGES
         .iter()

@@ -37,6 +37,7 @@ mod wire;
 
 pub use describe::Described;
 pub(crate) use describe::is_oracle_name;
+pub(crate) use engine::is_granted;
 pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;
 pub use grants::Grants;

@@ -10,7 +10,7 @@
 //! foretold, and anything else that would be told to a strategy that has heard further ahead counts as
 //! wrong: [`Engine::foretold_wrong`] then says that the replay must be done again without this.
 
-use super::dispatch::Slot;
+use super::dispatch::{Slot, Told};
 use super::grants::Grant;
 use super::{Engine, Turn};
 use crate::book::BookAhead;
@@ -120,6 +120,7 @@ impl Engine {
         let scanned = topics.oracle_lag || topics.mispricing || topics.cross_platform;
         let batches = |strategy: &dyn Strategy| strategy.batch_max() > 0;
         slot.alive
+            && slot.standby.is_none()
             && topics.quotes
             && !scanned
             && first > slot.heard.until
@@ -229,22 +230,24 @@ impl Engine {
         }
     }
 
-    /// A quote is due to be told: whether it was heard already. The answer to it is used then.
-    pub(super) fn was_heard(&mut self, at: usize, quote: &Quote, turn: &mut Turn<'_>) -> bool {
+    /// Something is due to be told to a strategy that is ahead: it must be what it heard. The answer to it is
+    /// used then.
+    pub(super) fn was_heard(&mut self, at: usize, told: Told<'_>, turn: &mut Turn<'_>) {
         let Some(slot) = self.slots.get_mut(at) else {
-            return false;
+            return;
         };
         let Some(next) = slot.heard.quotes.pop_front() else {
-            return false;
+            return;
         };
-        if next
-            != (Foretold {
+        let is_it = |quote| {
+            next == (Foretold {
                 seq: turn.seq,
-                quote: *quote,
+                quote,
             })
-        {
+        };
+        if !matches!(told, Told::Quote(quote) if is_it(*quote)) {
             self.ahead.wrong = true;
-            return true;
+            return;
         }
         slot.calls = slot.calls.saturating_add(1);
         if slot.heard.quotes.is_empty() && !slot.heard.answer.is_empty() {
@@ -252,10 +255,9 @@ impl Engine {
             core::mem::swap(&mut self.output, &mut slot.heard.answer);
             self.take_output(at, 0, turn);
         }
-        true
     }
 
-    /// Something else is due to be told to it, or it is replaced.
+    /// It is replaced.
     pub(super) fn must_not_be_ahead(&mut self, id: StrategyId) {
         let ahead = |slot: &Slot| slot.id == id && slot.heard.is_ahead();
         self.ahead.wrong |= self.slots.iter().any(ahead);
@@ -263,11 +265,6 @@ impl Engine {
 }
 
 impl Ahead {
-    /// What follows is worth nothing: the replay is to be done again without this.
-    pub(super) fn wrong(&mut self) {
-        self.wrong = true;
-    }
-
     /// What of the row one strategy may hear.
     fn choose(&mut self, grant: &mut Grant, data: &MarketData) {
         self.own.clear();

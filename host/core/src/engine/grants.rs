@@ -6,7 +6,7 @@
 //! business ([`crate::risk`]). Nothing here changes what other strategies are told.
 
 use super::Engine;
-use super::dispatch::Slot;
+use super::dispatch::{Slot, Told};
 use crate::capabilities::{Capabilities, Scope};
 use crate::event::Event;
 use crate::ids::{InstrumentId, MarketId, OracleId};
@@ -192,10 +192,14 @@ impl Grant {
     }
 
     /// Whether it may be told that. What befell its own orders, and its own timer, always.
-    pub(super) fn hears(&mut self, event: &StrategyEvent<'_>, data: &MarketData) -> bool {
+    pub(super) fn hears(&mut self, told: Told<'_>, data: &MarketData) -> bool {
         if self.is_wide() {
             return true;
         }
+        let event = match told {
+            Told::Quote(quote) => return self.covers_instrument(quote.instrument, data),
+            Told::Event(event) => event,
+        };
         match event {
             StrategyEvent::MarketListed(spec) => self.covers(spec.id, data),
             StrategyEvent::MarketClosed(market) => self.covers(*market, data),
@@ -226,21 +230,5 @@ impl Engine {
                 _ => {}
             }
         }
-    }
-
-    /// Whether the strategy in a slot may be told that.
-    pub(super) fn may_hear(&mut self, at: usize, event: &StrategyEvent<'_>) -> bool {
-        let Self { slots, data, .. } = self;
-        slots
-            .get_mut(at)
-            .is_some_and(|slot| slot.grant.hears(event, data))
-    }
-
-    /// Whether the strategy in a slot may be told of that outcome's quotes.
-    pub(super) fn may_hear_quote(&mut self, at: usize, instrument: InstrumentId) -> bool {
-        let Self { slots, data, .. } = self;
-        slots
-            .get_mut(at)
-            .is_some_and(|slot| slot.grant.covers_instrument(instrument, data))
     }
 }

@@ -29,6 +29,7 @@ mod markets;
 mod rest;
 mod settle;
 mod silence;
+mod standby;
 mod status;
 mod ward;
 mod why;
@@ -37,7 +38,7 @@ mod withdraw;
 pub use ahead::{AHEAD_QUOTES, AHEAD_RECORDS};
 pub use deny::DENIALS_STORED_PER_MINUTE;
 pub use grants::Outside;
-pub use status::{Counts, EngineStatus, StrategyStatus};
+pub use status::{Counts, EngineStatus, Standing, StrategyStatus};
 pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 
 use crate::allocator::CapitalAllocator;
@@ -59,7 +60,7 @@ use crate::resting::RestingOrders;
 use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::{Outcome, Settlement};
-use crate::strategy::{Output, Strategy};
+use crate::strategy::{Manifest, Output, Strategy};
 use crate::tape::TapeReader;
 use deny::Denials;
 use dispatch::{Notice, Slot};
@@ -456,18 +457,26 @@ impl Engine {
                 generation,
                 ..
             } => {
-                let slot = self.slot_mut(id);
-                slot.author = Some(Arc::new(Author {
-                    name: manifest.name.clone(),
-                    version: manifest.version.clone(),
-                    digest: *digest,
-                    generation: *generation,
-                }));
-                slot.topics = manifest.topics;
-                slot.grant.take_effect();
-                slot.quarantined = false;
-                self.allocator.set_active(id, true);
+                self.slot_mut(id).grant.take_effect();
+                self.introduce(id, manifest, *digest, *generation);
                 self.tell_open_markets(id, turn);
+            }
+            StrategyChangeKind::Reverted {
+                manifest,
+                digest,
+                generation,
+                why,
+                ..
+            } => {
+                let bad = self.slot(id).and_then(|slot| slot.author.as_ref());
+                let bad = bad.map_or(0, |author| author.generation);
+                self.introduce(id, manifest, *digest, *generation);
+                let text = format!(
+                    "{}: generation {bad} was rolled back ({why}); generation {generation} runs version {}",
+                    self.name_of(id),
+                    manifest.version
+                );
+                self.alert(AlertLevel::Critical, "STRATEGY_REVERTED", text, turn);
             }
             StrategyChangeKind::Refused { why, .. } => {
                 let text = format!("{}: new bytes refused: {why}", self.name_of(id));
@@ -482,6 +491,7 @@ impl Engine {
                 let slot = self.slot_mut(id);
                 slot.alive = false;
                 slot.runtime = None;
+                slot.standby = None;
                 slot.timer = None;
                 self.allocator.set_active(id, false);
                 self.withdraw_all(|plan| plan.strategy == id, Reason::Cancelled, turn);
@@ -498,10 +508,29 @@ impl Engine {
             | StrategyChangeKind::Asked
             | StrategyChangeKind::Watched
             | StrategyChangeKind::Committed
-            | StrategyChangeKind::Reverted { .. }
             | StrategyChangeKind::Shadowed { .. } => {}
         }
         turn.reschedule = true;
+    }
+
+    /// Who sits in a slot from here on.
+    fn introduce(
+        &mut self,
+        id: StrategyId,
+        manifest: &Manifest,
+        digest: [u8; 32],
+        generation: u32,
+    ) {
+        let slot = self.slot_mut(id);
+        slot.author = Some(Arc::new(Author {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest,
+            generation,
+        }));
+        slot.topics = manifest.topics;
+        slot.quarantined = false;
+        self.allocator.set_active(id, true);
     }
 
     /// It is not called any more, has no share of the capital, and nothing of it goes on resting.
@@ -509,6 +538,7 @@ impl Engine {
         let slot = self.slot_mut(id);
         slot.alive = false;
         slot.quarantined = true;
+        slot.standby = None;
         slot.timer = None;
         self.allocator.set_active(id, false);
         let own = |plan: &OrderPlan| plan.strategy == id;
