@@ -4,6 +4,8 @@
 //! written as a decimal string ("10000", "0.05") and read exactly. Owns nothing at run time.
 
 use crate::alerts::config::AlertsConfig;
+/// What strategies may.
+pub mod grants;
 /// Files and the environment on top of the defaults.
 pub mod layers;
 
@@ -12,6 +14,7 @@ use crate::oracle::chainlink::ChainlinkConfig;
 use crate::venue::kalshi::KalshiConfig;
 use crate::venue::polymarket::PolymarketConfig;
 use crate::web::DashboardConfig;
+use grants::GrantKeys;
 use pm_arb_core::config::{
     Allocation, EngineConfig, Execution, FillModel, Latency, RiskLimits, ScannerConfig,
 };
@@ -19,6 +22,7 @@ use pm_arb_core::ids::Nanos;
 use pm_arb_core::latency;
 use pm_arb_core::units::{Bps, ParseUnitError, Price, Usd};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -70,7 +74,7 @@ pub enum ConfigError {
         /// File and line, or variable.
         at: String,
         /// Which key.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What is wrong with it.
         why: String,
     },
@@ -78,7 +82,7 @@ pub enum ConfigError {
     #[error("{key} {why}")]
     Value {
         /// Which key.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What is wrong with it.
         why: String,
     },
@@ -116,6 +120,8 @@ pub struct Config {
     pub feeds: Feeds,
     /// Who is told when something is wrong.
     pub alerts: AlertsConfig,
+    /// What strategies may, of what they ask for.
+    pub grants: GrantKeys,
     /// Settings handed to strategies, by strategy name: `[strategies.oracle-sniper] haircut = "0.02"`.
     pub strategies: BTreeMap<String, BTreeMap<String, String>>,
     /// The file it was read from; none for the defaults.
@@ -423,8 +429,21 @@ impl ExecutionKeys {
 
 fn value(key: &'static str, why: impl Into<String>) -> ConfigError {
     ConfigError::Value {
-        key,
+        key: key.into(),
         why: why.into(),
+    }
+}
+
+impl ConfigError {
+    /// The same of another key.
+    fn with_key(self, key: String) -> Self {
+        match self {
+            Self::Value { why, .. } => Self::Value {
+                key: key.into(),
+                why,
+            },
+            other => other,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Strategies as components: the real ones do their work, hostile ones are stopped alone.
 
+mod closed;
 pub mod fixtures;
+mod granted;
 mod hostile;
 mod operator;
 mod reload;

@@ -347,7 +347,7 @@ impl DeadManConfig {
 
 fn wrong(key: &'static str, why: impl Into<String>) -> ConfigError {
     ConfigError::Value {
-        key,
+        key: key.into(),
         why: why.into(),
     }
 }

@@ -52,7 +52,7 @@ impl Notifier {
             return Ok(None);
         }
         let client = |error| ConfigError::Value {
-            key: "alerts",
+            key: "alerts".into(),
             why: chain(&error),
         };
         let mut targets = Vec::new();

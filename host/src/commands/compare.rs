@@ -24,7 +24,14 @@ pub(super) fn run(args: CompareArgs) -> Result<ExitCode, Failure> {
     let engine = config.as_ref().map(Config::engine);
     let engine = engine.transpose().or_exit(Code::Config)?;
     let params = config.as_ref().map(Config::all_strategy_params);
-    let host = PluginHost::new(Limits::default()).or_exit(Code::Internal)?;
+    let grants = config.as_ref().map(|config| config.grants.grants());
+    let grants = grants
+        .transpose()
+        .or_exit(Code::Config)?
+        .unwrap_or_default();
+    let host = PluginHost::new(Limits::default())
+        .or_exit(Code::Internal)?
+        .granting(grants);
     let preparer = Preparer::new(host.clone(), params.unwrap_or_default());
     let meter = Meter::of(Counts::Bytes);
     // Either side replays every run.

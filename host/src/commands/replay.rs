@@ -54,7 +54,14 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
         .map(Config::engine)
         .transpose()
         .or_exit(Code::Config)?;
-    let host = PluginHost::new(Limits::default()).or_exit(Code::Internal)?;
+    let grants = config.as_ref().map(|config| config.grants.grants());
+    let grants = grants
+        .transpose()
+        .or_exit(Code::Config)?
+        .unwrap_or_default();
+    let host = PluginHost::new(Limits::default())
+        .or_exit(Code::Internal)?
+        .granting(grants);
     let meter = Meter::of(Counts::Bytes);
     meter.expect(journal::size(&args.run));
     let (dir, config_of_engine) = (&args.run, engine_config.as_ref());

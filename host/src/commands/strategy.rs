@@ -122,5 +122,8 @@ fn state(row: &StrategyRow) -> String {
     if row.pinned.is_some() {
         text.push_str(", pinned");
     }
+    if !row.not_granted.is_empty() {
+        text.push_str(", not all granted");
+    }
     text
 }

@@ -3,7 +3,7 @@
 //! Owns the precedence, the names of variables, and the words for a key that does not exist. Values are
 //! judged by `Config` itself.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, grants};
 use crate::web::DoorError;
 use serde::Deserialize as _;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub const PREFIX: &str = "PM_ARB__";
 /// Parts of such a name are joined by this.
 const JOIN: &str = "__";
 /// Names that are nearer to each other than this are taken for slips of the hand.
-const ALIKE: f64 = 0.75;
+pub(super) const ALIKE: f64 = 0.75;
 /// A larger file is no configuration.
 const FILE_MAX: u64 = 1 << 20;
 
@@ -98,7 +98,7 @@ pub fn read(
             name: name.clone(),
             why,
         };
-        if known.get(&key).is_some_and(Value::is_array) && !value.is_array() {
+        if default_of(&known, &key).is_some_and(Value::is_array) && !value.is_array() {
             return Err(wrong(format!(
                 "{text:?} is no list; write one as in [\"a\", \"b\"]"
             )));
@@ -116,6 +116,7 @@ pub fn read(
     let judged = layered.config.engine().map(drop);
     judged
         .and_then(|()| layered.config.alerts.check())
+        .and_then(|()| layered.config.grants.grants().map(drop))
         .and_then(|()| listens(&layered.config))
         .map_err(|error| layered.located(error))?;
     Ok(layered)
@@ -125,7 +126,7 @@ pub fn read(
 fn listens(config: &Config) -> Result<(), ConfigError> {
     match config.dashboard.wished(None) {
         Err(DoorError::Address(address)) => Err(ConfigError::Value {
-            key: "dashboard.listen",
+            key: "dashboard.listen".into(),
             why: format!("= {address:?} is neither ADDRESS:PORT nor off"),
         }),
         _ => Ok(()),
@@ -136,7 +137,7 @@ impl Layered {
     /// Says where a value that was refused came from.
     fn located(&self, error: ConfigError) -> ConfigError {
         match error {
-            ConfigError::Value { key, why } => match self.origins.get(key) {
+            ConfigError::Value { key, why } => match self.origins.get(&*key) {
                 Some(origin) => ConfigError::At {
                     at: origin.to_string(),
                     key,
@@ -194,7 +195,15 @@ fn join(front: &str, key: &str) -> String {
 
 /// What strategies are handed is theirs to judge; sections may be named without a key in them.
 fn is_known(known: &BTreeMap<String, Value>, key: &str) -> bool {
-    known.contains_key(key) || key.starts_with("strategies.")
+    known.contains_key(key)
+        || key.starts_with("strategies.")
+        || grants::common(key).is_some_and(|key| known.contains_key(&key))
+}
+
+/// The default of a key; of one in a strategy's own grants, that of the common one.
+fn default_of<'a>(known: &'a BTreeMap<String, Value>, key: &str) -> Option<&'a Value> {
+    let common = || known.get(&grants::common(key)?);
+    known.get(key).or_else(common)
 }
 
 /// Every key of the file with its line, in order; `None` when the file does not parse.
@@ -220,14 +229,29 @@ fn lines_of(text: &str) -> Option<Vec<(String, usize)>> {
 
 /// The known key that was most likely meant.
 fn instead(known: &BTreeMap<String, Value>, key: &str) -> Option<String> {
-    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    if let Some(common) = grants::common(key) {
+        // A table of one strategy has the keys of the common one.
+        let front = key.strip_suffix(last(&common))?;
+        let own =
+            |(name, _): (&String, _)| Some(format!("{front}{}", name.strip_prefix("grants.")?));
+        let known = known.iter().filter_map(own);
+        return nearest(known.collect::<Vec<_>>().iter(), key);
+    }
+    nearest(known.keys(), key)
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or_default()
+}
+
+fn nearest<'a>(known: impl Iterator<Item = &'a String>, key: &str) -> Option<String> {
     let alike = |candidate: &String| {
         let whole = strsim::jaro_winkler(candidate, key);
         // The right name in the wrong section is a slip as well.
-        let name = strsim::jaro_winkler(&last(candidate), &last(key)) - 0.05;
+        let name = strsim::jaro_winkler(last(candidate), last(key)) - 0.05;
         whole.max(name)
     };
-    let best = known.keys().max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
+    let best = known.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
     (alike(best) >= ALIKE).then(|| best.clone())
 }
 
@@ -251,6 +275,9 @@ fn key_of(
             let strategy = found.cloned().unwrap_or_else(|| strategy.replace('_', "-"));
             format!("strategies.{strategy}.{key}")
         }
+        [section, of, strategy, key] if section == grants::SECTION && of == grants::FOR => {
+            format!("{section}.{of}.{}.{key}", strategy.replace('_', "-"))
+        }
         parts => parts.join("."),
     };
     if is_known(known, &key) && !key.ends_with('.') {
@@ -267,7 +294,7 @@ fn key_of(
 /// A text where a text is expected, and otherwise what it says as TOML.
 fn value_of(key: &str, text: &str, known: &BTreeMap<String, Value>) -> Value {
     let as_text = || Value::String(text.to_owned());
-    match known.get(key) {
+    match default_of(known, key) {
         None | Some(Value::String(_)) => as_text(),
         Some(_) => {
             let table = toml::from_str::<Table>(&format!("v = {text}"));

@@ -177,7 +177,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         &options.database_url,
         gauges.watch(),
     )?;
-    let host = PluginHost::new(Limits::default())?;
+    let host = PluginHost::new(Limits::default())?.granting(options.config.grants.grants()?);
     let data = DataDir::open(&options.data_dir)?;
     let door = Door::open(
         &options.config.dashboard,

@@ -101,13 +101,8 @@ fn asks(wants: wire::Wants) -> Result<Capabilities, PluginError> {
             .ok_or_else(|| unknown("market family", name, &SettlementRule::FAMILIES))
     };
     let oracle = |name: &str| {
-        let fits = name.len() <= NAME_BYTES
-            && name.split_once('.').is_some_and(|(source, symbol)| {
-                [source, symbol]
-                    .iter()
-                    .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
-            });
-        fits.then(|| name.to_owned())
+        is_oracle_name(name)
+            .then(|| name.to_owned())
             .ok_or_else(|| bad("oracle", name))
     };
     let at_least_one = |what, number: Option<u64>| match number {
@@ -132,6 +127,15 @@ fn asks(wants: wire::Wants) -> Result<Capabilities, PluginError> {
             .map(|kib| kib << 10),
         call_fuel: at_least_one("call-fuel", wants.call_fuel)?,
     })
+}
+
+/// Whether it could name a price feed: `source.symbol`.
+pub(crate) fn is_oracle_name(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    name.len() <= NAME_BYTES
+        && name
+            .split_once('.')
+            .is_some_and(|(source, symbol)| part(source) && part(symbol))
 }
 
 fn scope<T: Ord>(

@@ -5,10 +5,12 @@
 
 use super::describe::Described;
 use super::error::PluginError;
+use super::grants::{self, Grants};
 use super::imports::{self, Guest};
 use super::instance::{ComponentStrategy, Instance};
-use super::limits::Limits;
+use super::limits::{INTERPRETED_ABOVE, Limits};
 use super::wasi;
+use pm_arb_core::capabilities::Capabilities;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use wasmtime::component::types::ComponentItem;
@@ -34,6 +36,9 @@ pub struct PluginHost {
     bare: Arc<Linker<Guest>>,
     with_wasi: Arc<Linker<Guest>>,
     limits: Limits,
+    /// Of components with an interpreter in them; none when they are refused.
+    interpreted: Option<Limits>,
+    grants: Arc<Grants>,
 }
 
 /// A component that passed every check. Cheap to clone; instances are made from it.
@@ -45,6 +50,8 @@ pub struct Compiled {
     pub described: Arc<Described>,
     /// The interfaces it imports, in the component's order; every one of them is granted.
     pub imports: Arc<[String]>,
+    /// The limits of a component of its size, before any grant.
+    pub limits: Limits,
     pre: InstancePre<Guest>,
 }
 
@@ -83,7 +90,25 @@ impl PluginHost {
             bare: Arc::new(bare),
             with_wasi: Arc::new(with_wasi),
             limits,
+            interpreted: Some(Limits::interpreted()),
+            grants: Arc::default(),
         })
+    }
+
+    /// The same with what the operator grants. Without it, everything is.
+    #[must_use]
+    pub fn granting(self, grants: Grants) -> Self {
+        Self {
+            interpreted: grants.interpreted.then(Limits::interpreted),
+            grants: Arc::new(grants),
+            ..self
+        }
+    }
+
+    /// What the operator grants.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.grants
     }
 
     /// The limits its strategies run under.
@@ -92,10 +117,27 @@ impl PluginHost {
         &self.limits
     }
 
+    /// The limits of a component of that size.
+    #[must_use]
+    pub fn limits_for(&self, bytes: usize) -> Limits {
+        match self.interpreted {
+            Some(limits) if bytes > INTERPRETED_ABOVE => limits,
+            _ => self.limits,
+        }
+    }
+
+    /// Size of the largest file that may be a strategy.
+    #[must_use]
+    pub fn file_bytes_max(&self) -> usize {
+        let interpreted = self.interpreted.map_or(0, |limits| limits.file_bytes);
+        interpreted.max(self.limits.file_bytes)
+    }
+
     /// Checks and compiles a component, and asks an instance that is then thrown away who it is.
     /// Takes milliseconds: not for the engine's thread.
     pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, PluginError> {
-        check_form(bytes, self.limits.file_bytes)?;
+        let limits = self.limits_for(bytes.len());
+        check_form(bytes, limits.file_bytes)?;
         let component = Component::new(&self.engine, bytes).map_err(|error| {
             if is_cut_off(bytes) {
                 PluginError::Truncated(error)
@@ -118,29 +160,39 @@ impl PluginHost {
                 name: format!("{PACKAGE}host"),
                 source,
             })?;
-        let described = Instance::new(&pre, "?", &self.limits)?.describe()?;
+        let described = Instance::new(&pre, "?", &limits)?.describe()?;
         Ok(Compiled {
             digest: digest(bytes),
             described: Arc::new(described),
             imports,
+            limits,
             pre,
         })
     }
 
-    /// A new instance, initialised with its settings.
+    /// A new instance, initialised with its settings, of what it asks for and is granted.
     pub fn instantiate(
         &self,
         compiled: &Compiled,
         params: &[(String, String)],
     ) -> Result<ComponentStrategy, PluginError> {
-        let mut instance = Instance::new(
-            &compiled.pre,
-            &compiled.described.manifest.name,
-            &self.limits,
-        )?;
+        let may = self.grants.may(&compiled.described);
+        grants::something_left(&compiled.described, &may)?;
+        self.instantiate_within(compiled, params, &may)
+    }
+
+    /// The same with what it was once granted: a replay does not ask the present configuration.
+    pub fn instantiate_within(
+        &self,
+        compiled: &Compiled,
+        params: &[(String, String)],
+        may: &Capabilities,
+    ) -> Result<ComponentStrategy, PluginError> {
+        let name = &compiled.described.manifest.name;
+        let mut instance = Instance::new(&compiled.pre, name, &compiled.limits.within(may))?;
         instance.init(params)?;
         let sees_clock = compiled.imports.iter().any(|name| is_wasi(name));
-        ComponentStrategy::new(instance, sees_clock)
+        ComponentStrategy::new(instance, sees_clock, may.clone())
     }
 
     /// Whether it is a strategy of our version; returns whether it needs a WASI.

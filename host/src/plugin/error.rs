@@ -110,6 +110,19 @@ pub enum PluginError {
         /// What there is.
         known: String,
     },
+    /// Nothing is left of what it asks for.
+    #[error(
+        "it is granted no {what} (it asks for {asked}), so it could trade nowhere. Grant one in \
+         [grants.for.{name}] or [grants] of pm-arb.toml"
+    )]
+    NothingGranted {
+        /// Its name.
+        name: String,
+        /// Of which there is none.
+        what: &'static str,
+        /// What it asks for.
+        asked: String,
+    },
     /// It did not accept its settings.
     #[error("it does not accept its settings: {0}")]
     InitRefused(String),

@@ -9,6 +9,7 @@ use super::imports::{Guest, printable};
 use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits};
 use super::usage::Usage;
 use super::wire::{self, WireEvent, WireQuote, WireTimedQuote};
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, StrategyFault};
 use std::sync::Arc;
@@ -133,6 +134,7 @@ fn fault(guest: &Guest, error: &Error) -> StrategyFault {
 pub struct ComponentStrategy {
     store: Store<Guest>,
     limits: Limits,
+    may: Capabilities,
     dead: bool,
     /// When the present call began, if it is timed.
     began: Option<Instant>,
@@ -153,7 +155,11 @@ impl std::fmt::Debug for ComponentStrategy {
 }
 
 impl ComponentStrategy {
-    pub(super) fn new(mut instance: Instance, sees_clock: bool) -> Result<Self, PluginError> {
+    pub(super) fn new(
+        mut instance: Instance,
+        sees_clock: bool,
+        may: Capabilities,
+    ) -> Result<Self, PluginError> {
         let guest = instance.store.data();
         guest.usage.holds(guest.meter.memory());
         let on_quotes = instance.export("on-quotes").ok();
@@ -165,9 +171,16 @@ impl ComponentStrategy {
             restore: instance.export("restore")?,
             store: instance.store,
             limits: instance.limits,
+            may,
             dead: false,
             began: None,
         })
+    }
+
+    /// What it may, by what it asked for and was granted when it was made.
+    #[must_use]
+    pub fn may(&self) -> &Capabilities {
+        &self.may
     }
 
     /// What it uses, for those who look.

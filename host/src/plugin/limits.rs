@@ -3,6 +3,7 @@
 //! All of them are functions of what the strategy did, never of time: a replay meets the same ones
 //! at the same instruction.
 
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::strategy::{MAX_CANCELS_PER_CALL, MAX_INTENTS_PER_CALL};
 use wasmtime::{ResourceLimiter, Result};
 
@@ -29,6 +30,40 @@ impl Default for Limits {
             setup_fuel: 400_000_000,
             memory_bytes: 32 << 20,
             snapshot_bytes: 1 << 20,
+        }
+    }
+}
+
+/// A larger file brings an interpreter with it (Python has about 18 MB, JavaScript about 12) and runs
+/// under [`Limits::interpreted`].
+pub const INTERPRETED_ABOVE: usize = 8 << 20;
+
+impl Limits {
+    /// What a component with an interpreter in it may use: starting one takes many more instructions, and
+    /// every line of a script some hundred.
+    #[must_use]
+    pub fn interpreted() -> Self {
+        Self {
+            file_bytes: 32 << 20,
+            call_fuel: 200_000_000,
+            setup_fuel: 4_000_000_000,
+            memory_bytes: 64 << 20,
+            ..Self::default()
+        }
+    }
+
+    /// The same, and no more memory and fuel than a strategy may.
+    #[must_use]
+    pub fn within(self, may: &Capabilities) -> Self {
+        let memory = may
+            .memory_bytes
+            .map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        Self {
+            memory_bytes: memory.map_or(self.memory_bytes, |most| most.min(self.memory_bytes)),
+            call_fuel: may
+                .call_fuel
+                .map_or(self.call_fuel, |most| most.min(self.call_fuel)),
+            ..self
         }
     }
 }

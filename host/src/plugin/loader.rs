@@ -18,6 +18,7 @@
 
 mod again;
 mod faults;
+mod granted;
 mod orders;
 mod slot;
 
@@ -32,6 +33,7 @@ use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
 use super::usage::Usage;
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::event::{Event, OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
 use pm_arb_core::strategy::Strategy;
@@ -87,6 +89,8 @@ pub struct Loader {
     reaper: Option<SyncSender<Box<dyn Strategy>>>,
     news: VecDeque<News>,
     told: u64,
+    /// What each may, as last recorded: it holds from its next load on.
+    granted: BTreeMap<StrategyId, Capabilities>,
 }
 
 impl Loader {
@@ -99,6 +103,7 @@ impl Loader {
             reaper: reaper(),
             news: VecDeque::new(),
             told: 0,
+            granted: BTreeMap::new(),
         }
     }
 
@@ -211,7 +216,9 @@ impl Loader {
             );
             return self.refuse(Some(name), candidate.path, Some(digest), why, port);
         }
-        let runs = slot.digest == digest && slot.params == candidate.params;
+        let runs = slot.digest == digest
+            && slot.params == candidate.params
+            && slot.may == *candidate.strategy.may();
         let gone = slot.status == Status::Unloaded;
         if slot.held.is_some() && gone {
             slot.status = Status::Quarantined;
@@ -271,6 +278,8 @@ impl Loader {
         let digest = candidate.compiled.digest;
         port.archive(&digest, &candidate.bytes)
             .map_err(|source| port_error(&name, "keeping its bytes", source))?;
+        // Before the state is carried over: a record may wake the one that runs.
+        self.grant(&name, candidate.strategy.may(), port)?;
         let began = Instant::now();
         let mut strategy = candidate.strategy;
         let restored = match self.carry_over(&name, &mut strategy, fresh, port) {
@@ -304,6 +313,7 @@ impl Loader {
             at: port.now(),
             began: Some(began),
             usage: strategy.usage(),
+            may: strategy.may().clone(),
         };
         let outcome = self.install(new, strategy, port)?;
         if let Some(old) = renamed {
@@ -345,6 +355,7 @@ impl Loader {
     ) -> Result<Outcome, LoaderError> {
         let manifest = new.compiled.described.manifest.clone();
         let name = manifest.name.clone();
+        self.grant(&name, &new.may, port)?;
         let before = self.slots.get(&name);
         let id = before.map_or_else(|| self.next_id(), |slot| slot.id);
         let generation = before.map_or(1, |slot| slot.generation.saturating_add(1));
@@ -370,7 +381,9 @@ impl Loader {
         if let Some(slot) = self.slots.get_mut(&name) {
             slot.paused(pause);
             let text = slot.introduced(restored, pause);
+            let refused = slot.not_granted();
             self.tell(at, true, text);
+            self.tell_refused(&name, &refused, at);
         }
         Ok(Outcome::Loaded {
             name,
@@ -419,7 +432,8 @@ impl Loader {
             .filter(|(_, slot)| slot.path.is_none() && slot.status != Status::Unloaded)
             .map(|(name, _)| name.clone())
             .collect();
-        left.iter().try_for_each(|name| self.unload(name, port))
+        left.iter().try_for_each(|name| self.unload(name, port))?;
+        self.apply_grants(port)
     }
 
     fn tell(&mut self, at: Timestamp, good: bool, text: String) {
@@ -456,6 +470,7 @@ struct Successor {
     /// Since when no event could be told.
     began: Option<Instant>,
     usage: Arc<Usage>,
+    may: Capabilities,
 }
 
 fn record(

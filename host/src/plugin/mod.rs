@@ -16,6 +16,7 @@ pub const SPOKEN: [&str; 2] = ["0.2.0", "0.3.0"];
 mod describe;
 mod engine;
 mod error;
+mod grants;
 mod imports;
 mod instance;
 /// What a strategy may use.
@@ -35,9 +36,11 @@ pub mod watch;
 mod wire;
 
 pub use describe::Described;
+pub(crate) use describe::is_oracle_name;
 pub(crate) use engine::is_granted;
 pub use engine::{Compiled, PluginHost, digest, hex};
 pub use error::PluginError;
+pub use grants::Grants;
 pub use instance::ComponentStrategy;
 pub use limits::Limits;
 pub use loader::{Done, Loader, Order, OrderError, Recipe, What};

@@ -93,7 +93,7 @@ fn look(preparer: &Preparer, seen: &mut Seen, path: &Path, params: &Params) -> O
         Ok(_) => {}
         Err(error) => return unread(seen, error),
     }
-    let (stamp, bytes) = match prepare::read(path, preparer.host().limits().file_bytes) {
+    let (stamp, bytes) = match prepare::read(path, preparer.host().file_bytes_max()) {
         Ok(read) => read,
         Err(error) => return unread(seen, error),
     };

@@ -346,7 +346,7 @@ pub fn about(reason: Reason) -> About {
             RISK,
             "what the strategy asks for and the operator grants",
             "the market's venue, family or oracle",
-            "Have the strategy ask for it (`wants`), or grant it: [strategies.NAME.grant] in pm-arb.toml.",
+            "Have the strategy ask for it (`wants`), or grant it: [grants.for.NAME] in pm-arb.toml.",
         ),
     };
     About {

@@ -30,7 +30,10 @@ impl Loader {
                     source,
                 };
                 let compiled = self.compiled(name, digest, port)?;
-                let mut strategy = self.host.instantiate(&compiled, params).map_err(again)?;
+                let mut strategy = self
+                    .host
+                    .instantiate_within(&compiled, params, &self.granted(change.id))
+                    .map_err(again)?;
                 if *restored {
                     self.carry_over(name, &mut strategy, false, port)
                         .map_err(again)?;
@@ -44,6 +47,7 @@ impl Loader {
                     at,
                     began: None,
                     usage: strategy.usage(),
+                    may: strategy.may().clone(),
                 };
                 self.occupy(change.id, *generation, new);
                 self.drop_elsewhere(port.install(change.id, Box::new(strategy)));
@@ -71,8 +75,10 @@ impl Loader {
                     slot.obey(*action, note, at);
                 }
             }
-            StrategyChangeKind::Granted(_)
-            | StrategyChangeKind::Stopped { .. }
+            StrategyChangeKind::Granted(may) => {
+                self.granted.insert(change.id, (**may).clone());
+            }
+            StrategyChangeKind::Stopped { .. }
             | StrategyChangeKind::Asked
             | StrategyChangeKind::Watched
             | StrategyChangeKind::Committed

@@ -114,6 +114,7 @@ impl Loader {
             at,
             began: Some(began),
             usage: strategy.usage(),
+            may: strategy.may().clone(),
         };
         Ok((again, strategy))
     }

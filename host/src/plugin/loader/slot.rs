@@ -3,10 +3,12 @@
 //! Owns the bounded memory of earlier generations and of changes. It decides nothing.
 
 use super::super::engine::Compiled;
+use super::super::limits::Limits;
 use super::super::prepare::Candidate;
 use super::super::sources::Params;
 use super::super::usage::Usage;
 use super::{Successor, Why};
+use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::event::OperatorAction;
 use pm_arb_core::ids::{StrategyId, Timestamp};
 use pm_arb_core::strategy::{Manifest, StrategyFault};
@@ -60,6 +62,8 @@ pub struct Slot {
     pub fault: Option<StrategyFault>,
     /// What the running generation used.
     pub usage: Arc<Usage>,
+    /// What the running generation may.
+    pub may: Capabilities,
     pub(super) params: Params,
     /// Its file; none when only the journal knows it, or the file is gone.
     pub(super) path: Option<PathBuf>,
@@ -144,6 +148,7 @@ impl Slot {
             held: None,
             fault: None,
             usage: new.usage,
+            may: new.may,
             file: Some((new.compiled.digest, new.params.clone())),
             params: new.params,
             path: new.path,
@@ -177,6 +182,7 @@ impl Slot {
         self.ordered = None;
         new.usage.follows(&self.usage);
         self.usage = new.usage;
+        self.may = new.may;
         self.digest = new.compiled.digest;
         self.generation = generation;
         self.status = Status::Running;
@@ -305,6 +311,24 @@ impl Slot {
     #[must_use]
     pub fn imports(&self) -> &[String] {
         &self.compiled.imports
+    }
+
+    /// The limits of a component of its size, before any grant.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.compiled.limits
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn asks(&self) -> &Capabilities {
+        &self.compiled.described.asks
+    }
+
+    /// What it asks for by name or number and may not, in words.
+    #[must_use]
+    pub fn not_granted(&self) -> Vec<String> {
+        self.asks().beyond(&self.may)
     }
 
     /// Where a rollback goes.
