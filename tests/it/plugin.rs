@@ -63,7 +63,7 @@ fn every_spoken_version_of_the_contract_loads() {
     }
 }
 
-fn market(id: u32) -> MarketSpec {
+pub fn market(id: u32) -> MarketSpec {
     let outcome = |n: u32, name: &str| Outcome {
         instrument: InstrumentId(2 * id + n),
         name: name.to_owned(),
@@ -91,7 +91,7 @@ fn market(id: u32) -> MarketSpec {
     }
 }
 
-fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
+pub fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
     OpportunityLeg {
         instrument: InstrumentId(instrument),
         market: MarketId(instrument / 2),
@@ -104,7 +104,7 @@ fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
     }
 }
 
-fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Opportunity {
+pub fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Opportunity {
     Opportunity {
         id: OpportunityId {
             seq: Seq(seq),
