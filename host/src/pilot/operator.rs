@@ -172,7 +172,7 @@ fn make(
         Some(digest) => archive::load_strategy(run, digest)
             .map_err(|error| unfit(Some(*digest), chain(&error)))?,
         None => {
-            let max = preparer.host().limits().file_bytes;
+            let max = preparer.host().file_bytes_max();
             let read = prepare::read(path, max);
             let (_, bytes) =
                 read.map_err(|e| unfit(None, format!("{}: {}", path.display(), chain(&e))))?;

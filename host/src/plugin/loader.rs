@@ -498,7 +498,8 @@ impl Loader {
             .filter(|(_, slot)| slot.path.is_none() && slot.status != Status::Unloaded)
             .map(|(name, _)| name.clone())
             .collect();
-        left.iter().try_for_each(|name| self.unload(name, port))
+        left.iter().try_for_each(|name| self.unload(name, port))?;
+        self.apply_grants(port)
     }
 
     fn tell(&mut self, at: Timestamp, good: bool, text: String) {

@@ -93,7 +93,7 @@ fn look(preparer: &Preparer, seen: &mut Seen, path: &Path, params: &Params) -> O
         Ok(_) => {}
         Err(error) => return unread(seen, error),
     }
-    let (stamp, bytes) = match prepare::read(path, preparer.host().limits().file_bytes) {
+    let (stamp, bytes) = match prepare::read(path, preparer.host().file_bytes_max()) {
         Ok(read) => read,
         Err(error) => return unread(seen, error),
     };
@@ -182,7 +182,7 @@ fn watch(folders: &[PathBuf], nudge: mpsc::Sender<()>) -> Option<RecommendedWatc
 }
 
 /// Reading a file is an event too; reacting to that would never end.
-fn is_change(kind: EventKind) -> bool {
+pub(crate) fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
         _ => true,

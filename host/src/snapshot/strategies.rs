@@ -78,6 +78,10 @@ pub struct StrategyRow {
     pub wants: Vec<String>,
     /// The settings it was handed.
     pub settings: Vec<Setting>,
+    /// What it asks for and what it may of that.
+    pub capabilities: Vec<CapabilityRow>,
+    /// What it asks for by name or number and is not granted.
+    pub not_granted: Vec<String>,
     /// The interfaces it asks for; the host grants these and no other, or refuses the component.
     pub imports: Vec<Import>,
     /// What became of it, oldest first.
@@ -162,6 +166,17 @@ pub struct Setting {
     pub value: String,
 }
 
+/// One kind of thing that a strategy asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CapabilityRow {
+    /// Which: venues, market families, oracles, cost of an order…
+    pub what: String,
+    /// What it asks for.
+    pub asks: String,
+    /// What it may: that, as far as it is granted.
+    pub may: String,
+}
+
 /// An interface that a component imports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Import {
@@ -227,7 +242,7 @@ impl Strategies {
         let row = |slot: &Slot| {
             let status = status.strategies.iter().find(|s| s.id == slot.id);
             let shadow = loader.shadows().row(&slot.manifest.name);
-            StrategyRow::of(slot, status, loader.limits(), shadow)
+            StrategyRow::of(slot, status, shadow)
         };
         let news = |news: &loader::News| NewsRow {
             number: news.number,
@@ -249,12 +264,7 @@ impl Strategies {
 }
 
 impl StrategyRow {
-    fn of(
-        slot: &Slot,
-        status: Option<&StrategyStatus>,
-        limits: &Limits,
-        shadow: Option<ShadowRow>,
-    ) -> Self {
+    fn of(slot: &Slot, status: Option<&StrategyStatus>, shadow: Option<ShadowRow>) -> Self {
         let none = StrategyStatus {
             id: slot.id,
             name: String::new(),
@@ -301,7 +311,7 @@ impl StrategyRow {
             faults: status.faults,
             strikes: count(slot.strikes()),
             strikes_max: count(STRIKES),
-            costs: costs(slot, limits),
+            costs: costs(slot, &slot.limits().within(&slot.may)),
             wants: wants(slot.manifest.topics),
             settings: slot
                 .params()
@@ -311,6 +321,8 @@ impl StrategyRow {
                     value: value.clone(),
                 })
                 .collect(),
+            capabilities: capabilities(slot),
+            not_granted: slot.not_granted(),
             imports: slot.imports().iter().map(|name| import(name)).collect(),
             changes: slot.changes().map(change).collect(),
             log: log(slot),
@@ -354,6 +366,16 @@ fn costs(slot: &Slot, limits: &Limits) -> Costs {
         memory: costs.memory,
         memory_limit: limits.memory_bytes as u64,
     }
+}
+
+fn capabilities(slot: &Slot) -> Vec<CapabilityRow> {
+    let (asks, may) = (slot.asks().words(), slot.may.words());
+    let row = |((what, asks), (_, may)): ((&str, String), (&str, String))| CapabilityRow {
+        what: what.to_owned(),
+        asks,
+        may,
+    };
+    asks.into_iter().zip(may).map(row).collect()
 }
 
 fn wants(topics: Topics) -> Vec<String> {

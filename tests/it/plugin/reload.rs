@@ -7,7 +7,8 @@ use pm_arb::agent::AgentContext;
 use pm_arb::input::{self, Input};
 use pm_arb::plugin::loader::{STRIKES, Status};
 use pm_arb::plugin::{
-    Loader, LoaderInput, LoaderPort, Outcome, PortError, Preparer, Sources, Tracker, digest, watch,
+    Loader, LoaderInput, LoaderPort, Outcome, PluginHost, PortError, Preparer, Sources, Tracker,
+    digest, watch,
 };
 use pm_arb_core::engine::Standing;
 use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
@@ -91,8 +92,12 @@ pub struct Pilot {
 
 impl Pilot {
     pub fn new() -> Self {
+        Self::of(host())
+    }
+
+    /// With that host.
+    pub fn of(host: PluginHost) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let host = host();
         let sources = Sources::parse(&[folder.path().to_str().unwrap()]).unwrap();
         Self {
             folder,
