@@ -32,17 +32,19 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
             |n| -> Outcome<Entrant> { Ok((Box::new(host.instantiate(&compiled, &[])?), name(n))) };
         (0..count).map(entrant).collect()
     };
-    let as_native = replay::digest(&records, natives(1))?;
-    let as_component = replay::digest(&records, components(1)?)?;
+    let as_native = replay::digest(&records, natives(1), false)?;
+    let as_component = replay::digest(&records, components(1)?, false)?;
+    let in_batches = replay::digest(&records, components(1)?, true)?;
     notes.push(format!(
-        "component: digests of all effects are {}: native {}, component {} ({})",
-        if as_native == as_component {
+        "component: digests of all effects are {}: native {}, component {}, in batches {} ({})",
+        if as_native == as_component && as_native == in_batches {
             "equal"
         } else {
             "DIFFERENT"
         },
         short(&as_native.0),
         short(&as_component.0),
+        short(&in_batches.0),
         as_component.1
     ));
 
@@ -57,6 +59,11 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
             watch.time(|| replay::run(&mut engine, &records));
             Ok(())
         }),
+        Case::new("component in batches", |watch| {
+            let mut engine = replay::engine(&records, components(1)?, &mut |_, _| {});
+            watch.time(|| replay::run_ahead(&mut engine, &records))?;
+            Ok(())
+        }),
         Case::new("three native", |watch| {
             let mut engine = replay::engine(&records, natives(3), &mut |_, _| {});
             watch.time(|| replay::run(&mut engine, &records));
@@ -69,7 +76,7 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
         }),
     ];
     let times = interleave(settings.rounds, &mut cases)?;
-    let [native, one, three_native, three] = times.as_slice() else {
+    let [native, one, batches, three_native, three] = times.as_slice() else {
         return Err("a case is missing".into());
     };
     let row = |what, ours, theirs, goal| Row::longer(what, (ours, theirs), count, goal);
@@ -78,7 +85,13 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
             "replay, an event: strategy as a component beside native (times as long)",
             one,
             native,
-            Goal::AtMost(3.0),
+            Goal::AtMost(2.2),
+        ),
+        row(
+            "the same in exact batches of up to 64 quotes beside native (times as long)",
+            batches,
+            native,
+            Goal::AtMost(1.6),
         ),
         row(
             "three components beside three native (times as long)",

@@ -110,7 +110,7 @@ pub fn measure(settings: &Settings, _: &mut Vec<String>) -> Outcome<Vec<Row>> {
         row(
             "dispatch of a quote into a component beside wasmtime's bare typed call (times as long)",
             bare,
-            Goal::AtMost(1.5),
+            Goal::AtMost(1.15),
         ),
         row(
             "the same beside a bare call of code that counts fuel (times as long)",

@@ -18,6 +18,11 @@ pub fn host() -> Outcome<PluginHost> {
     Ok(PluginHost::new(Limits::default())?)
 }
 
+/// The same with the wall-clock backstop of a pilot that trades live.
+pub fn live_host() -> Outcome<PluginHost> {
+    host()
+}
+
 /// The same component with other bytes: a custom section with a number at its end.
 pub fn variant(bytes: &[u8], number: u32) -> Vec<u8> {
     let mut variant = bytes.to_vec();

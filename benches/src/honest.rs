@@ -77,7 +77,7 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
     let stream = Stream::generate(SEED, settings.updates);
     let records = with_prints(native::records(&stream))?;
     let count = (records.len() - native::PREAMBLE) as f64;
-    let (_, words) = replay::digest(&records, trader())?;
+    let (_, words) = replay::digest(&records, trader(), false)?;
     notes.push(format!("honest: {count} book events and prints; {words}"));
     let wishes = words
         .split(", ")

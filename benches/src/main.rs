@@ -24,6 +24,7 @@ mod machine;
 mod measure;
 mod memory;
 mod native;
+mod platform;
 mod replay;
 mod socket;
 mod store;
@@ -54,6 +55,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("socket", socket::measure),
     ("memory", memory::measure),
     ("swap", swap::measure),
+    ("platform", platform::measure),
     ("store", store::measure),
     ("dashboard", dashboard::measure),
     ("viewers", viewers::measure),

@@ -28,7 +28,7 @@ pub const WRITE: &str = "--write-journal";
 pub const REPLAY: &str = "--replay-journal";
 
 /// A value of a file of `/proc`, in KiB.
-fn kib(file: &str, key: &str) -> Outcome<f64> {
+pub fn kib(file: &str, key: &str) -> Outcome<f64> {
     let text = std::fs::read_to_string(file)?;
     let value = text
         .lines()
@@ -125,8 +125,18 @@ fn instances() -> Outcome<f64> {
     Ok((after - before) / INSTANCES as f64)
 }
 
-/// Stops the pilot when its measurement ends, however it ends.
-struct Pilot(Child);
+/// A pilot that stops when its measurement ends, however it ends.
+pub struct Pilot(Child);
+
+impl Pilot {
+    /// Whether it still runs.
+    pub fn alive(&mut self) -> Outcome<()> {
+        match self.0.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(format!("the pilot ended by itself: {status}").into()),
+        }
+    }
+}
 
 impl Drop for Pilot {
     fn drop(&mut self) {
@@ -136,7 +146,8 @@ impl Drop for Pilot {
     }
 }
 
-fn pilot() -> Outcome<f64> {
+/// A pilot on the simulator with that strategy.
+pub fn pilot_with(strategy: &Path, data: &Path) -> Outcome<Pilot> {
     let binary = std::env::var_os("PM_ARB_BIN").map_or_else(
         || {
             PathBuf::from(concat!(
@@ -146,25 +157,27 @@ fn pilot() -> Outcome<f64> {
         },
         PathBuf::from,
     );
-    let folder = tempfile::tempdir()?;
-    let guest = folder.path().join("once-a-second.wasm");
-    std::fs::write(&guest, guest::bytes()?)?;
     let child = Command::new(&binary)
         .arg("pilot")
-        .args(["--feed", "sim", "--strategies"])
-        .arg(&guest)
+        .args(["--feed", "sim", "--dashboard", "off", "--strategies"])
+        .arg(strategy)
         .arg("--data-dir")
-        .arg(folder.path().join("data"))
+        .arg(data)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}; `make build` makes it", binary.display()))?;
-    let mut pilot = Pilot(child);
+    Ok(Pilot(child))
+}
+
+fn pilot() -> Outcome<f64> {
+    let folder = tempfile::tempdir()?;
+    let guest = folder.path().join("once-a-second.wasm");
+    std::fs::write(&guest, guest::bytes()?)?;
+    let mut pilot = pilot_with(&guest, &folder.path().join("data"))?;
     std::thread::sleep(Duration::from_secs(PILOT_SECONDS));
-    if let Some(status) = pilot.0.try_wait()? {
-        return Err(format!("the pilot ended by itself: {status}").into());
-    }
+    pilot.alive()?;
     kib(&format!("/proc/{}/smaps_rollup", pilot.0.id()), "Rss")
 }
 

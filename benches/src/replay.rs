@@ -58,8 +58,23 @@ pub fn run(engine: &mut Engine, records: &[Record]) {
     }
 }
 
-/// The digest of all effects of a whole run, and its result in words.
-pub fn digest(records: &[Record], entrants: Vec<Entrant>) -> Outcome<(String, String)> {
+/// The same, told ahead: strategies that can hear several quotes in one call. An error when a quote did not
+/// come as it was foretold.
+pub fn run_ahead(engine: &mut Engine, records: &[Record]) -> Outcome<()> {
+    let mut effects = Vec::new();
+    for n in PREAMBLE..records.len() {
+        engine.look_ahead(&records[n..]);
+        engine.step(&records[n], &mut effects);
+        effects.clear();
+    }
+    if engine.foretold_wrong() {
+        return Err("a quote did not come as it was foretold".into());
+    }
+    Ok(())
+}
+
+/// The digest of all effects of a whole run, told ahead or one by one, and its result in words.
+pub fn digest(records: &[Record], entrants: Vec<Entrant>, ahead: bool) -> Outcome<(String, String)> {
     let mut digest = EffectDigest::default();
     let mut failed = None;
     let mut each = |record: &Record, effects: &[Effect]| {
@@ -69,10 +84,16 @@ pub fn digest(records: &[Record], entrants: Vec<Entrant>) -> Outcome<(String, St
     };
     let mut engine = engine(records, entrants, &mut each);
     let mut effects = Vec::new();
-    for record in records.iter().skip(PREAMBLE) {
+    for (n, record) in records.iter().enumerate().skip(PREAMBLE) {
+        if ahead {
+            engine.look_ahead(&records[n..]);
+        }
         engine.step(record, &mut effects);
         each(record, &effects);
         effects.clear();
+    }
+    if engine.foretold_wrong() {
+        return Err("a quote did not come as it was foretold".into());
     }
     if let Some(error) = failed {
         return Err(error.into());
@@ -117,7 +138,7 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
         share(census.removals), share(census.moves), share(census.tops), census.levels, census.spread_min
     ));
     let records = native::records(&stream);
-    notes.push(format!("replay, ours: {}", digest(&records, native())?.1));
+    notes.push(format!("replay, ours: {}", digest(&records, native(), false)?.1));
     let run_dir = tempfile::tempdir()?;
     let dir = run_dir.path().join("run");
     journal(&dir, &records)?;

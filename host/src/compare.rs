@@ -7,7 +7,7 @@
 
 use crate::meter::Meter;
 use crate::plugin::{Candidate, PluginHost};
-use crate::replay::{self, Cast, Counts, ReplayError};
+use crate::replay::{Backtest, Counts, ReplayError};
 use crate::stats::{Interval, bootstrap_mean};
 use pm_arb_core::config::EngineConfig;
 use pm_arb_core::effect::{Effect, TradeStatus};
@@ -168,33 +168,52 @@ impl Side {
         cast: Vec<Candidate>,
         meter: &Meter,
     ) -> Result<(), ReplayError> {
-        let mut open: BTreeMap<TradeId, MarketId> = BTreeMap::new();
-        let mut each = |_, effect: &Effect| match effect {
-            Effect::RecordTrade(trade) if trade.status == TradeStatus::Open => {
-                open.insert(trade.id, trade.market);
-                let market = self.markets.entry((run, trade.market)).or_default();
-                market.slug.clone_from(&trade.market_slug);
-                market.fills += 1;
-            }
-            Effect::UpdateTrade(update) if update.status != TradeStatus::Open => {
-                if let Some(id) = open.remove(&update.id) {
-                    let market = self.markets.entry((run, id)).or_default();
-                    market.pnl = Usd(market.pnl.0.saturating_add(update.realized_pnl.0));
-                    self.pnl = Usd(self.pnl.0.saturating_add(update.realized_pnl.0));
-                }
-            }
-            _ => {}
+        let mut each = |seen: &mut Seen, _, effect: &Effect| seen.take(run, effect);
+        let backtest = Backtest {
+            dir,
+            host,
+            config,
+            meter,
         };
-        let cast = Cast::Given(cast);
-        let (replayed, _) =
-            replay::replay_metered(dir, host.clone(), config, cast, &mut each, meter)?;
-        self.open += open.len() as u64;
+        let (seen, replayed) = backtest.play(cast, &mut each)?;
+        self.markets.extend(seen.markets);
+        self.pnl = Usd(self.pnl.0.saturating_add(seen.pnl.0));
+        self.open += seen.open.len() as u64;
         self.counts.events += replayed.counts.events;
         self.counts.intents += replayed.counts.intents;
         self.counts.denied += replayed.counts.denied;
         self.counts.fills += replayed.counts.fills;
         self.counts.settled += replayed.counts.settled;
         Ok(())
+    }
+}
+
+/// What one side did in one run.
+#[derive(Default)]
+struct Seen {
+    open: BTreeMap<TradeId, MarketId>,
+    markets: BTreeMap<(usize, MarketId), Outcome>,
+    pnl: Usd,
+}
+
+impl Seen {
+    fn take(&mut self, run: usize, effect: &Effect) {
+        match effect {
+            Effect::RecordTrade(trade) if trade.status == TradeStatus::Open => {
+                self.open.insert(trade.id, trade.market);
+                let market = self.markets.entry((run, trade.market)).or_default();
+                market.slug.clone_from(&trade.market_slug);
+                market.fills += 1;
+            }
+            Effect::UpdateTrade(update) if update.status != TradeStatus::Open => {
+                if let Some(id) = self.open.remove(&update.id) {
+                    let market = self.markets.entry((run, id)).or_default();
+                    market.pnl = Usd(market.pnl.0.saturating_add(update.realized_pnl.0));
+                    self.pnl = Usd(self.pnl.0.saturating_add(update.realized_pnl.0));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

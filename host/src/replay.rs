@@ -6,7 +6,7 @@
 use crate::calibrate::Observer;
 use crate::catalog::Catalog;
 use crate::digest::EffectDigest;
-use crate::journal::{JournalError, JournalReader, archive};
+use crate::journal::{JournalError, JournalReader, Upcoming, archive};
 use crate::meter::Meter;
 use crate::plugin::PortError;
 use crate::plugin::{Candidate, Loader, LoaderError, LoaderInput, LoaderPort, Outcome, PluginHost};
@@ -39,6 +39,11 @@ pub enum ReplayError {
     /// An effect can not be encoded.
     #[error("an effect can not be encoded for the digest")]
     Digest(#[from] postcard::Error),
+    /// Strategies were told ahead what then did not happen: do it again without.
+    #[error(
+        "the replay foretold quotes that did not come; it is to be done again without looking ahead"
+    )]
+    Foretold,
     /// The state is wrong; at which record, and how.
     #[error("an invariant broke at {0}; keep the run's folder and report it")]
     Invariant(String),
@@ -128,7 +133,65 @@ pub fn replay_metered(
     each: &mut dyn FnMut(Seq, &Effect),
     meter: &Meter,
 ) -> Result<(Replayed, Loader), ReplayError> {
-    let mut journal = JournalReader::open(dir)?.metered(meter);
+    run(dir, host, config, cast, each, meter, Ahead::Never)
+}
+
+/// A recorded run with other strategies in the place of its own.
+pub struct Backtest<'a> {
+    /// The run.
+    pub dir: &'a Path,
+    /// Makes the instances.
+    pub host: &'a PluginHost,
+    /// Other settings than the run's.
+    pub config: Option<&'a EngineConfig>,
+    /// Moved by the bytes of the journal.
+    pub meter: &'a Meter,
+}
+
+impl Backtest<'_> {
+    /// Plays it. Strategies that can are told several quotes in one call; should a quote not come as it was
+    /// foretold, everything is played again, one by one, into a new `S`.
+    pub fn play<S: Default>(
+        &self,
+        cast: Vec<Candidate>,
+        each: &mut dyn FnMut(&mut S, Seq, &Effect),
+    ) -> Result<(S, Replayed), ReplayError> {
+        let mut attempt = |cast, ahead| {
+            let mut shown = S::default();
+            let mut each = |seq, effect: &Effect| each(&mut shown, seq, effect);
+            let (dir, host, cast) = (self.dir, self.host.clone(), Cast::Given(cast));
+            let done = run(dir, host, self.config, cast, &mut each, self.meter, ahead);
+            done.map(|(replayed, _)| (shown, replayed))
+        };
+        let again: Result<Vec<_>, _> = cast.iter().map(|c| c.again(self.host)).collect();
+        let again = again.map_err(|error| ReplayError::Refused {
+            path: self.dir.to_owned(),
+            why: error.story(),
+        })?;
+        match attempt(cast, Ahead::Quotes) {
+            Err(ReplayError::Foretold) => attempt(again, Ahead::Never),
+            done => done,
+        }
+    }
+}
+
+/// Whether strategies are told ahead.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    Never,
+    Quotes,
+}
+
+fn run(
+    dir: &Path,
+    host: PluginHost,
+    config: Option<&EngineConfig>,
+    cast: Cast,
+    each: &mut dyn FnMut(Seq, &Effect),
+    meter: &Meter,
+    ahead: Ahead,
+) -> Result<(Replayed, Loader), ReplayError> {
+    let mut journal = Upcoming::new(JournalReader::open(dir)?.metered(meter));
     let mut loader = Loader::new(host);
     let mut stage = Stage {
         dir,
@@ -141,13 +204,23 @@ pub fn replay_metered(
         Cast::Own => (true, Vec::new()),
         Cast::Given(candidates) => (false, candidates),
     };
-    while let Some(record) = journal.next()? {
+    loop {
+        let records = journal.records()?;
+        let Some(record) = records.first() else {
+            break;
+        };
+        if ahead == Ahead::Quotes {
+            stage.state.engine.look_ahead(records);
+        }
         match (&record.event, config) {
             (Event::Strategy(change), _) if own => {
                 loader.replay(record.at, change, &mut Slots(&mut stage))?;
                 stage.step(record)?;
             }
-            (Event::Strategy(_), _) => continue,
+            (Event::Strategy(_), _) => {
+                journal.advance();
+                continue;
+            }
             (Event::Configured(_), Some(config)) => {
                 let event = Event::Configured(Box::new(config.clone()));
                 stage.step(&Record { event, ..*record })?;
@@ -173,6 +246,10 @@ pub fn replay_metered(
         if !own && loader.next_due().is_some_and(|due| due <= at) {
             loader.tick(at, &mut Slots(&mut stage))?;
         }
+        journal.advance();
+    }
+    if stage.state.engine.foretold_wrong() {
+        return Err(ReplayError::Foretold);
     }
     Ok((stage.state, loader))
 }

@@ -4,6 +4,10 @@
 //! input that can not be true is refused and leaves the book as it was. It knows nothing of our own
 //! orders; what the executor has taken is the executor's memory.
 
+mod ahead;
+
+pub(crate) use ahead::BookAhead;
+
 use crate::event::{BookSide, BookSnapshot, LevelChange};
 use crate::ids::{InstrumentId, Nanos, Timestamp};
 use crate::reason::Reason;

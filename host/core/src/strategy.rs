@@ -36,6 +36,21 @@ pub trait Strategy: Send {
         out: &mut Output,
     ) -> Result<(), StrategyFault>;
 
+    /// How many quotes it can be told in one call now; none, when it can not.
+    fn batch_max(&self) -> usize {
+        0
+    }
+
+    /// [`on_quote`](Self::on_quote) for each in order, ending after the first that it acted on. Answers how
+    /// many it took in. Only called with one to [`batch_max`](Self::batch_max) quotes.
+    fn on_quotes(
+        &mut self,
+        _quotes: &[(Timestamp, Quote)],
+        _out: &mut Output,
+    ) -> Result<usize, StrategyFault> {
+        Ok(0)
+    }
+
     /// Its logical state, for a successor.
     fn snapshot(&mut self) -> Result<Vec<u8>, StrategyFault>;
 

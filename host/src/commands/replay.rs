@@ -8,7 +8,7 @@ use crate::journal;
 use crate::meter::{Counts, Meter};
 use crate::pilot::by_reason;
 use crate::plugin::{Candidate, Limits, LoaderInput, PluginHost, Preparer, Sources, Tracker};
-use crate::replay::{self, Cast, Counts as Counted};
+use crate::replay::{self, Backtest, Cast, Counts as Counted};
 use crate::terminal::Progress;
 use pm_arb_core::opportunity::OpportunityKind;
 use pm_arb_core::reason::Reason;
@@ -55,31 +55,32 @@ pub(super) fn run(args: ReplayArgs) -> Result<ExitCode, Failure> {
         .transpose()
         .or_exit(Code::Config)?;
     let host = PluginHost::new(Limits::default()).or_exit(Code::Internal)?;
-    let cast = if args.strategies.is_empty() {
-        Cast::Own
+    let meter = Meter::of(Counts::Bytes);
+    meter.expect(journal::size(&args.run));
+    let (dir, config_of_engine) = (&args.run, engine_config.as_ref());
+    let replayed = if args.strategies.is_empty() {
+        let progress = Progress::of("replay", &meter);
+        let (own, each) = (Cast::Own, &mut |_, _: &_| {});
+        let done = replay::replay_metered(dir, host, config_of_engine, own, each, &meter);
+        drop(progress);
+        done.or_exit(Code::Damaged)?.0
     } else {
         let params = config
             .as_ref()
             .map(Config::all_strategy_params)
             .unwrap_or_default();
-        Cast::Given(given(
-            &args.strategies,
-            Preparer::new(host.clone(), params),
-        )?)
+        let cast = given(&args.strategies, Preparer::new(host.clone(), params))?;
+        let progress = Progress::of("replay", &meter);
+        let backtest = Backtest {
+            dir,
+            host: &host,
+            config: config_of_engine,
+            meter: &meter,
+        };
+        let done = backtest.play(cast, &mut |(): &mut (), _, _| {});
+        drop(progress);
+        done.or_exit(Code::Damaged)?.1
     };
-    let meter = Meter::of(Counts::Bytes);
-    meter.expect(journal::size(&args.run));
-    let progress = Progress::of("replay", &meter);
-    let (replayed, _) = replay::replay_metered(
-        &args.run,
-        host,
-        engine_config.as_ref(),
-        cast,
-        &mut |_, _| {},
-        &meter,
-    )
-    .or_exit(Code::Damaged)?;
-    drop(progress);
     let scanned = replayed.engine.scanner().counts();
     let digest = replayed.digest.hex(&replayed.engine);
     let answer = Answer::of(replayed.counts, scanned, digest);

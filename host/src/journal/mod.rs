@@ -28,12 +28,14 @@ mod meta;
 mod reader;
 mod scan;
 mod segment;
+mod upcoming;
 mod writer;
 
 pub use meta::{RUN_FILE, RunMeta, SimMeta};
 pub use reader::JournalReader;
 pub use reader::size;
 pub use scan::TornTail;
+pub use upcoming::Upcoming;
 pub use writer::{JournalWriter, Recovery};
 
 /// Version of the segment, record and payload layouts.

@@ -111,6 +111,16 @@ impl JournalReader {
         }
     }
 
+    /// The same into the caller's memory, which is exchanged for the reader's own. False at the end.
+    pub(super) fn next_into(&mut self, place: &mut Record) -> Result<bool, JournalError> {
+        if self.next()?.is_none() {
+            return Ok(false);
+        }
+        (place.seq, place.at) = (self.record.seq, self.record.at);
+        std::mem::swap(&mut place.event, &mut self.record.event);
+        Ok(true)
+    }
+
     fn open_next(&mut self) -> Result<(), JournalError> {
         let number = self.number + 1;
         let expected = self.record.seq.0 + 1;

@@ -139,7 +139,8 @@ impl PluginHost {
             &self.limits,
         )?;
         instance.init(params)?;
-        ComponentStrategy::new(instance)
+        let sees_clock = compiled.imports.iter().any(|name| is_wasi(name));
+        ComponentStrategy::new(instance, sees_clock)
     }
 
     /// Whether it is a strategy of our version; returns whether it needs a WASI.

@@ -8,7 +8,7 @@ use super::error::PluginError;
 use super::imports::{Guest, printable};
 use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits};
 use super::usage::Usage;
-use super::wire::{self, WireEvent, WireQuote};
+use super::wire::{self, WireEvent, WireQuote, WireTimedQuote};
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, StrategyFault};
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Error, Store, Trap};
+
+/// A batch of quotes may need so many times less fuel than there is.
+const BATCH_MARGIN: u64 = 4;
 
 /// An instance and its store.
 pub(super) struct Instance {
@@ -134,6 +137,8 @@ pub struct ComponentStrategy {
     /// When the present call began, if it is timed.
     began: Option<Instant>,
     on_quote: TypedFunc<(u64, WireQuote), ()>,
+    /// Only of a `batching-strategy` that sees no clock of a WASI: that one would stand still in a batch.
+    on_quotes: Option<TypedFunc<(Vec<WireTimedQuote>,), (u32,)>>,
     on_event: TypedFunc<(u64, WireEvent), ()>,
     snapshot: TypedFunc<(), (Vec<u8>,)>,
     restore: TypedFunc<(Vec<u8>,), (Result<(), String>,)>,
@@ -148,10 +153,12 @@ impl std::fmt::Debug for ComponentStrategy {
 }
 
 impl ComponentStrategy {
-    pub(super) fn new(mut instance: Instance) -> Result<Self, PluginError> {
+    pub(super) fn new(mut instance: Instance, sees_clock: bool) -> Result<Self, PluginError> {
         let guest = instance.store.data();
         guest.usage.holds(guest.meter.memory());
+        let on_quotes = instance.export("on-quotes").ok();
         Ok(Self {
+            on_quotes: on_quotes.filter(|_| !sees_clock),
             on_quote: instance.export("on-quote")?,
             on_event: instance.export("on-event")?,
             snapshot: instance.export("snapshot")?,
@@ -214,17 +221,21 @@ impl ComponentStrategy {
             .map_err(|error| StrategyFault::Protocol(error.to_string()))
     }
 
-    /// After it: what it submitted moves to `out`, or is void.
+    /// After it: what it submitted moves to `out`, or is void. What it used is counted for each of the
+    /// events that it was told.
     fn finish(
         &mut self,
         answer: wasmtime::Result<()>,
+        told: u32,
         out: &mut Output,
     ) -> Result<(), StrategyFault> {
         let took = self.began.take().map(|began| began.elapsed());
         let left = self.store.get_fuel().unwrap_or_default();
         let guest = self.store.data_mut();
         let fuel = self.limits.call_fuel.saturating_sub(left);
-        guest.usage.called(fuel, guest.meter.memory(), took);
+        let told = told.max(1);
+        let (each, took) = (fuel / u64::from(told), took.map(|took| took / told));
+        guest.usage.called(each, guest.meter.memory(), took);
         guest.listening = false;
         match answer {
             Ok(()) => {
@@ -258,7 +269,41 @@ impl Strategy for ComponentStrategy {
         let answer = self
             .on_quote
             .call(&mut self.store, (now.0, WireQuote::from(quote)));
-        self.finish(answer, out)
+        self.finish(answer, 1, out)
+    }
+
+    /// All quotes of a batch share the fuel of one call, so that none of them can use more than it may
+    /// alone; the batch is kept small enough for that by what the dearest call used so far.
+    fn batch_max(&self) -> usize {
+        if self.on_quotes.is_none() {
+            return 0;
+        }
+        let dearest = self.store.data().usage.fuel_max().max(1);
+        let fit = self.limits.call_fuel / dearest.saturating_mul(BATCH_MARGIN);
+        usize::try_from(fit).unwrap_or(usize::MAX)
+    }
+
+    fn on_quotes(
+        &mut self,
+        quotes: &[(Timestamp, Quote)],
+        out: &mut Output,
+    ) -> Result<usize, StrategyFault> {
+        let (Some(on_quotes), Some((now, _))) = (self.on_quotes, quotes.first()) else {
+            return Ok(0);
+        };
+        self.begin(*now)?;
+        let timed = |(now, quote): &(Timestamp, Quote)| WireTimedQuote {
+            now: now.0,
+            quote: WireQuote::from(quote),
+        };
+        let batch = quotes.iter().map(timed).collect();
+        match on_quotes.call(&mut self.store, (batch,)) {
+            Ok((taken,)) => {
+                self.finish(Ok(()), taken, out)?;
+                Ok(usize::try_from(taken).unwrap_or(usize::MAX))
+            }
+            Err(error) => self.finish(Err(error), 1, out).map(|()| 0),
+        }
     }
 
     fn on_event(
@@ -272,7 +317,7 @@ impl Strategy for ComponentStrategy {
         };
         self.begin(now)?;
         let answer = self.on_event.call(&mut self.store, (now.0, event));
-        self.finish(answer, out)
+        self.finish(answer, 1, out)
     }
 
     fn snapshot(&mut self) -> Result<Vec<u8>, StrategyFault> {

@@ -31,6 +31,19 @@ pub struct Candidate {
     pub strategy: ComponentStrategy,
 }
 
+impl Candidate {
+    /// The same once more, with an instance of its own.
+    pub fn again(&self, host: &PluginHost) -> Result<Self, PluginError> {
+        Ok(Self {
+            path: self.path.clone(),
+            bytes: self.bytes.clone(),
+            compiled: self.compiled.clone(),
+            params: self.params.clone(),
+            strategy: host.instantiate(&self.compiled, &self.params)?,
+        })
+    }
+}
+
 /// Why a file could not be read as one whole.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

@@ -106,6 +106,11 @@ impl Usage {
         self.calls.load(Relaxed).is_multiple_of(TIMED_EVERY)
     }
 
+    /// Fuel of the dearest call so far.
+    pub(super) fn fuel_max(&self) -> u64 {
+        self.fuel_max.load(Relaxed)
+    }
+
     /// An event was told.
     pub(super) fn called(&self, fuel: u64, memory: usize, took: Option<Duration>) {
         add(&self.calls, 1);

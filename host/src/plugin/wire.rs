@@ -85,6 +85,13 @@ pub(super) struct WireQuote {
     ask_qty: i64,
 }
 
+#[derive(Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub(super) struct WireTimedQuote {
+    pub(super) now: u64,
+    pub(super) quote: WireQuote,
+}
+
 #[derive(ComponentType, Lower)]
 #[component(variant)]
 pub(super) enum WireFee {

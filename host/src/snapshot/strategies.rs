@@ -260,6 +260,7 @@ impl StrategyRow {
             denied: 0,
             fills: 0,
             faults: 0,
+            standby: false,
         };
         let status = status.unwrap_or(&none);
         let (state, state_why, restarts_at) = state(slot);

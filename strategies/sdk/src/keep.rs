@@ -43,7 +43,26 @@ impl Grids {
     }
 }
 
-fn common_multiple(a: i64, b: i64) -> Option<i64> {
+/// What a basket of outcomes that surely pay together costs with its fees, and what it pays: whole
+/// dollars whatever happens, one, or for NO of n exclusive markets n − 1. `None` for a single leg and
+/// for a basket that costs nothing.
+#[must_use]
+pub fn cost_and_payoff(seen: &Opportunity) -> Option<(i64, i64)> {
+    use crate::money::ONE;
+    let cost = seen.legs.iter().try_fold(0_i64, |sum, leg| {
+        sum.checked_add(leg.price)?.checked_add(leg.fee)
+    })?;
+    let pays = cost.checked_add(seen.edge)? / ONE * ONE;
+    let most = i64::try_from(seen.legs.len().checked_sub(1)?)
+        .ok()?
+        .checked_mul(ONE)?;
+    let pays = pays.min(most);
+    (cost > 0 && pays > 0).then_some((cost, pays))
+}
+
+/// The least size that is a whole number of both lots.
+#[must_use]
+pub fn common_multiple(a: i64, b: i64) -> Option<i64> {
     let (mut x, mut y) = (a, b);
     while y != 0 {
         (x, y) = (y, x % y);
@@ -129,6 +148,32 @@ impl Exposure {
         self.0.get(&instrument).map_or(0, |held| held.cost)
     }
 
+    /// Shares held of an instrument.
+    #[must_use]
+    pub fn qty(&self, instrument: u32) -> i64 {
+        self.0.get(&instrument).map_or(0, |held| held.qty)
+    }
+
+    /// What a share of it cost on average, fees included, rounded up; `None` when nothing is held.
+    #[must_use]
+    pub fn cost_of_share(&self, instrument: u32) -> Option<i64> {
+        let held = self.0.get(&instrument)?;
+        crate::money::over_up(held.cost, held.qty)
+    }
+
+    /// Cost of everything held.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.0
+            .values()
+            .fold(0, |sum, held| sum.saturating_add(held.cost))
+    }
+
+    /// What is held, by instrument.
+    pub fn instruments(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.keys().copied()
+    }
+
     /// Writes `held INSTRUMENT QTY COST` lines.
     pub fn write(&self, out: &mut Writer) {
         for (instrument, Position { qty, cost }) in &self.0 {
@@ -175,6 +220,8 @@ mod tests {
         let mut exposure = Exposure::default();
         exposure.hear(&Event::Filled(fill(7, true, 10_000_000, 400_000, 50_000)));
         assert_eq!(exposure.cost(7), 4_050_000);
+        assert_eq!((exposure.qty(7), exposure.total()), (10_000_000, 4_050_000));
+        assert_eq!(exposure.cost_of_share(7), Some(405_000));
         exposure.hear(&Event::Filled(fill(7, false, 5_000_000, 600_000, 0)));
         assert_eq!(exposure.cost(7), 2_025_000);
         exposure.hear(&Event::Settled(Settlement {

@@ -22,6 +22,12 @@ pub mod bindings {
 
 /// The glue between the world's functions and a [`Strategy`].
 pub mod glue;
+/// What is known of the open markets.
+pub mod markets;
+/// What a price was like lately.
+pub mod mean;
+/// Orders of ours that have not ended.
+pub mod orders;
 /// What most strategies keep: lots, exposure, opportunities already taken.
 pub mod keep;
 /// Money as integers in millionths.

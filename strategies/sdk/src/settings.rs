@@ -39,7 +39,30 @@ impl Settings {
             format!("setting {key}={text}: write a decimal number with at most six decimals")
         })?;
         if !range.contains(&value) {
-            let (low, high) = (decimal(*range.start()), decimal(*range.end()));
+            let (low, high) = (money::show(*range.start()), money::show(*range.end()));
+            return Err(format!(
+                "setting {key}={text}: it must lie between {low} and {high}"
+            ));
+        }
+        Ok(value)
+    }
+
+    /// A whole number (of orders, of seconds), or its default.
+    pub fn whole(
+        &mut self,
+        key: &'static str,
+        default: u32,
+        range: RangeInclusive<u32>,
+    ) -> Result<u32, String> {
+        self.known.push(key);
+        let Some(text) = self.given.get(key) else {
+            return Ok(default);
+        };
+        let value: u32 = text
+            .parse()
+            .map_err(|_| format!("setting {key}={text}: write a whole number"))?;
+        if !range.contains(&value) {
+            let (low, high) = (range.start(), range.end());
             return Err(format!(
                 "setting {key}={text}: it must lie between {low} and {high}"
             ));
@@ -63,11 +86,6 @@ impl Settings {
     }
 }
 
-fn decimal(units: i64) -> String {
-    let text = format!("{}.{:06}", units / money::ONE, (units % money::ONE).abs());
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +106,11 @@ mod tests {
                 .unwrap_err()
                 .contains("between 0 and 1")
         );
+
+        let whole = |v: &str| Settings::new(pair("orders_max", v)).whole("orders_max", 8, 1..=64);
+        assert_eq!(whole("12"), Ok(12));
+        assert!(whole("1.5").unwrap_err().contains("whole number"));
+        assert!(whole("65").unwrap_err().contains("between 1 and 64"));
 
         let mut settings = Settings::new(pair("egde_min", "0.02"));
         assert_eq!(

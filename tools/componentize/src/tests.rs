@@ -5,7 +5,7 @@ use std::path::Path;
 use wit_component::{DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::{COMPONENT_PREAMBLE, Fault, componentize, run};
+use super::{COMPONENT_PREAMBLE, Fault, componentize, convert};
 
 /// A module with one function `name: () -> i32` that returns 7.
 fn module(name: &str) -> Vec<u8> {
@@ -50,10 +50,48 @@ fn a_module_with_a_type_becomes_a_component_with_that_export() {
         .map(|key| resolve.name_world_key(key))
         .collect();
     assert_eq!(exports, ["run"]);
+    assert!(
+        resolve.worlds[world].imports.is_empty(),
+        "no adapter where no WASI is imported"
+    );
     assert_eq!(
         check(&component).unwrap(),
         component,
         "a component passes through unchanged"
+    );
+}
+
+#[test]
+fn a_module_for_wasip1_becomes_a_component_that_imports_wasi() {
+    // As `module`, with a start-up import of WASI preview 1: `random_get(i32, i32) -> i32`.
+    let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+    wasm.extend([0x01, 11, 2, 0x60, 0, 1, 0x7f, 0x60, 2, 0x7f, 0x7f, 1, 0x7f]);
+    let (from, name) = ("wasi_snapshot_preview1", "random_get");
+    let lengths = [from.len(), name.len()].map(|n| u8::try_from(n).unwrap());
+    wasm.extend([0x02, lengths[0] + lengths[1] + 5, 1, lengths[0]]);
+    wasm.extend(from.bytes());
+    wasm.push(lengths[1]);
+    wasm.extend(name.bytes());
+    wasm.extend([0x00, 1]); // a function of type 1
+    wasm.extend([0x03, 2, 1, 0]);
+    wasm.extend([0x05, 3, 1, 0, 1]); // a memory of one page
+    wasm.extend([0x07, 16, 2, 3]);
+    wasm.extend(b"run\0\x01\x06memory\x02\0");
+    wasm.extend([
+        0x0a, 10, 1, 8, 0, 0x41, 0, 0x41, 8, 0x10, 0, 0x0b, // random_get(0, 8)
+    ]);
+    let component = check(&with_type(wasm)).unwrap();
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(&component).unwrap() else {
+        panic!("decoded as a WIT package");
+    };
+    let imports: Vec<String> = resolve.worlds[world]
+        .imports
+        .keys()
+        .map(|key| resolve.name_world_key(key))
+        .collect();
+    assert!(
+        imports.iter().any(|name| name.starts_with("wasi:random/")),
+        "{imports:?}"
     );
 }
 
@@ -84,17 +122,17 @@ fn a_refused_input_leaves_the_old_output_and_no_partial_file() {
         folder.path().join("out.wasm"),
     );
     std::fs::write(&input, with_type(module("run"))).unwrap();
-    run(&input, &output).unwrap();
+    convert(&input, &output).unwrap();
     let first = std::fs::read(&output).unwrap();
 
     std::fs::write(&input, module("run")).unwrap();
-    assert!(run(&input, &output).is_err());
+    assert!(convert(&input, &output).is_err());
     assert_eq!(std::fs::read(&output).unwrap(), first);
 
     // A destination that cannot be renamed over: a folder of that name.
     let taken = folder.path().join("taken.wasm");
     std::fs::create_dir(&taken).unwrap();
     std::fs::write(&input, with_type(module("run"))).unwrap();
-    assert!(matches!(run(&input, &taken), Err(Fault::Write { .. })));
+    assert!(matches!(convert(&input, &taken), Err(Fault::Write { .. })));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
 }

@@ -2,20 +2,19 @@
 //!
 //! The same as `OnceASecond` in the measurements' `native.rs`; both must trade alike, and the
 //! measurements say so when they do not. `reach` (dollars beyond the ask) is a setting so that two
-//! loads of one file can differ.
+//! loads of one file can differ; `hang` makes it loop for ever.
 
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
     Event, Host, Intent, IntentLeg, Quote, Settings, Strategy, TimeInForce, Timestamp, Topics,
 };
 
-/// Version of the snapshot's form.
-const STATE: u32 = 1;
 const SHARES: i64 = 5_000_000;
 const EDGE: i64 = 20_000;
 
 struct OnceASecond {
     reach: i64,
+    hang: bool,
     second: u64,
     mids: i64,
 }
@@ -27,12 +26,16 @@ impl Strategy for OnceASecond {
     fn new(settings: &mut Settings) -> Result<Self, String> {
         Ok(Self {
             reach: settings.decimal("reach", 10_000, 0..=100_000)?,
+            hang: settings.decimal("hang", 0, 0..=pm_arb_sdk::money::ONE)? > 0,
             second: 0,
             mids: 0,
         })
     }
 
     fn on_quote(&mut self, now: Timestamp, quote: &Quote, host: &mut dyn Host) {
+        while self.hang && quote.instrument > 0 {
+            std::hint::black_box(&mut self.mids);
+        }
         if quote.bid_qty == 0 || quote.ask_qty == 0 {
             return;
         }
@@ -61,13 +64,13 @@ impl Strategy for OnceASecond {
     fn on_event(&mut self, _: Timestamp, _: &Event, _: &mut dyn Host) {}
 
     fn snapshot(&self) -> Vec<u8> {
-        let mut out = Writer::new(Self::NAME, STATE);
+        let mut out = Writer::new(Self::NAME, Self::STATE);
         out.line(format_args!("at {} {}", self.second, self.mids));
         out.into_bytes()
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for words in state::read(Self::NAME, STATE, bytes)? {
+        for words in state::read(Self::NAME, Self::STATE, bytes)? {
             match words.as_slice() {
                 ["at", second, mids] => {
                     self.second = state::number(second)?;

@@ -71,7 +71,10 @@ impl Engine {
     /// Looks up when something is due next, and asks to be woken when that has changed.
     pub(super) fn schedule(&mut self, turn: &mut Turn<'_>) {
         let never = Timestamp(u64::MAX);
-        let timers = self.slots.iter().filter_map(|slot| slot.timer);
+        let timers = self.slots.iter().flat_map(|slot| {
+            let standby = slot.standby.as_ref().and_then(|standby| standby.timer);
+            slot.timer.into_iter().chain(standby)
+        });
         self.next_timer = timers.min().unwrap_or(never);
         let order = self.due.first().map_or(never, |(due, ..)| *due);
         let wake = order.min(self.next_timer).min(self.next_errand());

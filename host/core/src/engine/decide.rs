@@ -224,18 +224,23 @@ impl Engine {
             .take(MAX_LEGS)
             .map(|leg| self.facts(strategy, leg.instrument, now))
             .collect();
+        let slot = self.slot(strategy);
         let wish = Wish {
             id,
             strategy,
             intent,
             opportunity,
-            seen: intent.opportunity.and_then(|o| self.opportunities.get(&o)),
+            seen: intent
+                .opportunity
+                .and_then(|o| self.opportunities.get(&o))
+                .filter(|seen| slot.is_none_or(|slot| slot.grant.covers_all(seen, &self.data))),
             legs: &legs,
         };
         let scene = Scene {
             now,
             halted: self.halted.as_deref(),
-            quarantined: self.slot(strategy).is_none_or(|slot| slot.quarantined),
+            quarantined: slot.is_none_or(|slot| slot.quarantined),
+            may: slot.map(|slot| slot.grant.may()),
             config: &self.config,
             ledger: &self.ledger,
             allocator: &self.allocator,
@@ -254,8 +259,10 @@ impl Engine {
         now: Timestamp,
     ) -> Option<LegFacts<'_>> {
         let market = self.data.market_of(instrument)?;
+        let grant = self.slot(strategy).map(|slot| &slot.grant);
         Some(LegFacts {
             spec: &market.spec,
+            outside: grant.and_then(|grant| grant.outside(&market.spec, &self.data)),
             status: market.status,
             book: self.data.book(instrument),
             oracle: self.reading(&market.spec, now),

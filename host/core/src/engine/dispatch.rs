@@ -4,6 +4,9 @@
 //! ends the instance: its output of that call is dropped and it is not called again before a new one
 //! is installed; orders it has in flight stand.
 
+use super::ahead::Heard;
+use super::grants::Grant;
+use super::standby::Standby;
 use super::{Engine, MAX_NOTICES, Turn};
 use crate::effect::{AlertLevel, Effect};
 use crate::event::Event;
@@ -11,7 +14,7 @@ use crate::ids::{Nanos, StrategyId, Timestamp};
 use crate::opportunity::Opportunity;
 use crate::order::Author;
 use crate::strategy::{
-    Filled, MAX_CANCELS_PER_CALL, MAX_INTENTS_PER_CALL, Output, Refused, Settled, Strategy,
+    Filled, MAX_CANCELS_PER_CALL, MAX_INTENTS_PER_CALL, Output, Quote, Refused, Settled, Strategy,
     StrategyEvent, StrategyFault, Topics,
 };
 use crate::units::Usd;
@@ -24,6 +27,8 @@ const WAKE_MIN: Nanos = Nanos::from_ms(1);
 pub(super) struct Slot {
     pub(super) id: StrategyId,
     pub(super) runtime: Option<Box<dyn Strategy>>,
+    /// The generation before, while this one is watched.
+    pub(super) standby: Option<Standby>,
     /// Whether its instance may be called.
     pub(super) alive: bool,
     /// Whether it is stopped until new bytes or an operator release it.
@@ -31,12 +36,16 @@ pub(super) struct Slot {
     /// Who it is, once a `Loaded` record said so.
     pub(super) author: Option<Arc<Author>>,
     pub(super) topics: Topics,
+    /// What it may.
+    pub(super) grant: Grant,
     pub(super) timer: Option<Timestamp>,
     pub(super) calls: u64,
     pub(super) intents: u64,
     pub(super) denied: u64,
     pub(super) fills: u64,
     pub(super) faults: u64,
+    /// In a replay: what it has been told before it happens.
+    pub(super) heard: Heard,
 }
 
 impl Slot {
@@ -44,18 +53,66 @@ impl Slot {
         Self {
             id,
             runtime: None,
+            standby: None,
             alive: false,
             quarantined: false,
             author: None,
             topics: Topics::default(),
+            grant: Grant::default(),
             timer: None,
             calls: 0,
             intents: 0,
             denied: 0,
             fills: 0,
             faults: 0,
+            heard: Heard::default(),
         }
     }
+}
+
+/// One thing to tell.
+#[derive(Clone, Copy)]
+pub(super) enum Told<'a> {
+    Quote(&'a Quote),
+    Event(&'a StrategyEvent<'a>),
+}
+
+impl Told<'_> {
+    /// Whether somebody with these topics wants to hear it. What befell its own orders, everybody does.
+    pub(super) fn is_wanted(self, topics: Topics) -> bool {
+        match self {
+            Told::Quote(_) | Told::Event(StrategyEvent::Gap(_)) => topics.quotes,
+            Told::Event(StrategyEvent::MarketListed(_) | StrategyEvent::MarketClosed(_)) => {
+                topics.markets
+            }
+            Told::Event(StrategyEvent::OracleTick(_)) => topics.oracle_ticks,
+            Told::Event(StrategyEvent::Print(_)) => topics.prints,
+            Told::Event(StrategyEvent::Opportunity { seen, .. }) => topics.wants(seen.kind),
+            Told::Event(
+                StrategyEvent::Filled(_)
+                | StrategyEvent::Refused(_)
+                | StrategyEvent::Settled(_)
+                | StrategyEvent::Timer,
+            ) => true,
+        }
+    }
+
+    pub(super) fn to(
+        self,
+        strategy: &mut dyn Strategy,
+        now: Timestamp,
+        out: &mut Output,
+    ) -> Result<(), StrategyFault> {
+        match self {
+            Told::Quote(quote) => strategy.on_quote(now, quote, out),
+            Told::Event(event) => strategy.on_event(now, event, out),
+        }
+    }
+}
+
+/// When a strategy that asks for a time is woken.
+pub(super) fn soonest(now: Timestamp, asked: Timestamp) -> Timestamp {
+    asked.max(now.plus(WAKE_MIN))
 }
 
 /// What befell an intent or a position of a strategy.
@@ -111,14 +168,12 @@ impl Engine {
             let Ok(at) = self.slots.binary_search_by_key(&to, |slot| slot.id) else {
                 continue;
             };
-            self.call(at, round, turn, |strategy, now, out| {
-                let event = match &fate {
-                    Fate::Filled(filled) => StrategyEvent::Filled(filled),
-                    Fate::Refused(refused) => StrategyEvent::Refused(refused),
-                    Fate::Settled(settled) => StrategyEvent::Settled(settled),
-                };
-                strategy.on_event(now, &event, out)
-            });
+            let event = match &fate {
+                Fate::Filled(filled) => StrategyEvent::Filled(filled),
+                Fate::Refused(refused) => StrategyEvent::Refused(refused),
+                Fate::Settled(settled) => StrategyEvent::Settled(settled),
+            };
+            self.call(at, round, turn, Told::Event(&event));
         }
     }
 
@@ -129,24 +184,22 @@ impl Engine {
         }
         for n in 0..self.touched.interrupted.len() {
             if let Some(&instrument) = self.touched.interrupted.get(n) {
-                self.tell(|t| t.quotes, &StrategyEvent::Gap(instrument), turn);
+                self.tell(Told::Event(&StrategyEvent::Gap(instrument)), turn);
             }
         }
         match event {
             Event::MarketListed(spec) if self.touched.listed == Some(spec.id) => {
-                self.tell(|t| t.markets, &StrategyEvent::MarketListed(spec), turn);
+                self.tell(Told::Event(&StrategyEvent::MarketListed(spec)), turn);
             }
             Event::OracleTick(tick) if applied => {
-                self.tell(|t| t.oracle_ticks, &StrategyEvent::OracleTick(tick), turn);
+                self.tell(Told::Event(&StrategyEvent::OracleTick(tick)), turn);
             }
-            Event::Print(print) => {
-                self.tell(|t| t.prints, &StrategyEvent::Print(print), turn);
-            }
+            Event::Print(print) => self.tell(Told::Event(&StrategyEvent::Print(print)), turn),
             _ => {}
         }
         for n in 0..self.touched.closed.len() {
             if let Some(&market) = self.touched.closed.get(n) {
-                self.tell(|t| t.markets, &StrategyEvent::MarketClosed(market), turn);
+                self.tell(Told::Event(&StrategyEvent::MarketClosed(market)), turn);
             }
         }
     }
@@ -156,30 +209,19 @@ impl Engine {
             let Some(&instrument) = self.touched.quotes.get(n) else {
                 break;
             };
-            let Some(quote) = self.data.book(instrument).map(|b| b.quote(instrument)) else {
-                continue;
-            };
-            for at in 0..self.slots.len() {
-                if self.slots.get(at).is_some_and(|slot| slot.topics.quotes) {
-                    self.call(at, 0, turn, |strategy, now, out| {
-                        strategy.on_quote(now, &quote, out)
-                    });
-                }
+            if let Some(quote) = self.data.book(instrument).map(|b| b.quote(instrument)) {
+                self.tell(Told::Quote(&quote), turn);
             }
         }
     }
 
-    fn tell(&mut self, wants: fn(Topics) -> bool, event: &StrategyEvent<'_>, turn: &mut Turn<'_>) {
+    fn tell(&mut self, told: Told<'_>, turn: &mut Turn<'_>) {
         for at in 0..self.slots.len() {
-            if self.slots.get(at).is_some_and(|slot| wants(slot.topics)) {
-                self.call(at, 0, turn, |strategy, now, out| {
-                    strategy.on_event(now, event, out)
-                });
-            }
+            self.call(at, 0, turn, told);
         }
     }
 
-    /// A strategy was loaded: every open market is new to it.
+    /// A strategy was loaded: every open market is new to it. One that stands by knows them.
     pub(super) fn tell_open_markets(&mut self, id: StrategyId, turn: &mut Turn<'_>) {
         let Ok(at) = self.slots.binary_search_by_key(&id, |slot| slot.id) else {
             return;
@@ -190,17 +232,20 @@ impl Engine {
         let open = self.data.markets().filter(|market| market.is_open());
         let specs: Vec<_> = open.map(|market| market.spec.clone()).collect();
         for spec in &specs {
-            self.call(at, 0, turn, |strategy, now, out| {
-                strategy.on_event(now, &StrategyEvent::MarketListed(spec), out)
-            });
+            let event = StrategyEvent::MarketListed(spec);
+            self.call_running(at, 0, turn, Told::Event(&event));
         }
     }
 
     pub(super) fn tell_opportunity(&mut self, seen: &Opportunity, turn: &mut Turn<'_>) {
+        let wanted = |topics: Topics| topics.wants(seen.kind);
         for at in 0..self.slots.len() {
-            let Some(slot) = self.slots.get(at).filter(|s| s.topics.wants(seen.kind)) else {
+            let Some(slot) = self.slots.get(at) else {
                 continue;
             };
+            if !wanted(slot.topics) && !slot.standby.as_ref().is_some_and(|s| wanted(s.topics)) {
+                continue;
+            }
             let id = slot.id;
             let equity = self.equity();
             let free_capital = self
@@ -208,9 +253,7 @@ impl Engine {
                 .free(id, equity, &self.ledger, &self.config.allocation)
                 .unwrap_or(Usd::ZERO);
             let event = StrategyEvent::Opportunity { seen, free_capital };
-            self.call(at, 0, turn, |strategy, now, out| {
-                strategy.on_event(now, &event, out)
-            });
+            self.call(at, 0, turn, Told::Event(&event));
         }
     }
 
@@ -219,6 +262,7 @@ impl Engine {
         if turn.at < self.next_timer {
             return;
         }
+        let timer = Told::Event(&StrategyEvent::Timer);
         for at in 0..self.slots.len() {
             let Some(slot) = self.slots.get_mut(at) else {
                 continue;
@@ -226,30 +270,70 @@ impl Engine {
             if slot.timer.is_some_and(|due| due <= turn.at) {
                 slot.timer = None;
                 turn.reschedule = true;
-                self.call(at, 0, turn, |strategy, now, out| {
-                    strategy.on_event(now, &StrategyEvent::Timer, out)
-                });
+                self.call_running(at, 0, turn, timer);
+            }
+            self.wake_standby(at, turn);
+        }
+    }
+
+    /// The timer of a standby is its own.
+    fn wake_standby(&mut self, at: usize, turn: &mut Turn<'_>) {
+        let Some(slot) = self.slots.get_mut(at) else {
+            return;
+        };
+        let Some(standby) = slot.standby.as_mut() else {
+            return;
+        };
+        if standby.timer.is_some_and(|due| due <= turn.at) {
+            standby.timer = None;
+            turn.reschedule = true;
+            if !standby.tell(turn.at, Told::Event(&StrategyEvent::Timer)) {
+                slot.standby = None;
             }
         }
     }
 
-    /// One call, and what it answers.
-    fn call(
-        &mut self,
-        at: usize,
-        round: u8,
-        turn: &mut Turn<'_>,
-        f: impl FnOnce(&mut dyn Strategy, Timestamp, &mut Output) -> Result<(), StrategyFault>,
-    ) {
-        let Some(slot) = self.slots.get_mut(at).filter(|slot| slot.alive) else {
+    /// Tells a slot: whoever stands by in it, and who runs.
+    fn call(&mut self, at: usize, round: u8, turn: &mut Turn<'_>, told: Told<'_>) {
+        let Self { slots, data, .. } = self;
+        let Some(slot) = slots.get_mut(at) else {
             return;
         };
+        if let Some(standby) = slot.standby.as_mut()
+            && told.is_wanted(standby.topics)
+            && standby.grant.hears(told, data)
+        {
+            let timer = standby.timer;
+            let lives = standby.tell(turn.at, told);
+            turn.reschedule |= standby.timer != timer;
+            if !lives {
+                slot.standby = None;
+            }
+        }
+        if told.is_wanted(slot.topics) {
+            self.call_running(at, round, turn, told);
+        }
+    }
+
+    /// One call, unless it may not hear that, and what it answers.
+    fn call_running(&mut self, at: usize, round: u8, turn: &mut Turn<'_>, told: Told<'_>) {
+        let Self { slots, data, .. } = self;
+        let Some(slot) = slots.get_mut(at).filter(|slot| slot.alive) else {
+            return;
+        };
+        if slot.runtime.is_none() || !slot.grant.hears(told, data) {
+            return;
+        }
+        if slot.heard.is_ahead() {
+            self.was_heard(at, told, turn);
+            return;
+        }
         let Some(strategy) = slot.runtime.as_deref_mut() else {
             return;
         };
         slot.calls = slot.calls.saturating_add(1);
         self.output.clear();
-        match f(strategy, turn.at, &mut self.output) {
+        match told.to(strategy, turn.at, &mut self.output) {
             Ok(()) if self.output.is_empty() => {}
             Ok(()) => self.take_output(at, round, turn),
             Err(fault) => {
@@ -259,9 +343,9 @@ impl Engine {
         }
     }
 
-    fn take_output(&mut self, at: usize, round: u8, turn: &mut Turn<'_>) {
+    pub(super) fn take_output(&mut self, at: usize, round: u8, turn: &mut Turn<'_>) {
         if let (Some(wake_at), Some(slot)) = (self.output.wake_at, self.slots.get_mut(at)) {
-            let wake_at = wake_at.max(turn.at.plus(WAKE_MIN));
+            let wake_at = soonest(turn.at, wake_at);
             slot.timer = Some(slot.timer.map_or(wake_at, |timer| timer.min(wake_at)));
             turn.reschedule = true;
         }

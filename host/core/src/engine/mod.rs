@@ -17,23 +17,28 @@
 //! Strategies are called with the record's time, whatever moment an order of theirs arrived at.
 
 mod advance;
+mod ahead;
 mod corroborate;
 mod decide;
 mod deny;
 mod dispatch;
 mod equity;
 mod funnel;
+mod grants;
 mod markets;
 mod rest;
 mod settle;
 mod silence;
+mod standby;
 mod status;
 mod ward;
 mod why;
 mod withdraw;
 
+pub use ahead::{AHEAD_QUOTES, AHEAD_RECORDS};
 pub use deny::DENIALS_STORED_PER_MINUTE;
-pub use status::{Counts, EngineStatus, StrategyStatus};
+pub use grants::Outside;
+pub use status::{Counts, EngineStatus, Standing, StrategyStatus};
 pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 
 use crate::allocator::CapitalAllocator;
@@ -55,7 +60,7 @@ use crate::resting::RestingOrders;
 use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::{Outcome, Settlement};
-use crate::strategy::{Output, Strategy};
+use crate::strategy::{Manifest, Output, Strategy};
 use crate::tape::TapeReader;
 use deny::Denials;
 use dispatch::{Notice, Slot};
@@ -104,6 +109,7 @@ pub struct Engine {
     /// In order of their ids.
     slots: Vec<Slot>,
     output: Output,
+    ahead: ahead::Ahead,
     notices: VecDeque<Notice>,
 
     allocator: CapitalAllocator,
@@ -129,6 +135,8 @@ pub struct Engine {
     silences: Silences,
 
     now: Timestamp,
+    /// The record of the present step, or the last one.
+    last_seq: Seq,
     /// Nothing is due before then.
     next_due: Timestamp,
     /// No strategy wants to be woken before then.
@@ -177,6 +185,7 @@ impl Engine {
             opportunities: BTreeMap::new(),
             slots: Vec::new(),
             output: Output::default(),
+            ahead: ahead::Ahead::default(),
             notices: VecDeque::new(),
             allocator: CapitalAllocator::default(),
             guardian: RiskGuardian::default(),
@@ -199,6 +208,7 @@ impl Engine {
             refused_inputs: BTreeMap::new(),
             silences: Silences::default(),
             now: Timestamp(0),
+            last_seq: Seq(0),
             next_due: Timestamp(0),
             next_timer: Timestamp(u64::MAX),
             next_housekeeping: Timestamp(0),
@@ -214,6 +224,7 @@ impl Engine {
         id: StrategyId,
         strategy: Box<dyn Strategy>,
     ) -> Option<Box<dyn Strategy>> {
+        self.must_not_be_ahead(id);
         let slot = self.slot_mut(id);
         slot.alive = true;
         slot.runtime.replace(strategy)
@@ -291,6 +302,7 @@ impl Engine {
             effects,
         };
         self.now = record.at;
+        self.last_seq = record.seq;
         self.counts.records = self.counts.records.saturating_add(1);
         if record.at >= self.next_due {
             self.advance(&mut turn);
@@ -340,9 +352,10 @@ impl Engine {
                 }
             }
             Event::Refused { reason, .. } => self.refuse_input(*reason),
-            Event::MarketListed(_)
-            | Event::OracleListed(_)
-            | Event::TickSize { .. }
+            Event::MarketListed(_) | Event::OracleListed(_) => {
+                self.heard_of_listing(&record.event);
+            }
+            Event::TickSize { .. }
             | Event::Gap { .. }
             | Event::OracleTick(_)
             | Event::Candle(_)
@@ -444,17 +457,26 @@ impl Engine {
                 generation,
                 ..
             } => {
-                let slot = self.slot_mut(id);
-                slot.author = Some(Arc::new(Author {
-                    name: manifest.name.clone(),
-                    version: manifest.version.clone(),
-                    digest: *digest,
-                    generation: *generation,
-                }));
-                slot.topics = manifest.topics;
-                slot.quarantined = false;
-                self.allocator.set_active(id, true);
+                self.slot_mut(id).grant.take_effect();
+                self.introduce(id, manifest, *digest, *generation);
                 self.tell_open_markets(id, turn);
+            }
+            StrategyChangeKind::Reverted {
+                manifest,
+                digest,
+                generation,
+                why,
+                ..
+            } => {
+                let bad = self.slot(id).and_then(|slot| slot.author.as_ref());
+                let bad = bad.map_or(0, |author| author.generation);
+                self.introduce(id, manifest, *digest, *generation);
+                let text = format!(
+                    "{}: generation {bad} was rolled back ({why}); generation {generation} runs version {}",
+                    self.name_of(id),
+                    manifest.version
+                );
+                self.alert(AlertLevel::Critical, "STRATEGY_REVERTED", text, turn);
             }
             StrategyChangeKind::Refused { why, .. } => {
                 let text = format!("{}: new bytes refused: {why}", self.name_of(id));
@@ -469,6 +491,7 @@ impl Engine {
                 let slot = self.slot_mut(id);
                 slot.alive = false;
                 slot.runtime = None;
+                slot.standby = None;
                 slot.timer = None;
                 self.allocator.set_active(id, false);
                 self.withdraw_all(|plan| plan.strategy == id, Reason::Cancelled, turn);
@@ -480,15 +503,34 @@ impl Engine {
                 let text = format!("{}: {} ({note})", self.name_of(id), action.as_str());
                 self.alert(AlertLevel::Info, "STRATEGY_OPERATOR", text, turn);
             }
-            StrategyChangeKind::Granted(_)
-            | StrategyChangeKind::Stopped { .. }
+            StrategyChangeKind::Granted(may) => self.slot_mut(id).grant.promise(may),
+            StrategyChangeKind::Stopped { .. }
             | StrategyChangeKind::Asked
             | StrategyChangeKind::Watched
             | StrategyChangeKind::Committed
-            | StrategyChangeKind::Reverted { .. }
             | StrategyChangeKind::Shadowed { .. } => {}
         }
         turn.reschedule = true;
+    }
+
+    /// Who sits in a slot from here on.
+    fn introduce(
+        &mut self,
+        id: StrategyId,
+        manifest: &Manifest,
+        digest: [u8; 32],
+        generation: u32,
+    ) {
+        let slot = self.slot_mut(id);
+        slot.author = Some(Arc::new(Author {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest,
+            generation,
+        }));
+        slot.topics = manifest.topics;
+        slot.quarantined = false;
+        self.allocator.set_active(id, true);
     }
 
     /// It is not called any more, has no share of the capital, and nothing of it goes on resting.
@@ -496,6 +538,7 @@ impl Engine {
         let slot = self.slot_mut(id);
         slot.alive = false;
         slot.quarantined = true;
+        slot.standby = None;
         slot.timer = None;
         self.allocator.set_active(id, false);
         let own = |plan: &OrderPlan| plan.strategy == id;

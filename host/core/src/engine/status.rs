@@ -67,6 +67,17 @@ pub struct EngineStatus {
     pub strategies: Vec<StrategyStatus>,
 }
 
+/// What all generations of a strategy came to so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Intents.
+    pub intents: u64,
+    /// Of them denied.
+    pub denied: u64,
+    /// Gains of everything it sold or that settled, after all its fees.
+    pub net: Usd,
+}
+
 /// One strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrategyStatus {
@@ -96,9 +107,22 @@ pub struct StrategyStatus {
     pub fills: u64,
     /// Calls that failed.
     pub faults: u64,
+    /// Whether the generation before stands by.
+    pub standby: bool,
 }
 
 impl Engine {
+    /// What a strategy came to, for those who judge one generation of it by the difference.
+    #[must_use]
+    pub fn standing(&self, id: StrategyId) -> Standing {
+        self.slot(id)
+            .map_or_else(Standing::default, |slot| Standing {
+                intents: slot.intents,
+                denied: slot.denied,
+                net: self.ledger.net_of(id),
+            })
+    }
+
     /// The state for people, as of the last record.
     #[must_use]
     pub fn status(&self) -> EngineStatus {
@@ -119,6 +143,7 @@ impl Engine {
                 denied: slot.denied,
                 fills: slot.fills,
                 faults: slot.faults,
+                standby: slot.standby.is_some(),
             })
             .collect();
         EngineStatus {

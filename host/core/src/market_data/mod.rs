@@ -242,6 +242,11 @@ impl MarketData {
         }
     }
 
+    /// When the next market ends.
+    pub(crate) fn next_close(&self) -> Timestamp {
+        self.next_close
+    }
+
     /// The book of an instrument.
     #[must_use]
     pub fn book(&self, instrument: InstrumentId) -> Option<&OrderBook> {

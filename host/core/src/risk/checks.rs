@@ -101,6 +101,40 @@ pub(super) fn known_legs<'a>(wish: &Wish<'a>) -> Result<Vec<Leg<'a>>, Rejection>
     Ok(legs)
 }
 
+/// Whether the strategy may trade there, and that much at once: all legs together, at their limits.
+pub(super) fn granted(
+    wish: &Wish<'_>,
+    legs: &[Leg<'_>],
+    scene: &Scene<'_>,
+) -> Result<(), Rejection> {
+    for (leg, facts) in legs {
+        if let Some(outside) = facts.outside {
+            return deny(
+                Reason::NotGranted,
+                "what the strategy asks for and is granted".to_owned(),
+                format!("{outside} (instrument {})", leg.instrument),
+            );
+        }
+    }
+    let Some(most) = scene.may.and_then(|may| may.order_max) else {
+        return Ok(());
+    };
+    let mut value = Usd::ZERO;
+    for (leg, _) in legs {
+        let own = leg.limit.times(wish.intent.qty, Rounding::Up);
+        let sum = own.and_then(|own| value.0.checked_add(own.0));
+        value = Usd(sum.ok_or_else(overflow)?);
+    }
+    if value > most {
+        return deny(
+            Reason::MaxOrderValue,
+            format!("{most} USD, the grant of this strategy"),
+            format!("{value} USD"),
+        );
+    }
+    Ok(())
+}
+
 /// The leg as an order the venue would take.
 pub(super) fn order_of(
     wish: &Wish<'_>,

@@ -4,7 +4,7 @@
 //! else. Checks run in this order and the first that fails names the reason:
 //!
 //! 1. `HALTED`, `STRATEGY_QUARANTINED`, `RATE_LIMIT`
-//! 2. the order itself: `INVALID_ORDER`, then leg by leg `PRICE_OUT_OF_RANGE`, `OFF_TICK`, `OFF_LOT`,
+//! 2. the order itself: `INVALID_ORDER`, `NOT_GRANTED`, `MAX_ORDER_VALUE` of the grant, then leg by leg `PRICE_OUT_OF_RANGE`, `OFF_TICK`, `OFF_LOT`,
 //!    `BELOW_MINIMUM`, `UNKNOWN_FEE`, `MAX_ORDER_VALUE`
 //! 3. its markets: `MARKET_CLOSED`, `NEAR_EXPIRY`, the book's own reasons, `PRICE_COLLAR`, `STALE_ORACLE`
 //! 4. the idea: `EDGE_IMPLAUSIBLE`, `MIN_PROFIT`, `SLIPPAGE`, `DUPLICATE`
@@ -21,8 +21,10 @@ pub use usage::{LimitsInUse, Loss, PlaceUse, StrategyUse};
 
 use crate::allocator::CapitalAllocator;
 use crate::book::OrderBook;
+use crate::capabilities::Capabilities;
 use crate::config::EngineConfig;
 use crate::effect::Rejection;
+use crate::engine::Outside;
 use crate::ids::{InstrumentId, IntentId, MarketId, Nanos, OpportunityId, StrategyId, Timestamp};
 use crate::latency::Latencies;
 use crate::ledger::Ledger;
@@ -57,6 +59,8 @@ impl<T> core::ops::Deref for Approved<T> {
 pub struct LegFacts<'a> {
     /// Its specification.
     pub spec: &'a MarketSpec,
+    /// What of it is beyond what the strategy may.
+    pub outside: Option<Outside<'a>>,
     /// Whether it trades.
     pub status: MarketStatus,
     /// Its book.
@@ -101,6 +105,8 @@ pub struct Scene<'a> {
     pub halted: Option<&'a str>,
     /// Whether the strategy is stopped.
     pub quarantined: bool,
+    /// What the strategy may; a strategy that is not known may nothing, and is quarantined.
+    pub may: Option<&'a Capabilities>,
     /// The limits.
     pub config: &'a EngineConfig,
     /// The money.
@@ -197,6 +203,7 @@ impl RiskGuardian {
         checks::may_trade(scene)?;
         self.rate(wish.strategy, scene)?;
         let legs = checks::known_legs(wish)?;
+        checks::granted(wish, &legs, scene)?;
         let mut plan = Vec::with_capacity(legs.len());
         for (leg, facts) in &legs {
             plan.push(checks::order_of(wish, leg, facts, scene)?);
@@ -228,7 +235,12 @@ impl RiskGuardian {
     }
 
     fn rate(&mut self, strategy: StrategyId, scene: &Scene<'_>) -> Result<(), Rejection> {
-        let limit = scene.config.risk.intents_per_second;
+        let common = scene.config.risk.intents_per_second;
+        let own = scene.may.and_then(|may| may.intents_per_second);
+        let (limit, whose) = match own.filter(|own| *own < common) {
+            Some(own) => (own, ", the grant of this strategy"),
+            None => (common, ""),
+        };
         let times = self.rates.entry(strategy).or_default();
         while times.front().is_some_and(|at| !is_recent(*at, scene.now)) {
             times.pop_front();
@@ -236,7 +248,7 @@ impl RiskGuardian {
         if times.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
             return deny(
                 Reason::RateLimit,
-                format!("{limit} intents a second"),
+                format!("{limit} intents a second{whose}"),
                 format!("{} in the last second", times.len()),
             );
         }

@@ -1,5 +1,6 @@
 //! Scenarios of the whole engine, as data: what is done, and what comes of it.
 
+mod ahead;
 mod equity;
 mod execution;
 mod families;
