@@ -47,7 +47,11 @@ impl Ring {
             .preparer
             .prepare(path, bytes.to_vec(), &Vec::new())
             .unwrap_or_else(|error| panic!("{file}: {}", error.story()));
-        let input = LoaderInput::Ready(Box::new(candidate));
+        self.handle(at, LoaderInput::Ready(Box::new(candidate)))
+    }
+
+    /// What the watcher of files found, as the pilot's own thread takes it.
+    pub fn handle(&mut self, at: Timestamp, input: LoaderInput) -> Outcome {
         let session = &mut self.session;
         self.loader
             .handle(input, &mut LoaderView { session, at })

@@ -19,8 +19,14 @@ pub struct Fixture {
     pub name: &'static str,
     /// The manifest's version: tells the bytes of two generations apart.
     pub version: &'static str,
-    /// More imports of the core module.
+    /// More imports of the core module; functions and tables of its own may follow them.
     pub imports: String,
+    /// More exports of it.
+    pub exports: &'static str,
+    /// Body that runs at the start of `init`.
+    pub init: &'static str,
+    /// Body of `on-event`.
+    pub on_event: String,
     /// Body of `on-quote`: `$now` is the time, `$instrument` whose quote it is.
     pub on_quote: String,
     /// What `restore` answers: nothing for yes, or the reason for no.
@@ -42,6 +48,9 @@ impl Fixture {
             name,
             version: "1",
             imports: String::new(),
+            exports: "",
+            init: "",
+            on_event: String::new(),
             on_quote: String::new(),
             restore: "",
             on_restore: "",
@@ -115,11 +124,11 @@ impl Fixture {
     ;; wants: at 536, all zero; state at 608; reads at 612
     (i32.store (i32.const 608) (i32.const {state}))
     (i32.const 512))
-  (func (export "init") (param i32 i32) (result i32) (i32.store8 (i32.const 0) (i32.const 0)) (i32.const 0))
+  (func (export "init") (param i32 i32) (result i32) {init} (i32.store8 (i32.const 0) (i32.const 0)) (i32.const 0))
   (func (export "on-quote") (param $now i64) (param $instrument i32) (param i64 i64 i64 i64)
     (local $i i32) (local $taken i32)
     {on_quote})
-  (func (export "on-event") (param i32))
+  (func (export "on-event") (param i32) (local $i i32) (local $taken i32) {on_event})
   (func (export "snapshot") (result i32)
     {snapshot}
     (i32.store (i32.const 32) (i32.const 128))
@@ -130,8 +139,12 @@ impl Fixture {
     (i32.store8 (i32.const 32) (i32.const {refuses}))
     (i32.store (i32.const 36) (i32.const 192))
     (i32.store (i32.const 40) (i32.const {restore_len}))
-    (i32.const 32)))"#,
+    (i32.const 32))
+  {exports})"#,
             imports = self.imports,
+            exports = self.exports,
+            init = self.init,
+            on_event = self.on_event,
             name = self.name,
             name_len = self.name.len(),
             version = self.version,

@@ -4,7 +4,10 @@
 //! anything else can look at it.
 
 use super::dispatch::{Fate, Notice};
-use super::{Engine, MAX_INTENTS_PER_STEP, MAX_ORDERS_IN_FLIGHT, MAX_ROUNDS, Turn};
+use super::{
+    Engine, MAX_INTENTS_PER_STEP, MAX_INTENTS_PER_STRATEGY_STEP, MAX_ORDERS_IN_FLIGHT, MAX_ROUNDS,
+    Turn,
+};
 use crate::allocator::Reservation;
 use crate::effect::{
     AlertLevel, Decision, Effect, IntentLegRecord, IntentRecord, Message, Rejection, Request,
@@ -69,6 +72,23 @@ impl Engine {
         };
         let strategy = slot.id;
         slot.intents = slot.intents.saturating_add(1);
+        let before = if slot.wished.0 == turn.seq {
+            slot.wished.1
+        } else {
+            0
+        };
+        slot.wished = (turn.seq, before.saturating_add(1));
+        if before >= MAX_INTENTS_PER_STRATEGY_STEP {
+            self.flow.unread(1);
+            if before == MAX_INTENTS_PER_STRATEGY_STEP {
+                let text = format!(
+                    "{}: more than {MAX_INTENTS_PER_STRATEGY_STEP} intents in one step",
+                    self.name_of(strategy)
+                );
+                self.alert(AlertLevel::Warning, "INTENTS_DROPPED", text, turn);
+            }
+            return;
+        }
         if turn.intents >= MAX_INTENTS_PER_STEP {
             self.flow.unread(1);
             if turn.intents == MAX_INTENTS_PER_STEP {

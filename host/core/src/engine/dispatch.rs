@@ -10,7 +10,7 @@ use super::standby::Standby;
 use super::{Engine, MAX_NOTICES, Turn};
 use crate::effect::{AlertLevel, Effect};
 use crate::event::Event;
-use crate::ids::{Nanos, StrategyId, Timestamp};
+use crate::ids::{Nanos, Seq, StrategyId, Timestamp};
 use crate::opportunity::Opportunity;
 use crate::order::Author;
 use crate::strategy::{
@@ -44,6 +44,8 @@ pub(super) struct Slot {
     pub(super) denied: u64,
     pub(super) fills: u64,
     pub(super) faults: u64,
+    /// Its wishes of one step: of which, and how many.
+    pub(super) wished: (Seq, u16),
     /// In a replay: what it has been told before it happens.
     pub(super) heard: Heard,
 }
@@ -65,6 +67,7 @@ impl Slot {
             denied: 0,
             fills: 0,
             faults: 0,
+            wished: (Seq(0), 0),
             heard: Heard::default(),
         }
     }

@@ -76,6 +76,8 @@ pub const MAX_ORDERS_IN_FLIGHT: usize = 4_096;
 /// Most intents of one step. One more is dropped, with an alert: it has no number to be filed under.
 /// With [`MAX_ORDERS_IN_FLIGHT`] it keeps the rows of one step within the numbers of a [`TradeId`].
 pub const MAX_INTENTS_PER_STEP: u16 = 2_048;
+/// Most of them of one strategy, so that none takes the others' places. One more is dropped, with an alert.
+pub const MAX_INTENTS_PER_STRATEGY_STEP: u16 = 256;
 /// How often strategies may answer to the fate of their own intents within one step. Intents of a
 /// later round are denied with `RATE_LIMIT`, and that is not told any more.
 pub const MAX_ROUNDS: u8 = 4;
