@@ -57,6 +57,11 @@ pub trait Strategy: Send {
     /// A replay knows that the clock ended the call of that number (counted from 1, events only): it
     /// ends there with [`StrategyFault::TooSlow`]. What knows no clock has nothing to do.
     fn stop_at(&mut self, _call: u64) {}
+
+    /// Itself, for the shell that made it and wants to know more of it than the engine does.
+    fn as_any_mut(&mut self) -> Option<&mut dyn core::any::Any> {
+        None
+    }
 }
 
 /// What a call produced.

@@ -116,5 +116,13 @@ fn state(row: &StrategyRow) -> String {
     if row.pinned.is_some() {
         text.push_str(", pinned");
     }
+    if let Some(watch) = &row.watch {
+        let (left, standby) = (watch.left_secs, watch.standby);
+        text.push_str(&if watch.ready {
+            format!(", watched for {left} s (gen {standby} stands by)")
+        } else {
+            format!(", watched for {left} s (nothing stands by)")
+        });
+    }
     text
 }

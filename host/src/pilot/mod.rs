@@ -35,7 +35,7 @@ use crate::input::{self, Input};
 use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{HealthBoard, Orchestrator};
 use crate::plugin::{
-    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
+    Limits, LoaderError, PluginError, PluginHost, Preparer, Settings, SourceError, Sources, Tracker,
 };
 use crate::replay::ReplayError;
 use crate::snapshot::Watcher;
@@ -166,6 +166,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         Feed::Sim | Feed::Recorded(_) => options.config.engine()?,
     };
     let swap = options.config.swap()?;
+    let settings = Settings::of(&options.config);
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let gauges = Gauges::default();
@@ -303,7 +304,10 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
                 agents.start(notifier_spec(notifier), Duration::ZERO).await;
             }
             agents
-                .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
+                .start(
+                    watcher_spec(sources, preparer, settings, &input),
+                    READY_PATIENCE,
+                )
                 .await;
             feeds::start(context, &mut agents).await
         };

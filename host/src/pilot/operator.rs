@@ -7,8 +7,8 @@ use crate::causes::chain;
 use crate::control::StrategyAction;
 use crate::input::{Input, InputSender};
 use crate::journal::archive;
-use crate::plugin::prepare;
 use crate::plugin::{Candidate, Done, Order, OrderError, Preparer, Recipe, What, digest};
+use crate::plugin::{prepare, rehearse};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -43,6 +43,7 @@ impl Operator {
             StrategyAction::Swap { file, fresh } => {
                 let recipe = self.recipe(&name, false).await?;
                 let made = self.prepare(recipe, file).await;
+                let made = self.rehearse(made, &name, fresh).await;
                 ready(made, |candidate| What::Swap { candidate, fresh })
             }
             StrategyAction::Rollback { fresh } => {
@@ -60,6 +61,22 @@ impl Operator {
         let (done, answered) = oneshot::channel();
         let order = Order { name, what, note };
         self.tell(Input::Order { order, done }, answered).await
+    }
+
+    /// Against what runs, unless it is another strategy: that is refused where it is ordered.
+    async fn rehearse(
+        &self,
+        made: Result<Box<Candidate>, Unfit>,
+        name: &str,
+        fresh: bool,
+    ) -> Result<Box<Candidate>, Unfit> {
+        let candidate = made?;
+        if candidate.compiled.described.manifest.name != name {
+            return Ok(candidate);
+        }
+        let host = self.preparer.host();
+        let rehearsed = rehearse::rehearsed(candidate, host, &self.input, fresh).await;
+        rehearsed.map_err(|unready| Unfit::of(unready.path, Some(unready.digest), unready.why))
     }
 
     async fn recipe(&self, name: &str, back: bool) -> Result<Recipe, OrderError> {

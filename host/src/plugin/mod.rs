@@ -13,6 +13,7 @@ pub const CONTRACT: &str = "pm-arb:strategy@0.3.0";
 /// wit/strategy.wit.
 pub const SPOKEN: [&str; 2] = ["0.2.0", "0.3.0"];
 
+mod canned;
 mod describe;
 mod engine;
 mod error;
@@ -27,8 +28,13 @@ pub mod policy;
 mod port;
 /// From a file to a ready instance.
 pub mod prepare;
+/// A candidate plays what the running version was told.
+pub mod rehearse;
+/// Which settings changed.
+pub mod settings;
 /// What `--strategies` names.
 pub mod sources;
+mod tape;
 /// What an instance used.
 pub mod usage;
 mod wasi;
@@ -45,5 +51,7 @@ pub use loader::{Done, Loader, Order, OrderError, Recipe, What};
 pub use policy::{StatePolicy, SwapPolicy};
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Keep, Preparer};
+pub use rehearse::Incumbent;
+pub use settings::Settings;
 pub use sources::{SourceError, Sources};
 pub use watch::Tracker;

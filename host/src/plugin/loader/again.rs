@@ -1,6 +1,7 @@
 //! The life of strategies once more, from the records of a journal.
 
 use super::super::engine::Compiled;
+use super::super::error::PluginError;
 use super::super::port::{LoaderError, LoaderPort};
 use super::super::sources::Params;
 use super::slot::{Change, ChangeKind, Status};
@@ -41,8 +42,14 @@ impl Loader {
                 };
                 let compiled = self.compiled(name, digest, port)?;
                 let mut strategy = self.host.instantiate(&compiled, params).map_err(again)?;
-                if *restored {
-                    self.carry_over(name, &mut strategy, false, port)
+                if *restored && let Some(old) = port.strategy_mut(change.id) {
+                    let failed = |fault| PluginError::Failed {
+                        call: "snapshot",
+                        fault,
+                    };
+                    let state = old.snapshot().map_err(failed);
+                    state
+                        .and_then(|state| strategy.restore(&state))
                         .map_err(again)?;
                 }
                 let new = Successor {
