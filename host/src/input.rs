@@ -3,6 +3,7 @@
 //! Watchers, oracles, operators and the strategy loader send here; the runner stamps, journals and
 //! steps. Nothing else feeds the engine.
 
+use crate::plugin::sources::Params;
 use crate::plugin::{Done, Incumbent, Order, OrderError, Recipe};
 use pm_arb_core::event::{Command, Event};
 use pm_arb_core::ids::{Seq, Timestamp};
@@ -51,6 +52,8 @@ pub enum Input {
     Incumbent {
         /// Of which strategy.
         name: String,
+        /// By which bytes and settings, where it is known.
+        candidate: Option<([u8; 32], Params)>,
         /// Told it, if it runs.
         answer: oneshot::Sender<Option<Box<Incumbent>>>,
     },

@@ -61,7 +61,7 @@ pub(super) fn play(strategy: &mut dyn Strategy) -> Result<(), (&'static str, Str
     }
     let tick = OracleTick {
         oracle: OracleId(NOBODY),
-        price: SpotPrice(MUCH),
+        price: SpotPrice(i128::from(MUCH)),
         source_time: NOW,
     };
     tell(strategy, StrategyEvent::OracleTick(&tick))?;

@@ -384,13 +384,21 @@ impl Loader {
         }
     }
 
-    /// What runs under a name, for a rehearsal. It is asked for its state, which is recorded.
+    /// What runs under a name, for a rehearsal of these bytes and settings; none when they are what runs, or
+    /// are not to be followed. It is asked for its state, which is recorded.
     pub fn incumbent(
         &self,
         name: &str,
+        candidate: Option<&([u8; 32], Params)>,
         port: &mut dyn LoaderPort,
     ) -> Result<Option<Incumbent>, LoaderError> {
-        let running = |slot: &&Slot| slot.status == Status::Running;
+        let running = |slot: &&Slot| {
+            let known = candidate.is_some_and(|told| {
+                (told.0, &told.1) == (slot.digest, &slot.params)
+                    || slot.fallen.as_ref() == Some(told)
+            });
+            slot.status == Status::Running && !known
+        };
         let Some(slot) = self.slots.get(name).filter(running) else {
             return Ok(None);
         };

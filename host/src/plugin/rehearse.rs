@@ -223,10 +223,19 @@ pub struct Unready {
 }
 
 /// What runs under that name now, if the engine's thread says so.
-pub async fn incumbent(name: &str, input: &InputSender) -> Option<Incumbent> {
+pub async fn incumbent(
+    name: &str,
+    candidate: Option<([u8; 32], Params)>,
+    input: &InputSender,
+) -> Option<Incumbent> {
     let (answer, answered) = oneshot::channel();
     let name = name.to_owned();
-    input.send(Input::Incumbent { name, answer }).await.ok()?;
+    let asked = Input::Incumbent {
+        name,
+        candidate,
+        answer,
+    };
+    input.send(asked).await.ok()?;
     answered.await.ok()?.map(|incumbent| *incumbent)
 }
 
@@ -238,7 +247,8 @@ pub async fn rehearsed(
     fresh: bool,
 ) -> Result<Box<Candidate>, Unready> {
     let name = candidate.compiled.described.manifest.name.clone();
-    let Some(incumbent) = incumbent(&name, input).await else {
+    let told = (candidate.compiled.digest, candidate.params.clone());
+    let Some(incumbent) = incumbent(&name, Some(told), input).await else {
         return Ok(candidate);
     };
     let (path, digest) = (candidate.path.clone(), candidate.compiled.digest);

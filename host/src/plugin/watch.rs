@@ -210,7 +210,7 @@ pub async fn run(
             }
         }
         for name in names {
-            let Some(incumbent) = rehearse::incumbent(&name, &input).await else {
+            let Some(incumbent) = rehearse::incumbent(&name, None, &input).await else {
                 continue;
             };
             let (returned, event) = tokio::task::spawn_blocking(move || {

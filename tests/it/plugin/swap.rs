@@ -481,7 +481,7 @@ fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
             session,
             at: desk.now,
         };
-        let incumbent = desk.loader.incumbent("a", view).unwrap().unwrap();
+        let incumbent = desk.loader.incumbent("a", None, view).unwrap().unwrap();
         let played = incumbent.rehearse(&desk.host, &candidate.compiled, &candidate.params, false);
         let said = played.unwrap_err().to_string();
         assert!(
@@ -495,7 +495,7 @@ fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
         session,
         at: desk.now,
     };
-    let incumbent = desk.loader.incumbent("a", view).unwrap().unwrap();
+    let incumbent = desk.loader.incumbent("a", None, view).unwrap().unwrap();
     incumbent
         .rehearse(&desk.host, &good.compiled, &good.params, false)
         .unwrap();
