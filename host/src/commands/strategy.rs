@@ -134,5 +134,13 @@ fn state(row: &StrategyRow) -> String {
     if let Some(shadow) = row.shadow.as_ref().filter(|s| s.phase != Phase::Ended) {
         text.push_str(&format!(", shadow {}", shadow.phase.as_str()));
     }
+    if let Some(watch) = &row.watch {
+        let (left, standby) = (watch.left_secs, watch.standby);
+        text.push_str(&if watch.ready {
+            format!(", watched for {left} s (gen {standby} stands by)")
+        } else {
+            format!(", watched for {left} s (nothing stands by)")
+        });
+    }
     text
 }

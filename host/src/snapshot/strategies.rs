@@ -48,6 +48,8 @@ pub struct StrategyRow {
     pub awaited: bool,
     /// Its file; none when it is gone.
     pub file: Option<String>,
+    /// The watch over it since it took over, while that lasts.
+    pub watch: Option<WatchRow>,
     /// Where a rollback goes.
     pub earlier: Option<Generation>,
     /// Its share of equity in basis points.
@@ -117,6 +119,17 @@ impl State {
             State::Unloaded => "unloaded",
         }
     }
+}
+
+/// A watch over a generation that took over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchRow {
+    /// Which generation stands by.
+    pub standby: u32,
+    /// Whether it could take over now: it could not once a call of its own failed.
+    pub ready: bool,
+    /// Seconds of the run's time until the one before is let go.
+    pub left_secs: u64,
 }
 
 /// A generation that could run again.
@@ -240,9 +253,19 @@ impl Strategies {
     #[must_use]
     pub fn of(status: &EngineStatus, loader: &Loader) -> Self {
         let row = |slot: &Slot| {
-            let status = status.strategies.iter().find(|s| s.id == slot.id);
-            let shadow = loader.shadows().row(&slot.manifest.name);
-            StrategyRow::of(slot, status, shadow)
+            let own = status.strategies.iter().find(|s| s.id == slot.id);
+            let watch = slot.watch.as_ref().map(|watch| {
+                let ends = watch.since.plus(loader.policy().watch);
+                WatchRow {
+                    standby: watch.standby(),
+                    ready: own.is_some_and(|own| own.standby),
+                    left_secs: ends.since(status.now).0.div_ceil(1_000_000_000),
+                }
+            });
+            StrategyRow {
+                watch,
+                ..StrategyRow::of(slot, own, loader.shadows().row(&slot.manifest.name))
+            }
         };
         let news = |news: &loader::News| NewsRow {
             number: news.number,
@@ -295,6 +318,7 @@ impl StrategyRow {
             pinned: slot.pinned.clone(),
             awaited: slot.is_awaited(),
             file: slot.path().map(|path| path.display().to_string()),
+            watch: None,
             earlier: slot.earlier().map(|past| Generation {
                 version: past.version.clone(),
                 generation: past.generation,

@@ -65,7 +65,12 @@ impl Loader {
         let refused = match made {
             Ok((mut new, mut strategy)) => {
                 self.grant(name, &new.may, port)?;
-                match self.carry_over(name, &mut strategy, false, port) {
+                let (compiled, mut asked) = (new.compiled.clone(), false);
+                let carried = self.carry_over(&compiled, &mut strategy, false, &mut asked, port);
+                if asked && !matches!(carried, Ok(true)) {
+                    self.was_asked(name, port)?;
+                }
+                match carried {
                     Ok(restored) => {
                         new.restored = restored;
                         return self.install(new, strategy, port).map(|_| ());

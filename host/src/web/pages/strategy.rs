@@ -273,6 +273,7 @@ pub mod tests {
             pinned: None,
             awaited: false,
             file: None,
+            watch: None,
             earlier: None,
             share_bps: 2_500,
             committed: Money::default(),
