@@ -7,14 +7,13 @@ mod watching;
 use crate::plugin::{leg, market, opportunity};
 use crate::recordings::imported;
 use crate::support::{pm_arb, recordings, root};
-use pm_arb::plugin::{Candidate, Limits, PluginHost, Preparer};
+use pm_arb::plugin::{Candidate, Compiled, ComponentStrategy, Limits, PluginHost};
 use pm_arb::replay::{self, Cast};
 use pm_arb_core::effect::{Effect, Message};
 use pm_arb_core::ids::{MarketId, Timestamp};
 use pm_arb_core::opportunity::{Opportunity, OpportunityKind};
 use pm_arb_core::strategy::{Intent, Output, Strategy, StrategyEvent};
 use pm_arb_core::units::{Qty, Usd};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -95,7 +94,9 @@ fn build(dir: &Path) -> Result<String, String> {
 struct Built {
     dir: PathBuf,
     said: String,
-    ready: Candidate,
+    file: PathBuf,
+    bytes: Vec<u8>,
+    compiled: Compiled,
 }
 
 /// One engine for all of them.
@@ -119,9 +120,14 @@ fn built(lang: &'static str, test: &str) -> Option<&'static Built> {
         let said = build(&dir)?;
         let file = dir.join(format!("{NAME}.wasm"));
         let bytes = std::fs::read(&file).unwrap();
-        let preparer = Preparer::new(host().clone(), BTreeMap::new());
-        let ready = preparer.prepare(&file, bytes, Vec::new()).unwrap();
-        Ok(Built { dir, said, ready })
+        let compiled = host().compile(&bytes).unwrap();
+        Ok(Built {
+            dir,
+            said,
+            file,
+            bytes,
+            compiled,
+        })
     });
     match made {
         Ok(built) => Some(built),
@@ -157,7 +163,7 @@ fn is_complete(lang: &'static str, test: &str, command: &[&str]) {
     let Some(built) = built(lang, test) else {
         return;
     };
-    let bytes = built.ready.bytes.len();
+    let bytes = built.bytes.len();
     assert!(
         built
             .said
@@ -204,10 +210,10 @@ fn the_javascript_project_builds_and_passes_its_own_test() {
 }
 
 /// What it wishes for when it is told these things, one list a call; swapped for its successor in between.
-pub fn canned(host: &PluginHost, candidate: &Candidate) -> Vec<Vec<Intent>> {
+pub fn canned(host: &PluginHost, compiled: &Compiled) -> Vec<Vec<Intent>> {
     let settings = [("edge_min", "0.02"), ("shares", "7.5")];
     let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let fresh = || host.instantiate(&candidate.compiled, &settings).unwrap();
+    let fresh = || host.instantiate(compiled, &settings).unwrap();
     let mut strategy = fresh();
     let (now, free) = (Timestamp::from_secs(10), Usd(1_000_000_000));
     let (up, down) = (market(0), market(1));
@@ -219,14 +225,13 @@ pub fn canned(host: &PluginHost, candidate: &Candidate) -> Vec<Vec<Intent>> {
             vec![leg(0, price, Some(900_000))],
         )
     };
-    let told =
-        |strategy: &mut pm_arb::plugin::ComponentStrategy, seen: &Opportunity, free_capital| {
-            let mut out = Output::default();
-            let event = StrategyEvent::Opportunity { seen, free_capital };
-            strategy.on_event(now, &event, &mut out).unwrap();
-            out.intents
-        };
-    let listed = |strategy: &mut pm_arb::plugin::ComponentStrategy| {
+    let told = |strategy: &mut ComponentStrategy, seen: &Opportunity, free_capital| {
+        let mut out = Output::default();
+        let event = StrategyEvent::Opportunity { seen, free_capital };
+        strategy.on_event(now, &event, &mut out).unwrap();
+        out.intents
+    };
+    let listed = |strategy: &mut ComponentStrategy| {
         for market in [&up, &down] {
             let event = StrategyEvent::MarketListed(market);
             strategy
@@ -282,7 +287,7 @@ pub fn canned(host: &PluginHost, candidate: &Candidate) -> Vec<Vec<Intent>> {
         ("egde_min", "0.1"),
     ] {
         let wrong = [(key.to_owned(), value.to_owned())];
-        let said = host.instantiate(&candidate.compiled, &wrong).unwrap_err();
+        let said = host.instantiate(compiled, &wrong).unwrap_err();
         assert!(said.story().contains(key), "{}", said.story());
     }
     wished
@@ -315,18 +320,24 @@ pub const SHAPE: [Option<i64>; 12] = [
 #[test]
 fn the_same_idea_wishes_the_same_in_every_language() {
     let test = "the_same_idea_wishes_the_same_in_every_language";
-    let rust = canned(host(), &built("rust", test).unwrap().ready);
+    let rust = canned(host(), &built("rust", test).unwrap().compiled);
     assert_eq!(shape(&rust), SHAPE);
     for lang in ["python", "js"] {
         if let Some(built) = built(lang, test) {
-            assert_eq!(canned(host(), &built.ready), rust, "{lang}");
+            assert_eq!(canned(host(), &built.compiled), rust, "{lang}");
         }
     }
 }
 
 /// All it wished for on a run, through the engine.
 fn wished_on(run: &Path, built: &Built) -> (Vec<String>, String, usize) {
-    let cast = Cast::Given(vec![built.ready.again(host()).unwrap()]);
+    let cast = Cast::Given(vec![Candidate {
+        path: built.file.clone(),
+        bytes: built.bytes.clone(),
+        compiled: built.compiled.clone(),
+        params: Vec::new(),
+        strategy: host().instantiate(&built.compiled, &[]).unwrap(),
+    }]);
     let (mut wished, mut fills) = (Vec::new(), 0);
     let mut each = |_, effect: &Effect| match effect {
         Effect::Publish(message) => {

@@ -1,9 +1,7 @@
 //! Every way of building a Rust strategy: each makes a component that the host loads, and that wishes the same.
 
 use super::{NAME, SHAPE, canned, host, project, shape, workshop};
-use pm_arb::plugin::Preparer;
 use pm_arb_core::strategy::Intent;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -66,13 +64,11 @@ fn built(target: &str) -> Vec<u8> {
 }
 
 /// What a component of some route imports; it is loaded and does what it is to do.
-fn accepted(bytes: Vec<u8>) -> (Vec<String>, Vec<Vec<Intent>>) {
-    let preparer = Preparer::new(host().clone(), BTreeMap::new());
-    let path = Path::new("first-edge.wasm");
-    let ready = preparer.prepare(path, bytes, Vec::new()).unwrap();
-    let wished = canned(host(), &ready);
+fn accepted(bytes: &[u8]) -> (Vec<String>, Vec<Vec<Intent>>) {
+    let compiled = host().compile(bytes).unwrap();
+    let wished = canned(host(), &compiled);
     assert_eq!(shape(&wished), SHAPE);
-    (ready.compiled.imports.to_vec(), wished)
+    (compiled.imports.to_vec(), wished)
 }
 
 fn uses_wasi(imports: &[String]) -> bool {
@@ -91,7 +87,7 @@ fn every_rust_route_makes_a_component_that_the_host_takes() {
         "a module is no component yet"
     );
     let component = componentize::componentize(&module, path).unwrap();
-    let (imports, first) = accepted(component);
+    let (imports, first) = accepted(&component);
     assert!(!uses_wasi(&imports), "{imports:?}");
     let mut routes = vec!["wasm32-unknown-unknown + componentize"];
 
@@ -99,7 +95,7 @@ fn every_rust_route_makes_a_component_that_the_host_takes() {
     if has_target("wasm32-wasip1", test) {
         let module = built("wasm32-wasip1");
         let component = componentize::componentize(&module, path).unwrap();
-        let (imports, wished) = accepted(component);
+        let (imports, wished) = accepted(&component);
         assert!(uses_wasi(&imports), "{imports:?}");
         assert_eq!(wished, first);
         routes.push("wasm32-wasip1 + adapter");
@@ -108,7 +104,7 @@ fn every_rust_route_makes_a_component_that_the_host_takes() {
         let component = built("wasm32-wasip2");
         let same = componentize::componentize(&component, path).unwrap();
         assert_eq!(same, component, "a component stays what it is");
-        assert_eq!(accepted(component).1, first);
+        assert_eq!(accepted(&component).1, first);
         routes.push("wasm32-wasip2");
     }
     let version = cargo(&["component", "--version"]);
@@ -120,7 +116,7 @@ fn every_rust_route_makes_a_component_that_the_host_takes() {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        assert_eq!(accepted(std::fs::read(artifact(target)).unwrap()).1, first);
+        assert_eq!(accepted(&std::fs::read(artifact(target)).unwrap()).1, first);
         routes.push("cargo component build");
     } else {
         println!(
