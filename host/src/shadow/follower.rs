@@ -344,11 +344,12 @@ impl Follower {
             let before = before.map_or(0, count);
             now.as_ref().map_or(0, count).saturating_sub(before)
         };
-        let (net, drawdown) = self.paired.earned(side);
+        let [net, drawdown, bought] = self.paired.earned(side);
         let (fuel_mean, fuel_max) = world.fuel(self.wanted.id);
         Figures {
             net: Money(net),
             drawdown: Money(drawdown),
+            bought: Money(bought),
             calls: since(|status| status.calls),
             intents: since(|status| status.intents),
             denied: since(|status| status.denied),
