@@ -80,7 +80,7 @@ impl Default for GrantKeys {
             venues: all(),
             families: all(),
             oracles: all(),
-            order_max: Usd::ZERO.to_string(),
+            order_max: "0".to_owned(),
             intents_per_second: 0,
             memory_mib: 0,
             call_fuel: 0,

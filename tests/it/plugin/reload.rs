@@ -236,10 +236,10 @@ fn two_files_can_not_be_one_strategy() {
 fn what_is_no_regular_file_is_refused_once() {
     let mut pilot = Pilot::new();
     let huge = std::fs::File::create(pilot.folder.path().join("huge.wasm")).unwrap();
-    huge.set_len(9 << 20).unwrap();
+    huge.set_len(33 << 20).unwrap();
     let outcomes = pilot.look();
     assert!(
-        matches!(&outcomes[..], [Outcome::Refused { why, .. }] if why.contains("9437184 bytes"))
+        matches!(&outcomes[..], [Outcome::Refused { why, .. }] if why.contains("34603008 bytes"))
     );
     assert_eq!(pilot.look(), []);
     assert!(pilot.stage.journal.is_empty(), "it never was a strategy");

@@ -407,6 +407,28 @@ fn a_grant_holds_from_the_load_that_follows_and_until_the_next_one() {
 }
 
 #[test]
+fn after_a_reversion_the_last_grant_holds_from_the_next_load_on() {
+    let mut w = World::bare(crate::config::EngineConfig::default());
+    let heard = enter(&mut w, &Capabilities::default());
+    markets(&mut w);
+    let told = |w: &mut World, bid| {
+        heard.lock().unwrap().told.clear();
+        w.book(0, &[(bid, 100)], &[(52, 100)]);
+        !heard.lock().unwrap().told.is_empty()
+    };
+    let narrower = StrategyChangeKind::Granted(Box::new(venues(&[Venue::Kalshi])));
+    change(&mut w, narrower);
+    let before = w.engine.install(EAR, Box::new(Ear(Arc::default())));
+    w.engine.stand_by(EAR, before.unwrap());
+    load(&mut w);
+    assert!(told(&mut w, 40), "the one that stands by hears as it did");
+    w.engine.revert(EAR).unwrap();
+    assert!(told(&mut w, 41), "and so when it runs again");
+    load(&mut w);
+    assert!(!told(&mut w, 42));
+}
+
+#[test]
 fn a_market_that_becomes_another_is_judged_anew() {
     let mut w = World::bare(crate::config::EngineConfig::default());
     let heard = enter(&mut w, &families(&["venue"]));
