@@ -3,17 +3,21 @@
 //! Owns the words and their help, nothing else; `commands` does the work.
 
 mod about;
+mod author;
 mod report;
+mod shadow;
 mod strategy;
 mod trial;
 
 pub use about::{ConfigArgs, ConfigWhat, HelpArgs, InfoArgs, InitArgs, ManArgs, topic};
+pub use author::{BuildArgs, Lang, NewArgs};
 pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };
 
+pub use shadow::ShadowArgs;
 pub use strategy::{StrategyAct, StrategyArgs, StrategyCommand};
-pub use trial::{CheckArgs, RunArgs, Tried};
+pub use trial::{BenchArgs, CheckArgs, RunArgs, TestArgs, Tried};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -95,7 +99,7 @@ pub enum Command {
     Halt(NoteArgs),
     /// Trade again after a halt.
     Resume(NoteArgs),
-    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one.
+    /// List the running pilot's strategies; swap, roll back, pin, quarantine, release one; try one beside it.
     Strategy(StrategyArgs),
     /// Say why a market or an opportunity is not traded, with the limit and what was observed.
     Why(WhyArgs),
@@ -117,6 +121,18 @@ pub enum Command {
     Config(ConfigArgs),
     /// Print every path and version that matters to this program.
     Info(InfoArgs),
+    /// Compile a component from standard input and throw the result away, within these bounds.
+    #[command(
+        name = crate::plugin::apart::COMMAND,
+        hide = true,
+        after_help = "Examples:\n  pm-arb compile-apart 1073741824 5 < oracle-sniper.wasm"
+    )]
+    CompileApart {
+        /// Bytes of memory.
+        memory: u64,
+        /// Seconds.
+        seconds: u64,
+    },
     /// Print the version.
     #[command(after_help = "Examples:\n  pm-arb version")]
     Version,

@@ -8,9 +8,14 @@ use crate::alerts::config::AlertsConfig;
 pub mod grants;
 /// Files and the environment on top of the defaults.
 pub mod layers;
+/// What takes over, and what only might.
+pub mod takeover;
+
+use takeover::Swap;
 
 use crate::oracle::binance::BinanceConfig;
 use crate::oracle::chainlink::ChainlinkConfig;
+use crate::shadow::ShadowKeys;
 use crate::venue::kalshi::KalshiConfig;
 use crate::venue::polymarket::PolymarketConfig;
 use crate::web::DashboardConfig;
@@ -110,10 +115,14 @@ pub struct Config {
     pub execution: ExecutionKeys,
     /// What the scanner looks for.
     pub scanner: Scanner,
+    /// What a new version of a strategy must do.
+    pub swap: Swap,
     /// The simulated venues.
     pub sim: Sim,
     /// Rules of venues.
     pub rules: Rules,
+    /// Candidates beside what trades.
+    pub shadow: ShadowKeys,
     /// The dashboard.
     pub dashboard: DashboardConfig,
     /// Live market data.
@@ -391,6 +400,7 @@ impl Config {
         if !(self.sim.speed.is_finite() && self.sim.speed > 0.0) {
             return Err(value("sim.speed", "must be a positive number"));
         }
+        self.shadow_policy()?;
         Ok(config)
     }
 
@@ -519,6 +529,16 @@ mod tests {
                 "[execution]\nlatency = \"drawn\"\nlatency_quantiles = [[9999, 40]]",
                 "execution.latency_quantiles must end at a share of 10000",
             ),
+            (
+                "[shadow]\nerror_rate_bps = 0",
+                "shadow.error_rate_bps must lie",
+            ),
+            (
+                "[shadow]\nmarkets_min = 50\nmarkets_max = 40",
+                "shadow.markets_min must lie",
+            ),
+            ("[shadow]\ndrawdown_max = \"-1\"", "shadow.drawdown_max"),
+            ("[shadow]\nfuel_times_max = 0", "shadow.fuel_times_max"),
         ] {
             let config: Config = toml::from_str(text).unwrap();
             assert!(

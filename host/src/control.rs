@@ -109,6 +109,21 @@ pub enum StrategyAction {
     Quarantine,
     /// Start it again.
     Release,
+    /// Run the bytes of a file beside it.
+    Shadow {
+        /// Which; the pilot reads it, so its path is absolute.
+        file: PathBuf,
+        /// `key=value`, on top of its settings.
+        #[serde(default)]
+        set: Vec<(String, String)>,
+        /// Without the state of what runs.
+        #[serde(default)]
+        fresh: bool,
+    },
+    /// What runs in its shadow takes its place.
+    Promote,
+    /// What runs in its shadow is let go.
+    Dismiss,
 }
 
 /// What is answered.

@@ -69,6 +69,8 @@ pub mod replay;
 pub mod report;
 /// Rules of venues by date, as files.
 pub mod rulebook;
+/// Candidates beside what trades.
+pub mod shadow;
 /// Simulated venues.
 pub mod sim;
 /// What a running pilot shows of itself.

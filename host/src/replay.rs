@@ -12,7 +12,7 @@ use crate::plugin::PortError;
 use crate::plugin::{Candidate, Loader, LoaderError, LoaderInput, LoaderPort, Outcome, PluginHost};
 use pm_arb_core::config::EngineConfig;
 use pm_arb_core::effect::{Effect, Message, TradeStatus};
-use pm_arb_core::engine::Engine;
+use pm_arb_core::engine::{Engine, Standing};
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
 use pm_arb_core::strategy::{Strategy, StrategyFault};
@@ -205,6 +205,8 @@ fn run(
         Cast::Given(candidates) => (false, candidates),
     };
     loop {
+        let _ = journal.records()?;
+        let stops: Vec<_> = journal.stops().collect();
         let records = journal.records()?;
         let Some(record) = records.first() else {
             break;
@@ -212,9 +214,13 @@ fn run(
         if ahead == Ahead::Quotes {
             stage.state.engine.look_ahead(records);
         }
+        if own && !matches!(record.event, Event::Strategy(_)) {
+            loader.passed(&mut Slots(&mut stage));
+        }
         match (&record.event, config) {
             (Event::Strategy(change), _) if own => {
                 loader.replay(record.at, change, &mut Slots(&mut stage))?;
+                stage.stop(&stops);
                 stage.step(record)?;
             }
             (Event::Strategy(_), _) => {
@@ -225,7 +231,12 @@ fn run(
                 let event = Event::Configured(Box::new(config.clone()));
                 stage.step(&Record { event, ..*record })?;
             }
-            _ => stage.step(record)?,
+            _ => {
+                if own {
+                    stage.stop(&stops);
+                }
+                stage.step(record)?;
+            }
         }
         stage.state.counts.events += 1;
         stage.state.catalog.learn(&record.event);
@@ -248,6 +259,7 @@ fn run(
         }
         journal.advance();
     }
+    loader.passed(&mut Slots(&mut stage));
     if stage.state.engine.foretold_wrong() {
         return Err(ReplayError::Foretold);
     }
@@ -298,6 +310,15 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// The clock ended these calls when the next record was stepped.
+    fn stop(&mut self, stops: &[(StrategyId, u64)]) {
+        for (strategy, call) in stops {
+            if let Some(strategy) = self.state.engine.strategy_mut(*strategy) {
+                strategy.stop_at(*call);
+            }
+        }
+    }
+
     fn retrieve(&self, digest: &[u8; 32]) -> Result<Vec<u8>, PortError> {
         Ok(archive::load_strategy(self.dir, digest)?)
     }
@@ -314,6 +335,26 @@ impl LoaderPort for Slots<'_, '_> {
 
     fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
         self.0.state.engine.install(id, new)
+    }
+
+    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
+        self.0.state.engine.stand_by(id, before);
+    }
+
+    fn has_standby(&self, id: StrategyId) -> bool {
+        self.0.state.engine.has_standby(id)
+    }
+
+    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.0.state.engine.revert(id)
+    }
+
+    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.0.state.engine.let_go(id)
+    }
+
+    fn standing(&self, id: StrategyId) -> Standing {
+        self.0.state.engine.standing(id)
     }
 
     fn archive(&mut self, _: &[u8; 32], _: &[u8]) -> Result<(), PortError> {

@@ -6,6 +6,8 @@ mod granted;
 mod hostile;
 mod operator;
 mod reload;
+mod shipped;
+mod swap;
 
 use pm_arb::plugin::{Limits, PluginHost, SPOKEN};
 use pm_arb_core::ids::{InstrumentId, MarketId, Nanos, OpportunityId, Seq, Timestamp, Venue};
@@ -63,7 +65,7 @@ fn every_spoken_version_of_the_contract_loads() {
     }
 }
 
-fn market(id: u32) -> MarketSpec {
+pub fn market(id: u32) -> MarketSpec {
     let outcome = |n: u32, name: &str| Outcome {
         instrument: InstrumentId(2 * id + n),
         name: name.to_owned(),

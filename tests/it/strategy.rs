@@ -46,6 +46,16 @@ fn kinds(run_dir: &Path) -> Vec<String> {
     kinds
 }
 
+/// Options of a pilot that watches what takes over for so long.
+fn watched_for(dir: &Path, secs: u32) -> Vec<&'static str> {
+    let file = dir.join("watch.toml");
+    std::fs::write(&file, format!("[swap]\nwatch_secs = {secs}\n")).unwrap();
+    vec![
+        "--config",
+        Box::leak(file.display().to_string().into_boxed_str()),
+    ]
+}
+
 fn stop_and_compare(pilot: &mut Pilot) {
     pilot.signal("-TERM");
     assert!(pilot.ended(), "{}", pilot.said());
@@ -82,7 +92,8 @@ fn every_order_changes_what_runs_is_journalled_and_replays() {
     let other = dir.path().join("a2.wasm");
     std::fs::write(&other, idle("a", "2")).unwrap();
     let data = dir.path().join("data");
-    let mut pilot = Pilot::start_with(folder.to_str().unwrap(), &data, &[]);
+    let unwatched = watched_for(dir.path(), 0);
+    let mut pilot = Pilot::start_with(folder.to_str().unwrap(), &data, &unwatched);
     let first = pilot.wait_for("a's calls", |p| {
         row(p, "a").filter(|r| r["calls"].as_u64() > Some(0))
     });
@@ -131,7 +142,7 @@ fn every_order_changes_what_runs_is_journalled_and_replays() {
     // Quarantine outlives a kill.
     pilot.signal("-KILL");
     assert!(!pilot.ended());
-    let mut pilot = Pilot::start_with(folder.to_str().unwrap(), &data, &[]);
+    let mut pilot = Pilot::start_with(folder.to_str().unwrap(), &data, &unwatched);
     let held = pilot.wait_for("the list", |p| row(p, "oracle-sniper"));
     assert_eq!(held["state"], "quarantined");
     let calls = held["calls"].clone();
@@ -207,7 +218,10 @@ fn fifty_swaps_and_rollbacks_under_load_lose_no_event() {
     let other = dir.path().join("a2.wasm");
     std::fs::write(&other, idle("a", "2")).unwrap();
     let data = dir.path().join("data");
-    let mut pilot = Pilot::start_with(folder.to_str().unwrap(), &data, &["--speed", "20"]);
+    // Every rollback comes within the watch over the swap before it.
+    let mut options = watched_for(dir.path(), 86_400);
+    options.extend(["--speed", "20"]);
+    let mut pilot = Pilot::start_with(folder.to_str().unwrap(), &data, &options);
     pilot.wait_for("calls", |p| {
         row(p, "a").filter(|r| r["calls"].as_u64() > Some(0))
     });
@@ -227,5 +241,12 @@ fn fifty_swaps_and_rollbacks_under_load_lose_no_event() {
     assert_eq!(calls[0], calls[1], "no event was missed or told twice");
     assert_eq!(list[1]["generation"], 1);
     stop_and_compare(&mut pilot);
-    assert_eq!(kinds(&pilot.run_dir()).len(), 2 + 2 * 50);
+    let swap_and_back = [
+        "swap (no note)",
+        "loaded with state",
+        "watched",
+        "rollback (no note)",
+        "reverted",
+    ];
+    assert_eq!(kinds(&pilot.run_dir())[2..], swap_and_back.repeat(25));
 }

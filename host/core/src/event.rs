@@ -323,6 +323,10 @@ pub enum StrategyChangeKind {
         digest: [u8; 32],
         /// Whether it begins.
         begins: bool,
+        /// Configuration handed to the candidate.
+        params: Vec<(String, String)>,
+        /// Whether it begins without the state of what runs.
+        fresh: bool,
         /// What led to it, with figures.
         why: String,
     },

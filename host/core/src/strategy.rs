@@ -57,6 +57,12 @@ pub trait Strategy: Send {
     /// A replay knows that the clock ended the call of that number (counted from 1, events only): it
     /// ends there with [`StrategyFault::TooSlow`]. What knows no clock has nothing to do.
     fn stop_at(&mut self, _call: u64) {}
+
+    /// How many events it was told since it was made: the number of its last call. Only what the clock
+    /// can end needs to count.
+    fn calls(&self) -> u64 {
+        0
+    }
 }
 
 /// What a call produced.

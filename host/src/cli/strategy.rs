@@ -1,6 +1,6 @@
 //! The words of `pm-arb strategy`.
 
-use super::{CheckArgs, Places, RunArgs};
+use super::{BenchArgs, BuildArgs, CheckArgs, NewArgs, Places, RunArgs, TestArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -19,10 +19,18 @@ pub struct StrategyArgs {
 /// What to do with strategies.
 #[derive(Debug, Subcommand)]
 pub enum StrategyCommand {
+    /// Write a small project that builds, passes its own test and trades.
+    New(NewArgs),
+    /// Make a component of a project, and check that this host takes it.
+    Build(BuildArgs),
     /// Say what a component is, what it asks for, and whether this host takes it.
     Check(CheckArgs),
+    /// Tell a strategy canned and recorded events, twice, and show what it answers.
+    Test(TestArgs),
     /// Have one strategy trade a recorded run, and report what came of it.
     Run(RunArgs),
+    /// Measure what its calls cost: time, fuel, memory, beside native code.
+    Bench(BenchArgs),
     /// Show every strategy of the running pilot.
     #[command(after_help = "Examples:\n  pm-arb strategy list\n  pm-arb strategy list --json")]
     List {
@@ -77,6 +85,25 @@ pub enum StrategyCommand {
         after_help = "Examples:\n  pm-arb strategy quarantine oracle-sniper -m 'looking into it'"
     )]
     Quarantine {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
+    /// Run a file beside it, on the same events with a ledger of its own; without FILE: show the figures.
+    #[command(after_help = super::shadow::SHADOW_HELP)]
+    Shadow(super::ShadowArgs),
+    /// Have what runs in its shadow take its place, between two events, with the state of what runs.
+    #[command(
+        after_help = "Examples:\n  pm-arb strategy promote oracle-sniper -m '40 markets, +12 USD'"
+    )]
+    Promote {
+        /// Which strategy, and what to say with it.
+        #[command(flatten)]
+        act: StrategyAct,
+    },
+    /// Let what runs in its shadow go; what trades is not touched.
+    #[command(after_help = "Examples:\n  pm-arb strategy dismiss oracle-sniper -m 'no better'")]
+    Dismiss {
         /// Which strategy, and what to say with it.
         #[command(flatten)]
         act: StrategyAct,

@@ -50,6 +50,60 @@ pub struct RunArgs {
     pub places: Places,
 }
 
+const TEST_HELP: &str = "\
+Examples:
+  pm-arb strategy test strategies/oracle-sniper.wasm
+  pm-arb strategy test my-idea.wasm --on runs/september --set edge_min=0.02
+
+Everything is told twice and must be answered alike; one that is restored from a snapshot must go on as the
+one it was taken of.
+Exit codes: 0 ok · 1 refused, failed, not repeatable or its state lost · 2 no such run · 65 the run is damaged";
+
+/// `pm-arb strategy test`
+#[derive(Debug, Args)]
+#[command(after_help = TEST_HELP)]
+pub struct TestArgs {
+    /// Which file, with which settings.
+    #[command(flatten)]
+    pub what: Tried,
+    /// A recorded run to play to it as well: its folder, or in the data folder its id or `latest`.
+    #[arg(long, value_name = "RUN")]
+    pub on: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+const BENCH_HELP: &str = "\
+Examples:
+  pm-arb strategy bench strategies/oracle-sniper.wasm
+  pm-arb strategy bench strategies/oracle-sniper --on runs/september
+
+Of a Rust project's folder the component that its build left is measured, beside the same source compiled for
+this machine. Use a release build of pm-arb.
+Exit codes: 0 measured · 1 the file is refused, or a call failed · 2 no such run · 65 the run is damaged";
+
+/// `pm-arb strategy bench`
+#[derive(Debug, Args)]
+#[command(after_help = BENCH_HELP)]
+pub struct BenchArgs {
+    /// The component, or the folder of a Rust project; and its settings.
+    #[command(flatten)]
+    pub what: Tried,
+    /// The events of a recorded run: its folder, or in the data folder its id or `latest`.
+    #[arg(long, value_name = "RUN")]
+    pub on: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where runs are kept.
+    #[command(flatten)]
+    pub places: Places,
+}
+
 /// A file and how it is set.
 #[derive(Debug, Args)]
 pub struct Tried {

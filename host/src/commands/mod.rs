@@ -3,6 +3,7 @@
 mod about;
 mod alerts;
 mod ask;
+mod author;
 mod calibrate;
 mod compare;
 mod dashboard;
@@ -16,6 +17,7 @@ mod pilot;
 mod replay;
 mod report;
 mod rules;
+mod shadow;
 mod strategy;
 mod trades;
 mod trial;
@@ -23,6 +25,7 @@ mod which;
 mod why;
 
 use crate::cli::{Cli, Command, LogFormat, Places};
+use crate::plugin::apart;
 use crate::terminal;
 use clap::CommandFactory;
 use exit::{Code, Failure, OrExit};
@@ -45,7 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health(args) => ask::health(args),
         Command::Halt(args) => ask::halt(args),
         Command::Resume(args) => ask::resume(args),
-        Command::Strategy(args) => strategy::run(args),
+        Command::Strategy(args) => strategy::run(args, cli.verbose > 0),
         Command::Why(args) => why::run(args),
         Command::Dashboard(args) => dashboard::run(args),
         Command::Migrate(args) => migrate::run(args),
@@ -59,6 +62,14 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Version => {
             out!("pm-arb {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
+        }
+        Command::CompileApart { memory, seconds } => {
+            let why = apart::compile(memory, seconds).or_exit(Code::Internal)?;
+            out!("{}", why.as_deref().unwrap_or_default());
+            Ok(match why {
+                None => ExitCode::SUCCESS,
+                Some(_) => Code::Negative.into(),
+            })
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -3,18 +3,23 @@
 use super::ask::failure;
 use super::exit::{Code, Failure, OrExit};
 use super::output::{self, out};
-use super::trial;
+use super::{author, trial};
 use crate::cli::{StrategyAct, StrategyArgs, StrategyCommand};
 use crate::control::{self, Request, StrategyAction};
 use crate::report::table::{Cell, Table};
 use crate::report::{Style, tame};
+use crate::shadow::Phase;
 use crate::snapshot::{Strategies, StrategyRow};
 use std::process::ExitCode;
 
-pub(super) fn run(args: StrategyArgs) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: StrategyArgs, verbose: bool) -> Result<ExitCode, Failure> {
     match args.command {
+        StrategyCommand::New(args) => author::new(args),
+        StrategyCommand::Build(args) => author::build(&args, verbose),
         StrategyCommand::Check(args) => trial::check(&args),
+        StrategyCommand::Test(args) => trial::test(&args),
         StrategyCommand::Run(args) => trial::run(&args),
+        StrategyCommand::Bench(args) => trial::bench(&args),
         StrategyCommand::List { json, places } => list(&places.data_dir, json),
         StrategyCommand::Swap { file, fresh, act } => {
             // The pilot may have been started in another folder.
@@ -26,10 +31,13 @@ pub(super) fn run(args: StrategyArgs) -> Result<ExitCode, Failure> {
         StrategyCommand::Unpin { act } => order(act, StrategyAction::Unpin),
         StrategyCommand::Quarantine { act } => order(act, StrategyAction::Quarantine),
         StrategyCommand::Release { act } => order(act, StrategyAction::Release),
+        StrategyCommand::Shadow(args) => super::shadow::run(args),
+        StrategyCommand::Promote { act } => order(act, StrategyAction::Promote),
+        StrategyCommand::Dismiss { act } => order(act, StrategyAction::Dismiss),
     }
 }
 
-fn order(act: StrategyAct, action: StrategyAction) -> Result<ExitCode, Failure> {
+pub(super) fn order(act: StrategyAct, action: StrategyAction) -> Result<ExitCode, Failure> {
     let request = Request::Strategy {
         name: act.name,
         action,
@@ -121,6 +129,9 @@ fn state(row: &StrategyRow) -> String {
     }
     if !row.not_granted.is_empty() {
         text.push_str(", not all granted");
+    }
+    if let Some(shadow) = row.shadow.as_ref().filter(|s| s.phase != Phase::Ended) {
+        text.push_str(&format!(", shadow {}", shadow.phase.as_str()));
     }
     text
 }

@@ -1,34 +1,38 @@
-//! `strategy check`, `run`: one file is tried out, without a pilot.
+//! `strategy check`, `test`, `run`, `bench`: one file is tried out, without a pilot.
+
+mod backtest;
+mod bench;
+mod events;
+mod sheet;
 
 use super::exit::{Code, Failure, OrExit};
 use super::output::{self, out};
 use super::which;
-use crate::author::backtest::{Backtest, BacktestError, backtest};
+use crate::author::backtest::BacktestError;
+use crate::author::bench::{self as costs, BenchError};
 use crate::author::check::{self, Sheet};
-use crate::author::words;
-use crate::calibrate;
-use crate::cli::{CheckArgs, RunArgs, Tried};
+use crate::author::native::{Crate, NativeError};
+use crate::author::trial::{self, RecordedError, Verdict};
+use crate::cli::{BenchArgs, CheckArgs, Places, RunArgs, TestArgs, Tried};
 use crate::config::Config;
 use crate::journal;
 use crate::meter::{Counts, Meter};
-use crate::plugin::{Candidate, Limits, PluginHost, Preparer, SPOKEN, hex};
-use crate::report::{self, Style, tame};
+use crate::plugin::{Candidate, Limits, PluginHost, Preparer};
+use crate::replay::ReplayError;
+use crate::report::tame;
 use crate::terminal::Progress;
 use pm_arb_core::config::EngineConfig;
-use serde_json::{Value, json};
-use std::fmt::Write as _;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Width of the first column of a sheet.
-const LABEL: usize = 11;
-
 /// What a file is tried with.
-struct Bench {
+struct Set {
     preparer: Preparer,
     engine: Option<EngineConfig>,
 }
 
-fn set_up(what: &Tried) -> Result<Bench, Failure> {
+fn set_up(what: &Tried) -> Result<Set, Failure> {
     let config = what.config.as_deref();
     let config = config.map(|path| Config::load(Some(path)));
     let config = config.transpose().or_exit(Code::Config)?;
@@ -36,27 +40,27 @@ fn set_up(what: &Tried) -> Result<Bench, Failure> {
     let engine = engine.transpose().or_exit(Code::Config)?;
     let params = config.as_ref().map(Config::all_strategy_params);
     let host = PluginHost::new(Limits::default()).or_exit(Code::Internal)?;
-    Ok(Bench {
+    Ok(Set {
         preparer: Preparer::new(host, params.unwrap_or_default()),
         engine,
     })
 }
 
 /// What is to run, or why it does not.
-fn ready(what: &Tried, bench: &Bench) -> Result<(Sheet, Candidate), Failure> {
-    match check::check(&what.file, &bench.preparer, &what.set) {
+fn ready(file: &Path, what: &Tried, set: &Set) -> Result<(Sheet, Candidate), Failure> {
+    match check::check(file, &set.preparer, &what.set) {
         (sheet, Some(candidate)) => Ok((sheet, candidate)),
         (sheet, None) => Err(Failure::new(Code::Negative, sheet.refusal())),
     }
 }
 
 pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let bench = set_up(&args.what)?;
-    let (sheet, _) = check::check(&args.what.file, &bench.preparer, &args.what.set);
+    let set = set_up(&args.what)?;
+    let (sheet, _) = check::check(&args.what.file, &set.preparer, &args.what.set);
     if args.json {
-        print(&sheet_json(&sheet))?;
+        print(&sheet::json(&sheet))?;
     } else {
-        output::page(&sheet_text(&sheet));
+        output::page(&sheet::text(&sheet));
     }
     Ok(if sheet.fits() && sheet.does_not_start.is_none() {
         ExitCode::SUCCESS
@@ -73,165 +77,18 @@ fn print(json: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rows of a label and what belongs to it; further lines stand under the first.
-fn sheet_text(sheet: &Sheet) -> String {
-    let mut text = String::new();
-    let mut row = |label: &str, lines: Vec<String>| {
-        for (n, line) in lines.iter().enumerate() {
-            let label = if n == 0 { label } else { "" };
-            // Writing to a String can not fail.
-            let _ = writeln!(text, "{label:<LABEL$}{line}");
-        }
-    };
-    let verdict = match (sheet.fits(), &sheet.does_not_start) {
-        (false, _) => "does not fit",
-        (true, Some(_)) => "fits, and does not start with these settings",
-        (true, None) => "fits",
-    };
-    row("file", vec![format!("{}: {verdict}", sheet.file.display())]);
-    row(
-        "",
-        sheet.problems.iter().map(|p| format!("- {p}")).collect(),
-    );
-    row(
-        "",
-        sheet
-            .does_not_start
-            .iter()
-            .map(|p| format!("- {p}"))
-            .collect(),
-    );
-    if let Some(described) = &sheet.described {
-        let manifest = &described.manifest;
-        row(
-            "strategy",
-            vec![format!("{} {}", manifest.name, tame(&manifest.version))],
-        );
-    }
-    if let Some((bytes, digest)) = &sheet.bytes {
-        row("size", vec![format!("{} bytes", words::grouped(*bytes))]);
-        row("digest", vec![format!("sha256 {}", hex(digest))]);
-    }
-    if !sheet.built_by.is_empty() {
-        row("built by", vec![sheet.built_by.join(", ")]);
-    }
-    if let Some(shape) = &sheet.shape {
-        let version = match &shape.version {
-            Some(version) => format!("pm-arb:strategy {version}"),
-            None => "none that it names".to_owned(),
-        };
-        let spoken = SPOKEN.join(" and ");
-        row(
-            "contract",
-            vec![format!("{version}; the host speaks {spoken}")],
-        );
-        let import = |i: &crate::author::world::Import| match i.functions.as_slice() {
-            [] => tame(&i.name),
-            some => tame(&format!("{}: {}", i.name, some.join(", "))),
-        };
-        row("imports", shape.imports.iter().map(import).collect());
-        row("exports", vec![tame(&shape.exports.join(", "))]);
-        let batches = if shape.batches {
-            "several in one call (`on-quotes`)"
-        } else {
-            "one a call: it has no `on-quotes`"
-        };
-        row("quotes", vec![batches.to_owned()]);
-    }
-    if let Some(described) = &sheet.described {
-        let topics = words::topics(described.manifest.topics);
-        let hears = if topics.is_empty() {
-            "only of its own intents".to_owned()
-        } else {
-            topics.join(", ")
-        };
-        row("hears", vec![hears]);
-        let asks = words::capabilities(&described.asks);
-        row(
-            "asks for",
-            asks.iter()
-                .map(|(what, of)| format!("{what}: {of}"))
-                .collect(),
-        );
-        row("state", vec![state(described.state, &described.reads)]);
-    }
-    if sheet.fits() {
-        let limits = words::limits(&sheet.limits);
-        row(
-            "limits",
-            limits
-                .iter()
-                .map(|(what, of)| format!("{what}: {of}"))
-                .collect(),
-        );
-    }
-    text
-}
-
-fn state(form: Option<u32>, reads: &[u32]) -> String {
-    let Some(form) = form else {
-        return "its version of the contract names no form; the strategy itself is asked"
-            .to_owned();
-    };
-    let others: Vec<String> = reads.iter().map(u32::to_string).collect();
-    match others.as_slice() {
-        [] => format!("form {form}; reads no other"),
-        some => format!("form {form}; reads {} as well", some.join(", ")),
-    }
-}
-
-fn sheet_json(sheet: &Sheet) -> Value {
-    let rows = |rows: Vec<words::Row>| -> Value {
-        let all = rows
-            .into_iter()
-            .map(|(what, of)| (what.to_owned(), json!(of)));
-        Value::Object(all.collect())
-    };
-    let shape = sheet.shape.as_ref();
-    let described = sheet.described.as_deref();
-    let imports = shape.map(|shape| {
-        let all = shape.imports.iter();
-        let all =
-            all.map(|i| json!({"name": i.name, "functions": i.functions, "granted": i.granted}));
-        all.collect::<Vec<Value>>()
-    });
-    json!({
-        "file": sheet.file.display().to_string(),
-        "fits": sheet.fits(),
-        "problems": sheet.problems,
-        "does_not_start": sheet.does_not_start,
-        "bytes": sheet.bytes.map(|(bytes, _)| bytes),
-        "sha256": sheet.bytes.map(|(_, digest)| hex(&digest)),
-        "built_by": sheet.built_by,
-        "contract": shape.and_then(|shape| shape.version.clone()),
-        "host_speaks": SPOKEN,
-        "imports": imports,
-        "exports": shape.map(|shape| shape.exports.clone()),
-        "batches": shape.map(|shape| shape.batches),
-        "name": described.map(|d| d.manifest.name.clone()),
-        "version": described.map(|d| d.manifest.version.clone()),
-        "topics": described.map(|d| words::topics(d.manifest.topics)),
-        "asks": described.map(|d| rows(words::capabilities(&d.asks))),
-        "state": described.and_then(|d| d.state),
-        "reads": described.map(|d| d.reads.clone()),
-        "limits": rows(words::limits(&sheet.limits)),
-    })
-}
-
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
-    let bench = set_up(&args.what)?;
-    let (sheet, candidate) = ready(&args.what, &bench)?;
+    let set = set_up(&args.what)?;
+    let (sheet, candidate) = ready(&args.what.file, &args.what, &set)?;
     let dir = which::folder(&args.places.data_dir, &args.on)?;
-    let meter = Meter::of(Counts::Bytes);
-    meter.expect(journal::size(&dir));
-    let progress = Progress::of("run", &meter);
+    let (meter, progress) = watched("run", journal::size(&dir));
     let runtime = super::runtime()?;
-    let host = bench.preparer.host().clone();
+    let host = set.preparer.host().clone();
     let settings = candidate.params.clone();
-    let found = backtest(
+    let found = crate::author::backtest::backtest(
         &dir,
         host,
-        bench.engine.as_ref(),
+        set.engine.as_ref(),
         candidate,
         (&runtime, &meter),
     );
@@ -244,147 +101,124 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         Failure::new(code, error)
     })?;
     if args.json {
-        print(&run_json(&sheet, &settings, &found))?;
+        print(&backtest::json(&sheet, &settings, &found))?;
     } else {
-        output::page(&run_text(&sheet, &settings, &found));
+        output::page(&backtest::text(&sheet, &settings, &found));
     }
-    Ok(if found.quarantined {
-        Code::Negative.into()
+    Ok(answer(!found.quarantined))
+}
+
+pub(super) fn test(args: &TestArgs) -> Result<ExitCode, Failure> {
+    let set = set_up(&args.what)?;
+    let (sheet, candidate) = ready(&args.what.file, &args.what, &set)?;
+    let host = set.preparer.host();
+    let mut trials = vec![trial::canned(host, &candidate).or_exit(Code::Negative)?];
+    let went_well = trials.iter().all(|trial| trial.verdict == Verdict::Ok);
+    if let Some(dir) = on(args.on.as_deref(), &args.places)?
+        && went_well
+    {
+        let (meter, progress) = watched("test", journal::size(&dir));
+        let run = (dir.as_path(), set.engine.as_ref());
+        let found = trial::recorded(host, &candidate, run, &meter);
+        drop(progress);
+        trials.push(found.map_err(|error| match error {
+            RecordedError::Plugin(error) => Failure::new(Code::Negative, error),
+            RecordedError::Replay(error) => damaged(error),
+        })?);
+    }
+    let went_well = trials.iter().all(|trial| trial.verdict == Verdict::Ok);
+    if args.json {
+        print(&events::json(&sheet, &trials))?;
     } else {
+        output::page(&events::text(&sheet, &trials));
+    }
+    Ok(answer(went_well))
+}
+
+pub(super) fn bench(args: &BenchArgs) -> Result<ExitCode, Failure> {
+    let set = set_up(&args.what)?;
+    let (file, native) = source(&args.what.file)?;
+    let (sheet, candidate) = ready(&file, &args.what, &set)?;
+    let host = set.preparer.host();
+    let failed = |error| match error {
+        BenchError::Replay(error) => damaged(error),
+        other => Failure::new(Code::Negative, other),
+    };
+    let told = match on(args.on.as_deref(), &args.places)? {
+        Some(dir) => {
+            let (meter, progress) = watched("record", journal::size(&dir));
+            let run = (dir.as_path(), set.engine.as_ref());
+            let told = costs::recorded(host, &candidate, run, &meter);
+            drop(progress);
+            told.map_err(failed)?
+        }
+        None => costs::ordinary(&candidate),
+    };
+    let meter = Meter::of(Counts::Records);
+    meter.expect(costs::work(told.len()));
+    let progress = Progress::of("bench", &meter);
+    let found = costs::measure(host, &candidate, &told, &meter);
+    drop(progress);
+    let found = found.map_err(failed)?;
+    let native: Result<_, NativeError> = match native {
+        Ok(source) => source.rounds(&told, &candidate.params, costs::ROUNDS + 1),
+        Err(why) => Err(why),
+    };
+    if args.json {
+        print(&bench::json(&sheet, &found, &native))?;
+    } else {
+        output::page(&bench::text(&sheet, &found, &native));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The component to measure, and the source beside it or why there is none.
+fn source(path: &Path) -> Result<(PathBuf, Result<Crate, NativeError>), Failure> {
+    if !path.is_dir() {
+        return Ok((path.to_owned(), Err(NativeError::Alone)));
+    }
+    let source = Crate::of(path).or_exit(Code::Negative)?;
+    match source.components().into_iter().next() {
+        Some(component) => Ok((component, Ok(source))),
+        None => {
+            let text = format!(
+                "{}: there is no {}.wasm in it or beside it. Build it first: `pm-arb strategy build`, or \
+                 `make strategies` for those of this project",
+                path.display(),
+                source.name
+            );
+            Err(Failure::new(Code::Negative, text))
+        }
+    }
+}
+
+/// The run that was named, if one was.
+fn on(words: Option<&str>, places: &Places) -> Result<Option<PathBuf>, Failure> {
+    let folder = |words| which::folder(&places.data_dir, words);
+    words.map(folder).transpose()
+}
+
+fn watched(what: &'static str, bytes: u64) -> (Meter, Progress) {
+    let meter = Meter::of(Counts::Bytes);
+    meter.expect(bytes);
+    let progress = Progress::of(what, &meter);
+    (meter, progress)
+}
+
+fn damaged(error: ReplayError) -> Failure {
+    Failure::new(Code::Damaged, error)
+}
+
+fn answer(yes: bool) -> ExitCode {
+    if yes {
         ExitCode::SUCCESS
-    })
+    } else {
+        Code::Negative.into()
+    }
 }
 
 /// Name and version, as it says.
 fn who(sheet: &Sheet) -> String {
     let manifest = sheet.described.as_deref().map(|d| &d.manifest);
     manifest.map_or_else(String::new, |m| format!("{} {}", m.name, tame(&m.version)))
-}
-
-fn run_text(sheet: &Sheet, settings: &[(String, String)], found: &Backtest) -> String {
-    let mut lines = vec![format!(
-        "{} on {} ({})",
-        who(sheet),
-        found.run.run_id,
-        found.run.source
-    )];
-    if !settings.is_empty() {
-        let all: Vec<String> = settings
-            .iter()
-            .map(|(key, value)| tame(&format!("{key}={value}")))
-            .collect();
-        lines.push(format!("settings: {}", all.join(" ")));
-    }
-    let c = &found.counts;
-    lines.push(format!(
-        "{} events · {} calls · {} intents, {} denied · {} fills, {} settled",
-        words::grouped(c.events),
-        words::grouped(found.costs.calls),
-        c.intents,
-        c.denied,
-        c.fills,
-        c.settled
-    ));
-    lines.push(String::new());
-    lines.push(
-        report::render(&found.report, Style::of_stdout())
-            .trim_end()
-            .to_owned(),
-    );
-    lines.push(String::new());
-    lines.extend(fair_values(found));
-    let costs = &found.costs;
-    lines.push(format!(
-        "Cost: fuel a call {} on average, {} at most, of {} · memory {} of {}",
-        words::grouped(costs.fuel_mean),
-        words::grouped(costs.fuel_max),
-        words::grouped(found.limits.call_fuel),
-        words::bytes(costs.memory),
-        words::bytes(found.limits.memory_bytes as u64)
-    ));
-    let (failures, told) = &found.faults;
-    if *failures > 0 {
-        let end = if found.quarantined {
-            ", and was stopped for good"
-        } else {
-            ""
-        };
-        lines.push(format!("Failed {failures} times{end}:"));
-        lines.extend(told.iter().map(|fault| format!("  {}", tame(fault))));
-    }
-    if found.lines.is_empty() {
-        lines.push("Log: nothing written".to_owned());
-    } else {
-        lines.push(format!("Log, the last {} lines:", found.lines.len()));
-        let line = |l: &crate::plugin::usage::LogLine| {
-            format!(
-                "  {} {:<5} {}",
-                report::text::instant(l.at),
-                l.level,
-                l.text
-            )
-        };
-        lines.extend(found.lines.iter().map(line));
-    }
-    lines.push(format!("digest {}", found.digest));
-    lines.join("\n") + "\n"
-}
-
-/// The Brier scores of what the host said of these markets, each predictor's.
-fn brier(found: &Backtest) -> Vec<(&'static str, f64)> {
-    let Some(fair) = &found.fair_values else {
-        return Vec::new();
-    };
-    let tables = calibrate::Scores::NAMES.iter().zip(&fair.scores.all);
-    let scored = tables.filter_map(|(name, table)| Some((*name, table.overall.brier()?)));
-    scored.collect()
-}
-
-fn fair_values(found: &Backtest) -> Option<String> {
-    let fair = found.fair_values.as_ref()?;
-    let scores: Vec<String> = brier(found)
-        .into_iter()
-        .map(|(name, score)| format!("{name} {score:.4}"))
-        .collect();
-    Some(format!(
-        "Fair values it was told, Brier over {} markets: {}",
-        fair.markets,
-        scores.join(" · ")
-    ))
-}
-
-fn run_json(sheet: &Sheet, settings: &[(String, String)], found: &Backtest) -> Value {
-    let (failures, told) = &found.faults;
-    let manifest = sheet.described.as_deref().map(|d| &d.manifest);
-    let brier: serde_json::Map<String, Value> = brier(found)
-        .into_iter()
-        .map(|(name, score)| (name.to_owned(), json!(score)))
-        .collect();
-    let lines: Vec<Value> = found
-        .lines
-        .iter()
-        .map(|l| json!({"at_ns": l.at.0, "level": l.level, "text": l.text}))
-        .collect();
-    json!({
-        "strategy": manifest.map(|m| m.name.clone()),
-        "version": manifest.map(|m| m.version.clone()),
-        "sha256": sheet.bytes.map(|(_, digest)| hex(&digest)),
-        "settings": settings.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<serde_json::Map<_, _>>(),
-        "run": found.run.run_id.to_string(),
-        "source": found.run.source,
-        "counts": found.counts,
-        "calls": found.costs.calls,
-        "fuel_mean": found.costs.fuel_mean,
-        "fuel_max": found.costs.fuel_max,
-        "fuel_limit": found.limits.call_fuel,
-        "memory": found.costs.memory,
-        "memory_limit": found.limits.memory_bytes,
-        "failures": failures,
-        "faults": told,
-        "quarantined": found.quarantined,
-        "log": lines,
-        "brier": brier,
-        "report": report::json(&found.report),
-        "digest": found.digest,
-    })
 }

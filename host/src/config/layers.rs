@@ -114,6 +114,7 @@ pub fn read(
     config.file = path.map(Path::to_owned);
     let layered = Layered { config, origins };
     let judged = layered.config.engine().map(drop);
+    let judged = judged.and_then(|()| layered.config.swap().map(drop));
     judged
         .and_then(|()| layered.config.alerts.check())
         .and_then(|()| layered.config.grants.grants().map(drop))

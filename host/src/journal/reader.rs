@@ -26,6 +26,10 @@ pub struct JournalReader {
     segment: Option<SegmentReader>,
     record: Record,
     torn: Option<TornTail>,
+    /// Whether it is read while it is written.
+    follows: bool,
+    /// Whether the writer has left the present segment for the next.
+    left: bool,
     meter: Meter,
 }
 
@@ -46,8 +50,18 @@ impl JournalReader {
                 event: Event::Tick,
             },
             torn: None,
+            follows: false,
+            left: false,
             meter: Meter::default(),
         })
+    }
+
+    /// Opens the run in `dir` while somebody writes it: [`next`](Self::next) answers `None` at what is
+    /// there so far, and the record behind it when it is asked again later.
+    pub fn follow(dir: &Path) -> Result<Self, JournalError> {
+        let mut this = Self::open(dir)?;
+        this.follows = true;
+        Ok(this)
     }
 
     /// Moves that meter by what is read from now on.
@@ -76,6 +90,9 @@ impl JournalReader {
     pub fn next(&mut self) -> Result<Option<&Record>, JournalError> {
         loop {
             let Some(segment) = &mut self.segment else {
+                if self.follows {
+                    self.segments = self.segments.max(count_segments(&self.dir)?);
+                }
                 if self.torn.is_some() || self.number == self.segments {
                     return Ok(None);
                 }
@@ -99,6 +116,13 @@ impl JournalReader {
                     self.record.seq = Seq(frame.seq);
                     self.record.at = Timestamp(frame.at);
                     return Ok(Some(&self.record));
+                }
+                Step::End | Step::Damaged if self.follows && !self.left => {
+                    // A segment is whole before the next one exists; what came since is read first.
+                    self.left = segment_path(&self.dir, self.number + 1).exists();
+                    if !self.left {
+                        return Ok(None);
+                    }
                 }
                 Step::End => self.segment = None,
                 Step::Damaged => {
@@ -144,6 +168,7 @@ impl JournalReader {
             }
         }
         self.number = number;
+        self.left = false;
         Ok(())
     }
 }

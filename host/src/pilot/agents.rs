@@ -9,6 +9,7 @@ use crate::input::InputSender;
 use crate::journal::archive;
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
 use crate::plugin::{Keep, Preparer, Sources, Tracker, watch};
+use crate::shadow::{self, Keeper};
 use crate::snapshot::Latest;
 use crate::store;
 use crate::vitals::Sampler;
@@ -121,6 +122,18 @@ pub fn vitals_spec(sampler: Sampler) -> AgentSpec {
         name: "vitals".into(),
         criticality: Criticality::Feed,
         start: Arc::new(move |context| -> AgentFuture { Box::pin(sampler.clone().run(context)) }),
+        on_down: Arc::new(|| {}),
+    }
+}
+
+/// Trading neither waits for shadows nor ends with them.
+pub fn shadow_spec(keeper: Keeper) -> AgentSpec {
+    AgentSpec {
+        name: "shadow-keeper".into(),
+        criticality: Criticality::Feed,
+        start: Arc::new(move |context| -> AgentFuture {
+            Box::pin(shadow::run(context, keeper.clone()))
+        }),
         on_down: Arc::new(|| {}),
     }
 }

@@ -22,7 +22,7 @@ pub use data_dir::DataDirError;
 pub use feeds::is_feed;
 pub use outlets::by_reason;
 pub use runner::RunnerError;
-pub use session::{Session, SessionError};
+pub use session::{LoaderView, Session, SessionError, attend};
 
 use crate::alerts::notifier::Notifier;
 use crate::alerts::target::Pace;
@@ -35,17 +35,18 @@ use crate::input::{self, Input};
 use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{HealthBoard, Orchestrator};
 use crate::plugin::{
-    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker,
+    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, apart,
 };
 use crate::replay::ReplayError;
+use crate::shadow::Keeper;
 use crate::snapshot::Watcher;
 use crate::store::{self, RelayError, RelayHandle, Store, StoreError};
 use crate::terminal::Live;
 use crate::vitals::{Gauges, Outward, Sampler, Sources as VitalSources};
 use crate::web::{Door, DoorError};
 use agents::{
-    control_spec, dashboard_spec, keep_in, notifier_spec, relay_spec, start_bus, vitals_spec,
-    watcher_spec,
+    control_spec, dashboard_spec, keep_in, notifier_spec, relay_spec, shadow_spec, start_bus,
+    vitals_spec, watcher_spec,
 };
 use data_dir::DataDir;
 use feeds::FeedError;
@@ -161,10 +162,12 @@ pub struct Ended {
 
 /// Runs a pilot until it is stopped.
 pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended, PilotError> {
+    let shadow_policy = options.config.shadow_policy()?;
     let engine_config = match options.feed {
         Feed::Live => options.config.live_engine()?,
         Feed::Sim | Feed::Recorded(_) => options.config.engine()?,
     };
+    let swap = options.config.swap()?;
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let gauges = Gauges::default();
@@ -177,7 +180,8 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         &options.database_url,
         gauges.watch(),
     )?;
-    let host = PluginHost::new(Limits::default())?.granting(options.config.grants.grants()?);
+    let host = PluginHost::live(Limits::default(), apart::ourselves())?
+        .granting(options.config.grants.grants()?);
     let data = DataDir::open(&options.data_dir)?;
     let door = Door::open(
         &options.config.dashboard,
@@ -198,7 +202,11 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
     runtime.block_on(agents.start(relay_spec(relay), READY_PATIENCE));
 
     let (journal, mut replayed, mut loader) =
-        recovery::resume(&choice, host, &relay_handle, persisted)?;
+        recovery::resume(&choice, host.clone(), &relay_handle, persisted)?;
+    host.go_live()?;
+    loader.govern(swap);
+    let shadows = loader.shadows().clone();
+    shadows.set_on_new_bytes(shadow_policy.on_new_bytes);
     let clock = feeds::clock(options, replayed.last_at)?;
     let catalog = SharedCatalog::new(std::mem::take(&mut replayed.catalog));
     let in_force = replayed.config.take();
@@ -277,6 +285,15 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         run: choice.dir.clone(),
         preparer: preparer.clone(),
         input: input.clone(),
+        shadows: shadows.clone(),
+    };
+    let keeper = Keeper {
+        shadows,
+        policy: shadow_policy,
+        run: choice.dir.clone(),
+        host,
+        operator: operator.clone(),
+        latest: latest.clone(),
     };
     let stopped = runtime.block_on(async {
         let mut orders = Orders::new(options.duration)?;
@@ -295,7 +312,8 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
                     .await;
                 board.detail("dashboard", url);
             }
-            // Nothing waits for these two.
+            // Nothing waits for these.
+            agents.start(shadow_spec(keeper), Duration::ZERO).await;
             agents.start(vitals_spec(sampler), Duration::ZERO).await;
             if let Some(notifier) = notifier {
                 agents.start(notifier_spec(notifier), Duration::ZERO).await;

@@ -8,7 +8,10 @@ use crate::control::StrategyAction;
 use crate::input::{Input, InputSender};
 use crate::journal::archive;
 use crate::plugin::prepare;
+use crate::plugin::sources::Params;
 use crate::plugin::{Candidate, Done, Order, OrderError, Preparer, Recipe, What, digest};
+use crate::shadow::Shadows;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -29,6 +32,8 @@ pub struct Operator {
     pub preparer: Preparer,
     /// To the engine's thread.
     pub input: InputSender,
+    /// Candidates beside what runs.
+    pub shadows: Shadows,
 }
 
 impl Operator {
@@ -56,9 +61,40 @@ impl Operator {
             StrategyAction::Unpin => What::Unpin,
             StrategyAction::Quarantine => What::Quarantine,
             StrategyAction::Release => What::Release,
+            StrategyAction::Shadow { file, set, fresh } => {
+                let mut recipe = self.recipe(&name, false).await?;
+                recipe.params = with(recipe.params, set);
+                let made = self.prepare(recipe, file).await;
+                ready(made, |candidate| What::Shadow { candidate, fresh })
+            }
+            StrategyAction::Promote => {
+                self.recipe(&name, false).await?;
+                let Some(wanted) = self.shadows.of(&name) else {
+                    return Err(OrderError::NoShadow { name });
+                };
+                let recipe = Recipe {
+                    params: wanted.candidate.params,
+                    digest: Some(wanted.candidate.digest),
+                };
+                let made = self
+                    .prepare(recipe, PathBuf::from("the run's archive"))
+                    .await;
+                ready(made, |candidate| What::Promote { candidate })
+            }
+            StrategyAction::Dismiss => What::Dismiss { why: None },
         };
+        self.order(Order { name, what, note }).await
+    }
+
+    /// A shadow is over by itself.
+    pub async fn end_shadow(&self, name: String, why: String) -> Result<Done, OrderError> {
+        let what = What::Dismiss { why: Some(why) };
+        let note = String::new();
+        self.order(Order { name, what, note }).await
+    }
+
+    async fn order(&self, order: Order) -> Result<Done, OrderError> {
         let (done, answered) = oneshot::channel();
-        let order = Order { name, what, note };
         self.tell(Input::Order { order, done }, answered).await
     }
 
@@ -97,6 +133,12 @@ impl Operator {
             }
         }
     }
+}
+
+/// Settings with others on top, in order.
+fn with(params: Params, set: Params) -> Params {
+    let all: BTreeMap<String, String> = params.into_iter().chain(set).collect();
+    all.into_iter().collect()
 }
 
 /// Bytes that can not be made ready.

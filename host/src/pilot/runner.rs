@@ -4,7 +4,7 @@
 //! than their bounded queues say; what happens at those bounds is `outlets`' answer.
 
 use super::outlets::{OutletError, Outlets};
-use super::session::{LoaderView, Session, SessionError};
+use super::session::{LoaderView, Session, SessionError, attend};
 use crate::clock::Clock;
 use crate::input::{Input, InputReceiver};
 use crate::plugin::{Loader, LoaderError};
@@ -155,6 +155,7 @@ impl Runner {
                     self.complete(&mut event);
                     self.outlets.observe(&event);
                     self.session.record(at, event)?;
+                    self.attend()?;
                 }
             }
             Input::Command(command) => {
@@ -174,28 +175,26 @@ impl Runner {
                 let _ = answer.send(crate::why::live::of(&self.session.engine, &about));
             }
             Input::Strategies(message) => {
-                self.note_failures();
-                let at = self.now(self.session.last_at());
-                self.loader.handle(
-                    message,
-                    &mut LoaderView {
-                        session: &mut self.session,
-                        at,
-                    },
-                )?;
+                let at = self.be_current()?;
+                let port = &mut LoaderView {
+                    session: &mut self.session,
+                    at,
+                };
+                self.loader.handle(message, port)?;
+                self.attend()?;
             }
             Input::Recipe { name, back, answer } => {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.loader.recipe(&name, back));
             }
             Input::Order { order, done } => {
-                self.note_failures();
-                let at = self.now(self.session.last_at());
+                let at = self.be_current()?;
                 let port = &mut LoaderView {
                     session: &mut self.session,
                     at,
                 };
                 let answer = self.loader.order(order, port)?;
+                self.attend()?;
                 self.release()?;
                 let _ = done.send(answer);
             }
@@ -207,7 +206,7 @@ impl Runner {
     /// What is due without an input: timers, failed strategies.
     fn tend(&mut self) -> Result<(), RunnerError> {
         let at = self.now(self.session.last_at());
-        self.note_failures();
+        self.attend()?;
         if self.loader.next_due().is_some_and(|due| due <= at) {
             self.loader.tick(
                 at,
@@ -219,15 +218,29 @@ impl Runner {
         }
         if self.time == TimeSource::Clock && self.session.wake_at().is_some_and(|wake| wake <= at) {
             self.session.record(at, Event::Tick)?;
+            self.attend()?;
         }
         Ok(())
     }
 
-    /// A failure is the generation's that failed: the loader hears of it before it changes anything.
-    fn note_failures(&mut self) {
-        for (strategy, fault) in self.session.take_failed() {
-            self.loader.failed(strategy, &fault, self.session.last_at());
+    /// Brings the engine to the present before strategies change: what is due is the old one's, and
+    /// between asking for its state and the records that follow nothing is told.
+    fn be_current(&mut self) -> Result<Timestamp, RunnerError> {
+        let at = self.now(self.session.last_at());
+        if self.time == TimeSource::Clock && self.session.wake_at().is_some_and(|wake| wake <= at) {
+            self.session.record(at, Event::Tick)?;
         }
+        self.attend()?;
+        Ok(at)
+    }
+
+    /// A failure is the generation's that failed: the loader hears of it before anything else changes.
+    fn attend(&mut self) -> Result<(), RunnerError> {
+        if !self.session.has_failed() {
+            return Ok(());
+        }
+        let at = self.now(self.session.last_at());
+        Ok(attend(&mut self.session, &mut self.loader, at)?)
     }
 
     /// The way to a venue begins with our own turn, which only we know. A recording tells its own.

@@ -1,18 +1,19 @@
 //! One run in progress: the engine, its journal, and the effects that wait for the disk.
 //!
-//! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order.
+//! The only way to step a live engine: [`Session::record`] stamps, appends, steps, in that order. What the
+//! clock ended on the way is recorded next, before anything else, and is durable with its cause.
 
 use crate::calibrate::Observer;
 use crate::digest::EffectDigest;
 use crate::journal::{JournalError, JournalWriter, archive};
-use crate::plugin::LoaderPort;
-use crate::plugin::PortError;
+use crate::plugin::{Loader, LoaderError, LoaderPort, PortError};
 use crate::replay::Replayed;
 use pm_arb_core::effect::Effect;
-use pm_arb_core::engine::Engine;
-use pm_arb_core::event::{Event, Record};
+use pm_arb_core::engine::{Engine, Standing};
+use pm_arb_core::event::{Event, Record, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
 use pm_arb_core::strategy::{Strategy, StrategyFault};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 /// Why a run can not go on. Any of these ends the pilot: better stopped than wrong.
@@ -44,6 +45,8 @@ pub struct Session {
     wake_at: Option<Timestamp>,
     waiting: Vec<(Seq, Effect)>,
     failed: Vec<(StrategyId, StrategyFault)>,
+    /// Calls that the clock ended, not recorded yet: whose, and which.
+    stopped: VecDeque<(StrategyId, u64)>,
     effects: Vec<Effect>,
     unflushed: bool,
 }
@@ -63,6 +66,7 @@ impl Session {
             wake_at: replayed.wake_at,
             waiting: Vec::new(),
             failed: Vec::new(),
+            stopped: VecDeque::new(),
             effects: Vec::new(),
             unflushed: false,
         }
@@ -70,6 +74,16 @@ impl Session {
 
     /// Stamps the event (time never goes back), appends it and steps the engine with it.
     pub fn record(&mut self, at: Timestamp, event: Event) -> Result<Seq, SessionError> {
+        let seq = self.step(at, event)?;
+        // Each is of an instance that is dead now: there are no more of them than strategies.
+        while let Some((id, call)) = self.stopped.pop_front() {
+            let kind = StrategyChangeKind::Stopped { call };
+            self.step(at, Event::Strategy(Box::new(StrategyChange { id, kind })))?;
+        }
+        Ok(seq)
+    }
+
+    fn step(&mut self, at: Timestamp, event: Event) -> Result<Seq, SessionError> {
         let at = at.max(self.last_at);
         let seq = self.journal.append(at, &event)?;
         self.unflushed = true;
@@ -89,7 +103,14 @@ impl Session {
                 Effect::WakeAt(wake) => {
                     self.wake_at = Some(self.wake_at.map_or(wake, |now| now.min(wake)))
                 }
-                Effect::StrategyFailed { strategy, fault } => self.failed.push((strategy, fault)),
+                Effect::StrategyFailed { strategy, fault } => {
+                    if fault == StrategyFault::TooSlow {
+                        let call = self.engine.strategy_mut(strategy).map(|s| s.calls());
+                        self.stopped
+                            .extend(call.filter(|n| *n > 0).map(|n| (strategy, n)));
+                    }
+                    self.failed.push((strategy, fault));
+                }
                 Effect::Abort(what) => return Err(SessionError::Invariant(what)),
                 other => self.waiting.push((seq, other)),
             }
@@ -115,6 +136,12 @@ impl Session {
     /// Strategies that failed since this was asked last.
     pub fn take_failed(&mut self) -> Vec<(StrategyId, StrategyFault)> {
         std::mem::take(&mut self.failed)
+    }
+
+    /// Whether a strategy failed since [`take_failed`](Self::take_failed).
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
     }
 
     /// When the engine wants to be woken.
@@ -148,6 +175,19 @@ impl Session {
     }
 }
 
+/// Tells the loader which strategies failed since it was told last. One that failed while it was watched is
+/// replaced at once: between the record that it failed at and the next.
+pub fn attend(
+    session: &mut Session,
+    loader: &mut Loader,
+    at: Timestamp,
+) -> Result<(), LoaderError> {
+    for (strategy, fault) in session.take_failed() {
+        loader.failed(strategy, &fault, session.last_at());
+    }
+    loader.judge(at, &mut LoaderView { session, at })
+}
+
 /// The session as the strategies' loader sees it, at one moment.
 pub struct LoaderView<'a> {
     /// The run.
@@ -163,6 +203,26 @@ impl LoaderPort for LoaderView<'_> {
 
     fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
         self.session.engine.install(id, new)
+    }
+
+    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
+        self.session.engine.stand_by(id, before);
+    }
+
+    fn has_standby(&self, id: StrategyId) -> bool {
+        self.session.engine.has_standby(id)
+    }
+
+    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.session.engine.revert(id)
+    }
+
+    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.session.engine.let_go(id)
+    }
+
+    fn standing(&self, id: StrategyId) -> Standing {
+        self.session.engine.standing(id)
     }
 
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {

@@ -3,16 +3,21 @@
 //! Owns the engine's settings (deterministic, bounded, no async) and the checks before anything of a
 //! component runs. It never trusts compiled code from outside: bytes are always compiled here.
 
+use super::apart;
+use super::clock::Ticker;
 use super::describe::Described;
 use super::error::PluginError;
 use super::grants::{self, Grants};
 use super::imports::{self, Guest};
 use super::instance::{ComponentStrategy, Instance};
 use super::limits::{INTERPRETED_ABOVE, Limits};
+use super::prescan;
 use super::wasi;
 use pm_arb_core::capabilities::Capabilities;
 use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine};
@@ -39,6 +44,14 @@ pub struct PluginHost {
     /// Of components with an interpreter in them; none when they are refused.
     interpreted: Option<Limits>,
     grants: Arc<Grants>,
+    live: Option<Arc<Live>>,
+}
+
+/// What only a pilot has: the clock, and the process to compile in.
+struct Live {
+    is: AtomicBool,
+    ticker: Ticker,
+    compiler: Option<PathBuf>,
 }
 
 /// A component that passed every check. Cheap to clone; instances are made from it.
@@ -76,9 +89,40 @@ pub fn hex(digest: &[u8]) -> String {
 }
 
 impl PluginHost {
-    /// Sets up the engine.
+    /// For replays, backtests and trials: fuel alone ends a call, so that it ends alike every time.
     pub fn new(limits: Limits) -> Result<Self, PluginError> {
-        let engine = Engine::new(&config()).map_err(PluginError::Engine)?;
+        Self::with(&config(), limits, None)
+    }
+
+    /// For a pilot, which [goes live](Self::go_live) later. New bytes are first compiled by that program in
+    /// a process of its own, if there is one; see [`apart`].
+    pub fn live(limits: Limits, compiler: Option<PathBuf>) -> Result<Self, PluginError> {
+        if compiler.is_none() {
+            tracing::warn!(
+                "this program does not find itself: components are compiled without a deadline"
+            );
+        }
+        let live = Live {
+            is: AtomicBool::new(false),
+            ticker: Ticker::default(),
+            compiler,
+        };
+        Self::with(&live_config(), limits, Some(Arc::new(live)))
+    }
+
+    /// The replay of what was is over. From now on, for every clone of a [`live`](Self::live) host and every
+    /// instance of theirs, calls also end by the clock, and new bytes have a deadline to be compiled. Ends
+    /// with the last clone.
+    pub fn go_live(&self) -> Result<(), PluginError> {
+        let Some(live) = &self.live else {
+            return Ok(());
+        };
+        live.is.store(true, Ordering::Relaxed);
+        live.ticker.start(&self.engine)
+    }
+
+    fn with(config: &Config, limits: Limits, live: Option<Arc<Live>>) -> Result<Self, PluginError> {
+        let engine = Engine::new(config).map_err(PluginError::Engine)?;
         let mut bare = Linker::new(&engine);
         imports::add_to_linker(&mut bare).map_err(PluginError::Engine)?;
         let mut with_wasi = Linker::new(&engine);
@@ -92,6 +136,7 @@ impl PluginHost {
             limits,
             interpreted: Some(Limits::interpreted()),
             grants: Arc::default(),
+            live,
         })
     }
 
@@ -138,13 +183,15 @@ impl PluginHost {
     pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, PluginError> {
         let limits = self.limits_for(bytes.len());
         check_form(bytes, limits.file_bytes)?;
-        let component = Component::new(&self.engine, bytes).map_err(|error| {
-            if is_cut_off(bytes) {
-                PluginError::Truncated(error)
-            } else {
-                PluginError::Invalid(error)
-            }
-        })?;
+        prescan::check(bytes, &limits)?;
+        if let Some(live) = &self.live
+            && live.is.load(Ordering::Relaxed)
+            && let Some(compiler) = &live.compiler
+        {
+            apart::try_out(compiler, bytes, &limits)?;
+        }
+        let component = Component::new(&self.engine, bytes)
+            .map_err(|error| PluginError::invalid(bytes, error))?;
         let uses_wasi = self.check_world(&component)?;
         let ty = component.component_type();
         let imports = ty.imports(&self.engine).map(|(name, _)| name.to_owned());
@@ -266,7 +313,7 @@ fn check_form(bytes: &[u8], max: usize) -> Result<(), PluginError> {
 
 /// Whether a section claims more bytes than follow: a component is its preamble and then sections,
 /// each an id, a length (LEB128) and that many bytes.
-fn is_cut_off(bytes: &[u8]) -> bool {
+pub(super) fn is_cut_off(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(PREAMBLE_BYTES..).unwrap_or_default();
     while let Some((_id, after)) = rest.split_first() {
         let mut len: u64 = 0;
@@ -289,6 +336,13 @@ fn is_cut_off(bytes: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// The same, and it looks at the clock.
+pub(super) fn live_config() -> Config {
+    let mut config = config();
+    config.epoch_interruption(true);
+    config
 }
 
 /// Deterministic, synchronous, metered; every proposal that strategies do not need is off.

@@ -11,6 +11,9 @@ pub enum PluginError {
     /// The host's own engine could not be set up.
     #[error("the WebAssembly engine does not start on this machine")]
     Engine(#[source] wasmtime::Error),
+    /// The thread of the strategies' clock does not start.
+    #[error("the thread that ends slow strategies can not be started")]
+    Clock(#[source] std::io::Error),
     /// The file is larger than a strategy may be.
     #[error(
         "it is {bytes} bytes; a strategy may have {max}. Build with `--release` and `strip = true`"
@@ -21,6 +24,40 @@ pub enum PluginError {
         /// The limit.
         max: usize,
     },
+    /// It is not of a size that compiles quickly.
+    #[error(
+        "it has {found} {what}; a strategy may have {max}. Build it with `--release`, and leave out what \
+         it does not need"
+    )]
+    TooComplex {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much.
+        found: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// Compiling did not end in time.
+    #[error(
+        "compiling it took longer than {max:?}, which a strategy may take. Make it smaller, or try again \
+         when the machine is less busy"
+    )]
+    CompileTooLong {
+        /// The limit.
+        max: std::time::Duration,
+    },
+    /// Compiling wanted too much memory, or the compiler gave up.
+    #[error(
+        "it can not be compiled within {} MiB of memory, which a strategy may take. Make it smaller",
+        max >> 20
+    )]
+    CompileTooLarge {
+        /// The limit.
+        max: u64,
+    },
+    /// The process that compiles can not be waited for.
+    #[error("the process that compiles it can not be waited for. Try again")]
+    Compiler(#[source] std::io::Error),
     /// It does not begin as WebAssembly does.
     #[error(
         "it is not WebAssembly (it begins with {begins:02x?}). Build the strategy with `make build`"
@@ -132,6 +169,15 @@ pub enum PluginError {
 }
 
 impl PluginError {
+    /// These bytes do not compile.
+    pub(super) fn invalid(bytes: &[u8], why: wasmtime::Error) -> Self {
+        if super::engine::is_cut_off(bytes) {
+            Self::Truncated(why)
+        } else {
+            Self::Invalid(why)
+        }
+    }
+
     /// The whole story in one line: what happened and its causes.
     #[must_use]
     pub fn story(&self) -> String {

@@ -4,6 +4,7 @@
 //! to stop it for lack of fuel; what is too much is counted or answered with "not taken".
 
 use super::SPOKEN;
+use super::clock::Watch;
 use super::limits::{
     CANCELS_PER_CALL, HOST_CALL_FUEL, INTENTS_PER_CALL, LOG_LINE_BYTES, LOG_LINES_PER_CALL,
     LOG_LINES_PER_SECOND, Limits, Meter,
@@ -47,6 +48,8 @@ pub(super) struct Guest {
     pub(super) wake_at: Option<Timestamp>,
     /// What it holds.
     pub(super) meter: Meter,
+    /// How long its present call takes.
+    pub(super) watch: Watch,
     /// Its output.
     pub(super) log: LogBudget,
     /// What it used and wrote, for those who look.
@@ -65,6 +68,7 @@ impl Guest {
             cancels: Vec::new(),
             wake_at: None,
             meter: Meter::new(limits),
+            watch: Watch::default(),
             log: LogBudget::default(),
             usage: Arc::default(),
             wasi: None,

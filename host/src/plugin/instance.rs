@@ -14,7 +14,7 @@ use pm_arb_core::ids::Timestamp;
 use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, StrategyFault};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Error, Store, Trap};
 
@@ -96,7 +96,15 @@ fn new_store(pre: &InstancePre<Guest>, name: &str, limits: &Limits) -> Store<Gue
     store.set_max_component_handles(HANDLES_MAX);
     // Fuel metering is on, so this does not fail; a store without fuel would trap at once.
     let _ = store.set_fuel(limits.setup_fuel);
+    store.epoch_deadline_callback(|mut store| Ok(store.data_mut().watch.look()));
+    give_time(&mut store, limits.setup_time);
     store
+}
+
+/// The present call may take so long. Where the clock is no limit it never ticks.
+fn give_time(store: &mut Store<Guest>, time: Duration) {
+    let ticks = store.data_mut().watch.begin(time);
+    store.set_epoch_deadline(ticks);
 }
 
 fn setup_call<P, R>(
@@ -110,6 +118,7 @@ where
     R: ComponentNamedList + Lift,
 {
     store.data_mut().begin(false);
+    give_time(store, limits.setup_time);
     store
         .set_fuel(limits.setup_fuel)
         .and_then(|()| function.call(&mut *store, params))
@@ -121,6 +130,7 @@ fn fault(guest: &Guest, error: &Error) -> StrategyFault {
     let said = guest.log.last_error.as_deref();
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => StrategyFault::OutOfFuel,
+        Some(Trap::Interrupt) => StrategyFault::TooSlow,
         _ if guest.meter.refused => StrategyFault::OutOfMemory,
         Some(trap) => StrategyFault::Trap(match said {
             Some(said) => printable(&format!("{said} ({trap})")),
@@ -136,6 +146,10 @@ pub struct ComponentStrategy {
     limits: Limits,
     may: Capabilities,
     dead: bool,
+    /// Events it was told.
+    calls: u64,
+    /// The call that the clock ended when this was recorded; zero for none.
+    stop_at: u64,
     /// When the present call began, if it is timed.
     began: Option<Instant>,
     on_quote: TypedFunc<(u64, WireQuote), ()>,
@@ -173,6 +187,8 @@ impl ComponentStrategy {
             limits: instance.limits,
             may,
             dead: false,
+            calls: 0,
+            stop_at: 0,
             began: None,
         })
     }
@@ -225,10 +241,16 @@ impl ComponentStrategy {
     /// Before an event is told: a fresh budget. Everything here is a store to memory.
     fn begin(&mut self, now: Timestamp) -> Result<(), StrategyFault> {
         self.alive()?;
+        self.calls = self.calls.saturating_add(1);
+        if self.calls == self.stop_at {
+            self.dead = true;
+            return Err(StrategyFault::TooSlow);
+        }
         let guest = self.store.data_mut();
         guest.begin(true);
         guest.now.store(now.0, Ordering::Relaxed);
         self.began = guest.usage.is_timed().then(Instant::now);
+        give_time(&mut self.store, self.limits.call_time);
         self.store
             .set_fuel(self.limits.call_fuel)
             .map_err(|error| StrategyFault::Protocol(error.to_string()))
@@ -346,5 +368,13 @@ impl Strategy for ComponentStrategy {
             )));
         }
         Ok(state)
+    }
+
+    fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    fn stop_at(&mut self, call: u64) {
+        self.stop_at = call;
     }
 }

@@ -1,10 +1,11 @@
 //! Every limit a strategy runs under, in one place, and the limiter that enforces those of memory.
 //!
-//! All of them are functions of what the strategy did, never of time: a replay meets the same ones
-//! at the same instruction.
+//! All but the times are functions of what the strategy did: a replay meets the same ones at the same
+//! instruction. The times hold for live pilots only, and what they end is journalled; see `clock`.
 
 use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::strategy::{MAX_CANCELS_PER_CALL, MAX_INTENTS_PER_CALL};
+use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
 
 /// What one strategy may use. The defaults fit Rust components; other toolchains need more.
@@ -12,10 +13,22 @@ use wasmtime::{ResourceLimiter, Result};
 pub struct Limits {
     /// Size of a component file.
     pub file_bytes: usize,
+    /// Functions of all its modules.
+    pub functions: u64,
+    /// Code of one function.
+    pub function_bytes: u64,
+    /// Time that a pilot gives the compiler for new bytes, by the wall clock.
+    pub compile_time: Duration,
+    /// Memory that it gives the compiler for them.
+    pub compile_bytes: u64,
     /// Fuel (about one per instruction, and one per byte of a bulk copy) of one event.
     pub call_fuel: u64,
     /// Fuel of the rare calls: instantiation, describe, init, snapshot, restore.
     pub setup_fuel: u64,
+    /// Time of one event, where the clock is a limit: of a live pilot.
+    pub call_time: Duration,
+    /// Time of one of the rare calls, likewise.
+    pub setup_time: Duration,
     /// All linear memories of an instance together.
     pub memory_bytes: usize,
     /// A snapshot.
@@ -26,8 +39,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             file_bytes: 8 << 20,
+            functions: 20_000,
+            function_bytes: 512 << 10,
+            compile_time: Duration::from_secs(5),
+            compile_bytes: 1 << 30,
             call_fuel: 20_000_000,
             setup_fuel: 400_000_000,
+            call_time: Duration::from_millis(25),
+            setup_time: Duration::from_millis(500),
             memory_bytes: 32 << 20,
             snapshot_bytes: 1 << 20,
         }
@@ -45,8 +64,14 @@ impl Limits {
     pub fn interpreted() -> Self {
         Self {
             file_bytes: 32 << 20,
+            functions: 100_000,
+            function_bytes: 4 << 20,
+            compile_time: Duration::from_secs(60),
+            compile_bytes: 4 << 30,
             call_fuel: 200_000_000,
             setup_fuel: 4_000_000_000,
+            call_time: Duration::from_millis(250),
+            setup_time: Duration::from_secs(10),
             memory_bytes: 64 << 20,
             ..Self::default()
         }
@@ -68,6 +93,20 @@ impl Limits {
     }
 }
 
+/// How often the clock that ends slow calls is looked at.
+pub const TICK: Duration = Duration::from_millis(1);
+/// Modules and components within a component.
+pub const MODULES_MAX: u64 = 64;
+/// How deep they may lie within one another.
+pub const NESTING_MAX: u64 = 8;
+/// Types, imports, exports, globals, segments and the like, of all modules.
+pub const ITEMS_MAX: u64 = 100_000;
+/// Variables of a function.
+pub const LOCALS_MAX: u64 = 10_000;
+/// Blocks, loops and conditions within one another.
+pub const BLOCKS_DEEP_MAX: u64 = 2_000;
+/// Places that the branch tables of a function name.
+pub const BRANCHES_MAX: u64 = 65_536;
 /// Elements of all tables of an instance together.
 pub const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances, memories and tables of a component (a toolchain with adapters needs several).

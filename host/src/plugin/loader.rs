@@ -20,19 +20,24 @@ mod again;
 mod faults;
 mod granted;
 mod orders;
+mod shadow;
 mod slot;
+mod watched;
 
 pub use orders::{Done, Order, OrderError, Recipe, What};
 pub use slot::{CHANGES_MAX, Change, ChangeKind, EARLIER_MAX, Past, Slot, Status};
+pub use watched::Watch;
 
 use super::engine::{Compiled, PluginHost};
 use super::error::PluginError;
 use super::instance::ComponentStrategy;
 use super::limits::Limits;
+use super::policy::SwapPolicy;
 use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
 use super::sources::Params;
 use super::usage::Usage;
+use crate::shadow::Shadows;
 use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::event::{Event, OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
@@ -42,6 +47,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
+use watched::Before;
 
 /// Faults within [`STRIKE_WINDOW`] that end a strategy until new bytes come.
 pub const STRIKES: usize = 3;
@@ -74,10 +80,14 @@ pub struct News {
 enum Why {
     /// Its file says so.
     File,
+    /// The configuration has other settings for the bytes that run.
+    Settings,
     /// An operator's word, with their note.
     Swapped(String),
     /// An operator's word, with their note.
     RolledBack(String),
+    /// It ran in the shadow and is better, by an operator's word or the test's.
+    Promoted(String),
     /// The same bytes start once more, because of that.
     Restarted(String),
 }
@@ -85,12 +95,16 @@ enum Why {
 /// See the top of the file.
 pub struct Loader {
     host: PluginHost,
+    policy: SwapPolicy,
+    /// In a replay: what the last load replaced, while it is not known whether that is watched.
+    replaced: Option<(StrategyId, Before)>,
     slots: BTreeMap<String, Slot>,
     reaper: Option<SyncSender<Box<dyn Strategy>>>,
     news: VecDeque<News>,
     told: u64,
     /// What each may, as last recorded: it holds from its next load on.
     granted: BTreeMap<StrategyId, Capabilities>,
+    shadows: Shadows,
 }
 
 impl Loader {
@@ -99,12 +113,26 @@ impl Loader {
     pub fn new(host: PluginHost) -> Self {
         Self {
             host,
+            policy: SwapPolicy::unwatched(),
+            replaced: None,
             slots: BTreeMap::new(),
             reaper: reaper(),
             news: VecDeque::new(),
             told: 0,
             granted: BTreeMap::new(),
+            shadows: Shadows::default(),
         }
+    }
+
+    /// From here on, what takes over must do as that says.
+    pub fn govern(&mut self, policy: SwapPolicy) {
+        self.policy = policy;
+    }
+
+    /// What takes over must do so.
+    #[must_use]
+    pub fn policy(&self) -> &SwapPolicy {
+        &self.policy
     }
 
     /// The strategies of the run, by name.
@@ -205,6 +233,7 @@ impl Loader {
     ) -> Result<Outcome, LoaderError> {
         let name = candidate.compiled.described.manifest.name.clone();
         let digest = candidate.compiled.digest;
+        let for_shadow = self.is_for_shadow(&name, &candidate);
         let Some(slot) = self.slots.get_mut(&name) else {
             return self.take_over(candidate, Why::File, false, port);
         };
@@ -231,10 +260,19 @@ impl Loader {
         let chosen = slot
             .file
             .as_ref()
-            .is_some_and(|(d, p)| *d == digest && *p == candidate.params && slot.digest != digest);
+            .is_some_and(|(d, p)| *d == digest && *p == candidate.params && !runs);
+        let fell = slot
+            .fallen
+            .as_ref()
+            .is_some_and(|(d, p)| *d == digest && *p == candidate.params);
         let why = match slot.deaf() {
             Some(why) => why,
+            None if fell => "these bytes were rolled back by themselves",
             None if chosen => "an operator chose other bytes",
+            None if slot.digest == digest && !gone => {
+                return self.take_over(candidate, Why::Settings, false, port);
+            }
+            None if for_shadow => return self.follow_in_shadow(name, candidate, port),
             None => return self.take_over(candidate, Why::File, false, port),
         };
         let path = candidate.path.clone();
@@ -290,7 +328,7 @@ impl Loader {
             }
         };
         let (file, renamed) = match &why {
-            Why::File => {
+            Why::File | Why::Settings => {
                 let renamed = self.at_path(&candidate.path).filter(|old| *old != name);
                 (Some(candidate.path), renamed)
             }
@@ -300,6 +338,10 @@ impl Loader {
             }
             Why::RolledBack(note) => {
                 self.command(&name, OperatorAction::RollBack { digest }, note, port)?;
+                (None, None)
+            }
+            Why::Promoted(note) => {
+                self.command(&name, OperatorAction::Promote { digest }, note, port)?;
                 (None, None)
             }
             Why::Restarted(_) => (None, None),
@@ -366,10 +408,20 @@ impl Loader {
             params: new.params.clone(),
             restored: new.restored,
         };
+        self.commit(&name, "something else takes over", port)?;
         let (restored, began, at) = (new.restored, new.began, new.at);
-        self.occupy(id, generation, new);
-        self.drop_elsewhere(port.install(id, Box::new(strategy)));
+        let watched = self.is_to_be_watched(&new);
+        let before = self.occupy(id, generation, new, port);
+        let replaced = port.install(id, Box::new(strategy));
+        let before = before.filter(|_| watched && replaced.is_some());
+        match replaced {
+            Some(old) if before.is_some() => port.stand_by(id, old),
+            old => self.drop_elsewhere(old),
+        }
         record(port, &name, id, kind)?;
+        if let Some(before) = before {
+            self.watch(&name, before, port)?;
+        }
         tracing::info!(
             strategy = name,
             version = manifest.version,
@@ -392,13 +444,26 @@ impl Loader {
         })
     }
 
-    /// The slot's entry for a generation that runs from now on.
-    fn occupy(&mut self, id: StrategyId, generation: u32, new: Successor) {
+    /// The slot's entry for a generation that runs from now on. Returns the one that ran.
+    fn occupy(
+        &mut self,
+        id: StrategyId,
+        generation: u32,
+        new: Successor,
+        port: &dyn LoaderPort,
+    ) -> Option<Before> {
         match self.slots.get_mut(&new.compiled.described.manifest.name) {
-            Some(slot) => slot.succeed(generation, new),
+            Some(slot) => {
+                let now = port.standing(id);
+                let before = (slot.status == Status::Running).then(|| Before::of(slot, now));
+                slot.succeed(generation, new);
+                slot.since = now;
+                before
+            }
             None => {
                 let name = new.compiled.described.manifest.name.clone();
                 self.slots.insert(name, Slot::first(id, generation, new));
+                None
             }
         }
     }
@@ -409,6 +474,7 @@ impl Loader {
     }
 
     fn unload(&mut self, name: &str, port: &mut dyn LoaderPort) -> Result<(), LoaderError> {
+        self.commit(name, NO_FILE, port)?;
         let Some(slot) = self.slots.get_mut(name) else {
             return Ok(());
         };

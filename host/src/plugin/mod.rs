@@ -13,6 +13,9 @@ pub const CONTRACT: &str = "pm-arb:strategy@0.3.0";
 /// wit/strategy.wit.
 pub const SPOKEN: [&str; 2] = ["0.2.0", "0.3.0"];
 
+/// Compiling in a process of its own.
+pub mod apart;
+mod clock;
 mod describe;
 mod engine;
 mod error;
@@ -23,9 +26,12 @@ mod instance;
 pub mod limits;
 /// Which strategies run.
 pub mod loader;
+/// What a generation that takes over must do.
+pub mod policy;
 mod port;
 /// From a file to a ready instance.
 pub mod prepare;
+mod prescan;
 /// What `--strategies` names.
 pub mod sources;
 /// What an instance used.
@@ -44,6 +50,7 @@ pub use grants::Grants;
 pub use instance::ComponentStrategy;
 pub use limits::Limits;
 pub use loader::{Done, Loader, Order, OrderError, Recipe, What};
+pub use policy::{StatePolicy, SwapPolicy};
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Keep, Preparer};
 pub use sources::{SourceError, Sources};

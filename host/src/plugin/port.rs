@@ -2,6 +2,7 @@
 
 use super::error::PluginError;
 use super::prepare::Candidate;
+use pm_arb_core::engine::Standing;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{StrategyId, Timestamp};
 use pm_arb_core::strategy::Strategy;
@@ -77,6 +78,17 @@ pub trait LoaderPort {
     fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)>;
     /// Puts a strategy in its slot and returns the one that was there.
     fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>>;
+    /// Keeps what [`install`](Self::install) gave back beside the new one, told and not heard. Before the
+    /// load is recorded.
+    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>);
+    /// Whether one stands by and could take over.
+    fn has_standby(&self, id: StrategyId) -> bool;
+    /// The one that stands by takes over; returns the one that ran.
+    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>>;
+    /// Returns the one that stood by; it does so no more.
+    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>>;
+    /// What all generations of a strategy came to.
+    fn standing(&self, id: StrategyId) -> Standing;
     /// Keeps a component's bytes, durably, so that the run can be replayed.
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError>;
     /// Finds them again.

@@ -75,6 +75,8 @@ pub struct Costs {
     pub fuel_last: u64,
     /// Fuel of a call on average.
     pub fuel_mean: u64,
+    /// Fuel of all calls.
+    pub fuel_sum: u64,
     /// Fuel of the dearest call.
     pub fuel_max: u64,
     /// Calls that were timed.
@@ -167,6 +169,17 @@ impl Usage {
             .unwrap_or_default()
     }
 
+    /// The same, and they are not kept any longer.
+    pub(crate) fn take_lines(&self) -> Vec<LogLine> {
+        let lines = self.lines.lock();
+        lines.map_or_else(|_| Vec::new(), |mut lines| lines.drain(..).collect())
+    }
+
+    /// Fuel of the last call.
+    pub(crate) fn fuel_last(&self) -> u64 {
+        self.fuel_last.load(Relaxed)
+    }
+
     /// What its calls cost so far.
     #[must_use]
     pub fn costs(&self) -> Costs {
@@ -177,6 +190,7 @@ impl Usage {
             calls,
             fuel_last: self.fuel_last.load(Relaxed),
             fuel_mean: mean(&self.fuel_sum, calls),
+            fuel_sum: self.fuel_sum.load(Relaxed),
             fuel_max: self.fuel_max.load(Relaxed),
             timed,
             time_mean: Duration::from_nanos(mean(&self.time_sum, timed)),

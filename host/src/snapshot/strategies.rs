@@ -10,6 +10,7 @@
 use super::{Instant, Money};
 use crate::plugin::loader::{self, ChangeKind, STRIKES, Slot, Status};
 use crate::plugin::{Limits, Loader, hex};
+use crate::shadow::ShadowRow;
 use pm_arb_core::engine::{EngineStatus, StrategyStatus};
 use pm_arb_core::strategy::Topics;
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,8 @@ pub struct StrategyRow {
     pub changes: Vec<ChangeRow>,
     /// The last lines it wrote, oldest first.
     pub log: Vec<LogRow>,
+    /// The candidate in its shadow, or the last one there was in this process.
+    pub shadow: Option<ShadowRow>,
 }
 
 /// Whether a strategy is called.
@@ -188,7 +191,7 @@ pub struct Import {
 pub struct ChangeRow {
     /// When, in the run's time.
     pub at: Instant,
-    /// `loaded`, `refused`, `quarantined`, `unloaded`, or an operator's word: `pin`, `release`…
+    /// `loaded`, `committed`, `reverted`, `refused`, `quarantined`, `unloaded`, or an operator's word: `pin`, `release`…
     pub what: String,
     /// The generation before, for a load.
     pub from_generation: Option<u32>,
@@ -238,7 +241,8 @@ impl Strategies {
     pub fn of(status: &EngineStatus, loader: &Loader) -> Self {
         let row = |slot: &Slot| {
             let status = status.strategies.iter().find(|s| s.id == slot.id);
-            StrategyRow::of(slot, status)
+            let shadow = loader.shadows().row(&slot.manifest.name);
+            StrategyRow::of(slot, status, shadow)
         };
         let news = |news: &loader::News| NewsRow {
             number: news.number,
@@ -260,7 +264,7 @@ impl Strategies {
 }
 
 impl StrategyRow {
-    fn of(slot: &Slot, status: Option<&StrategyStatus>) -> Self {
+    fn of(slot: &Slot, status: Option<&StrategyStatus>, shadow: Option<ShadowRow>) -> Self {
         let none = StrategyStatus {
             id: slot.id,
             name: String::new(),
@@ -322,6 +326,7 @@ impl StrategyRow {
             imports: slot.imports().iter().map(|name| import(name)).collect(),
             changes: slot.changes().map(change).collect(),
             log: log(slot),
+            shadow,
         }
     }
 }
@@ -447,9 +452,35 @@ fn change(change: &loader::Change) -> ChangeRow {
             row.digest = (*digest != [0; 32]).then(|| hex(digest));
             "refused"
         }
+        ChangeKind::Committed { generation } => {
+            row.generation = Some(*generation);
+            "committed"
+        }
+        ChangeKind::Reverted {
+            from,
+            generation,
+            digest,
+            version,
+        } => {
+            row.from_generation = Some(from.0);
+            row.from_digest = Some(hex(&from.1));
+            row.generation = Some(*generation);
+            row.version = Some(version.clone());
+            row.digest = Some(hex(digest));
+            row.state_kept = Some(true);
+            "reverted"
+        }
         ChangeKind::Quarantined => "quarantined",
         ChangeKind::Operator(action) => action.as_str(),
         ChangeKind::Unloaded => "unloaded",
+        ChangeKind::Shadowed { begins, digest } => {
+            row.digest = Some(hex(digest));
+            if *begins {
+                "shadow begins"
+            } else {
+                "shadow ends"
+            }
+        }
     }
     .to_owned();
     row

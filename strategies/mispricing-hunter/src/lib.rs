@@ -11,7 +11,7 @@
 //! | `cost_max`    | 400     | dollars that one set of orders may cost                       |
 //! | `book_ms_max` | 1000    | no leg whose book is older than this many milliseconds        |
 
-use pm_arb_sdk::keep::{Grids, Taken};
+use pm_arb_sdk::keep::{Grids, Taken, cost_and_payoff};
 use pm_arb_sdk::money::{ONE, over_down, times_down};
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
@@ -34,13 +34,6 @@ pub struct MispricingHunter {
     taken: Taken,
 }
 
-/// What one share of every leg costs with its fees.
-fn set_cost(seen: &Opportunity) -> Option<i64> {
-    seen.legs.iter().try_fold(0_i64, |sum, leg| {
-        sum.checked_add(leg.price)?.checked_add(leg.fee)
-    })
-}
-
 impl MispricingHunter {
     fn decide(&self, seen: &Opportunity) -> Option<Intent> {
         let fresh = |ms: u32| i64::from(ms) * ONE <= self.rules.book_ms_max;
@@ -51,12 +44,9 @@ impl MispricingHunter {
         {
             return None;
         }
-        // Such a set pays whole dollars whatever happens: one, or for NO of n exclusive markets n - 1.
-        let cost = set_cost(seen)?;
-        let pays = cost.checked_add(seen.edge)? / ONE * ONE;
-        let most = i64::try_from(seen.legs.len() - 1).ok()?.checked_mul(ONE)?;
-        let edge = pays.min(most).checked_sub(cost)?;
-        if edge < self.rules.edge_min || cost <= 0 {
+        let (cost, pays) = cost_and_payoff(seen)?;
+        let edge = pays.checked_sub(cost)?;
+        if edge < self.rules.edge_min {
             return None;
         }
         let stake = times_down(seen.free_capital.max(0), self.rules.stake_max)?;

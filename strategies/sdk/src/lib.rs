@@ -6,6 +6,21 @@
 //! ```text
 //! host ─► exported functions (glue) ─► your Strategy ─► Host::submit ─► host
 //! ```
+//!
+//! | you want to                                   | look at                                     |
+//! |-----------------------------------------------|---------------------------------------------|
+//! | know what happens and what you may answer     | [`Strategy`], [`Event`], [`Intent`], [`Host`] |
+//! | ask for no more than you need                 | [`Wants`]                                   |
+//! | be set up by an operator                      | [`Settings`]                                |
+//! | count money                                   | [`money`]                                   |
+//! | know grids, fees and ends of markets          | [`markets`], [`keep::Grids`]                |
+//! | know what you hold and what is on its way     | [`keep::Exposure`], [`orders`], [`hold`]    |
+//! | act on an opportunity once                    | [`keep::Taken`]                             |
+//! | know what a price was like lately             | [`mean`]                                    |
+//! | outlive a swap                                | [`state`]                                   |
+//! | test without a host                           | [`testing`]                                 |
+//!
+//! A panic is written to the host's log with its place, and ends this instance alone.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -22,16 +37,18 @@ pub mod bindings {
 
 /// The glue between the world's functions and a [`Strategy`].
 pub mod glue;
+/// A position that is to be sold again.
+pub mod hold;
+/// What most strategies keep: lots, exposure, opportunities already taken.
+pub mod keep;
 /// What is known of the open markets.
 pub mod markets;
 /// What a price was like lately.
 pub mod mean;
-/// Orders of ours that have not ended.
-pub mod orders;
-/// What most strategies keep: lots, exposure, opportunities already taken.
-pub mod keep;
 /// Money as integers in millionths.
 pub mod money;
+/// Orders of ours that have not ended.
+pub mod orders;
 /// What a strategy is configured with.
 pub mod settings;
 /// State that outlives a version, as lines of text.

@@ -3,6 +3,7 @@
 //! Needs the topic `markets`. The host lists the open ones again after every load, so none of it is part
 //! of a snapshot.
 
+use crate::keep::common_multiple;
 use crate::money::{fee_of_share, tick_down, to_lot};
 use crate::{Event, FeeSchedule, Market, Timestamp};
 use std::collections::BTreeMap;
@@ -131,6 +132,20 @@ impl Markets {
         self.by_id.get(&market)
     }
 
+    /// The most shares, no more than `qty`, that every one of these takes; `None` when one takes none of
+    /// that or is not open.
+    #[must_use]
+    pub fn fit(&self, instruments: &[u32], qty: i64) -> Option<i64> {
+        let (mut lot, mut min) = (1, 1);
+        for instrument in instruments {
+            let terms = self.of(*instrument)?;
+            lot = common_multiple(lot, terms.lot.max(1))?;
+            min = min.max(terms.min_qty);
+        }
+        let qty = to_lot(qty, lot);
+        (qty >= min).then_some(qty)
+    }
+
     /// The open market of an instrument.
     #[must_use]
     pub fn of(&self, instrument: u32) -> Option<&Terms> {
@@ -157,9 +172,18 @@ mod tests {
         assert_eq!(terms.sold_at(500_000), Some(482_500));
         assert_eq!(terms.fit(7_654_321), Some(7_650_000));
         assert_eq!(terms.fit(4_999_999), None, "below the minimum");
+        assert_eq!(markets.fit(&[6, 7], 7_654_321), Some(7_650_000));
+        assert_eq!(
+            markets.fit(&[6, 8], 7_654_321),
+            None,
+            "market 4 is not listed"
+        );
         assert_eq!(terms.sale_limit(485_000, 10_000), 470_000);
         assert_eq!(terms.sale_limit(10_000, 50_000), 10_000);
-        assert_eq!(terms.seconds_left(terms.closes_at - 1_500_000_000), 3 * ONE / 2);
+        assert_eq!(
+            terms.seconds_left(terms.closes_at - 1_500_000_000),
+            3 * ONE / 2
+        );
         markets.hear(&Event::MarketClosed(3));
         assert!(markets.of(7).is_none() && markets.get(3).is_none());
     }

@@ -108,14 +108,22 @@ mod tests {
         let window = 10 * SECOND;
         let mut mean = Mean::new(0, 500_000);
         mean.add(10 * SECOND, 400_000, window);
-        assert_eq!((mean.mean(), mean.deviation()), (500_000, 0), "the newest has not stood");
+        assert_eq!(
+            (mean.mean(), mean.deviation()),
+            (500_000, 0),
+            "the newest has not stood"
+        );
         mean.add(20 * SECOND, 500_000, window);
         assert_eq!((mean.mean(), mean.deviation()), (450_000, 50_000));
         let mut burst = Mean::new(0, 500_000);
         for value in [1, 999_999, 250_000] {
             burst.add(0, value, window);
         }
-        assert_eq!(burst.mean(), 500_000, "what stood for no time counts for nothing");
+        assert_eq!(
+            burst.mean(),
+            500_000,
+            "what stood for no time counts for nothing"
+        );
     }
 
     #[test]
@@ -124,11 +132,17 @@ mod tests {
         let mut mean = Mean::new(0, 500_000);
         mean.add(SECOND, 100_000, window);
         mean.pause();
-        assert_eq!(Mean::read(&mean.words().split(' ').collect::<Vec<_>>()), Ok(mean));
+        assert_eq!(
+            Mean::read(&mean.words().split(' ').collect::<Vec<_>>()),
+            Ok(mean)
+        );
         mean.add(60 * SECOND, 500_000, window);
         assert_eq!(mean.mean(), 500_000);
         mean.add(61 * SECOND, 400_000, window);
-        assert_eq!(Mean::read(&mean.words().split(' ').collect::<Vec<_>>()), Ok(mean));
+        assert_eq!(
+            Mean::read(&mean.words().split(' ').collect::<Vec<_>>()),
+            Ok(mean)
+        );
         assert!(Mean::read(&["1", "2"]).is_err());
     }
 }

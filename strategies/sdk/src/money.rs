@@ -144,16 +144,25 @@ mod tests {
         assert_eq!(over_down(1, 0), None);
         assert_eq!(to_lot(5_490_000, 1_000_000), 5_000_000);
         assert_eq!(to_lot(7, 0), 7);
-        assert_eq!((over_up(1, 3), over_up(-1, 3)), (Some(333_334), Some(-333_333)));
+        assert_eq!(
+            (over_up(1, 3), over_up(-1, 3)),
+            (Some(333_334), Some(-333_333))
+        );
         assert_eq!((over_up(6, 3), over_up(1, 0)), (Some(2 * ONE), None));
         assert_eq!(tick_down(489_999, 10_000), 480_000);
         assert_eq!(tick_up(480_001, 10_000), Some(490_000));
-        assert_eq!((tick_up(480_000, 10_000), tick_up(7, 0)), (Some(480_000), Some(7)));
+        assert_eq!(
+            (tick_up(480_000, 10_000), tick_up(7, 0)),
+            (Some(480_000), Some(7))
+        );
         assert_eq!(tick_up(i64::MAX, 10), None);
         assert_eq!(middle(480_000, 490_001), Some(485_000));
         assert_eq!(fee_of_share(70_000, 500_000), Some(17_500));
         assert_eq!(fee_of_share(70_000, 333_333), Some(15_556), "0.0155555…");
-        assert_eq!((fee_of_share(0, 500_000), fee_of_share(70_000, ONE)), (Some(0), Some(0)));
+        assert_eq!(
+            (fee_of_share(0, 500_000), fee_of_share(70_000, ONE)),
+            (Some(0), Some(0))
+        );
     }
 
     #[test]
@@ -165,7 +174,10 @@ mod tests {
         for units in [0, 1, -1, 20_000, -1_500_000, 250 * ONE, i64::MAX] {
             assert_eq!(parse(&show(units)), Some(units));
         }
-        assert_eq!((show(-500_000), show(20_000)), ("-0.5".to_owned(), "0.02".to_owned()));
+        assert_eq!(
+            (show(-500_000), show(20_000)),
+            ("-0.5".to_owned(), "0.02".to_owned())
+        );
         for text in [
             "",
             "-",

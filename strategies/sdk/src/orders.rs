@@ -47,11 +47,13 @@ impl Orders {
         mut intent: Intent,
         host: &mut dyn Host,
     ) -> Option<u64> {
-        let [IntentLeg {
-            instrument,
-            buy,
-            limit,
-        }] = intent.legs[..]
+        let [
+            IntentLeg {
+                instrument,
+                buy,
+                limit,
+            },
+        ] = intent.legs[..]
         else {
             return None;
         };
@@ -243,7 +245,10 @@ mod tests {
             new.read(&words[1..]).unwrap();
         }
         assert_eq!(new, old);
-        assert!(new.read(&["1", "7", "lend", "1", "1", "1", "1", "open"]).is_err());
+        assert!(
+            new.read(&["1", "7", "lend", "1", "1", "1", "1", "open"])
+                .is_err()
+        );
         new.expire(100 + SILENCE);
         assert!(new.is_empty(), "nobody told of its end");
     }

@@ -25,6 +25,8 @@ pub struct Fixture {
     pub on_quote: String,
     /// What `restore` answers: nothing for yes, or the reason for no.
     pub restore: &'static str,
+    /// Body that runs at the start of `restore`: local 0 is where the state is, local 1 how long.
+    pub on_restore: &'static str,
     /// Body that runs at the start of `snapshot`.
     pub snapshot: &'static str,
     /// Number of the form of its snapshot.
@@ -42,6 +44,7 @@ impl Fixture {
             imports: String::new(),
             on_quote: String::new(),
             restore: "",
+            on_restore: "",
             snapshot: "",
             state: 1,
         }
@@ -123,6 +126,7 @@ impl Fixture {
     (i32.store (i32.const 36) (i32.const {version_len}))
     (i32.const 32))
   (func (export "restore") (param i32 i32) (result i32)
+    {on_restore}
     (i32.store8 (i32.const 32) (i32.const {refuses}))
     (i32.store (i32.const 36) (i32.const 192))
     (i32.store (i32.const 40) (i32.const {restore_len}))
@@ -136,6 +140,7 @@ impl Fixture {
             snapshot = self.snapshot,
             state = self.state,
             restore = self.restore,
+            on_restore = self.on_restore,
             restore_len = self.restore.len(),
             refuses = i32::from(!self.restore.is_empty()),
         )

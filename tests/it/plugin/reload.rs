@@ -10,6 +10,7 @@ use pm_arb::plugin::{
     Loader, LoaderInput, LoaderPort, Outcome, PluginHost, PortError, Preparer, Sources, Tracker,
     digest, watch,
 };
+use pm_arb_core::engine::Standing;
 use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{StrategyId, Timestamp};
 use pm_arb_core::strategy::{Output, Strategy, StrategyFault};
@@ -20,6 +21,7 @@ use std::path::Path;
 #[derive(Default)]
 pub struct Stage {
     slots: BTreeMap<StrategyId, Box<dyn Strategy>>,
+    standby: BTreeMap<StrategyId, Box<dyn Strategy>>,
     pub journal: Vec<StrategyChange>,
     pub archive: BTreeMap<[u8; 32], Vec<u8>>,
     now: Timestamp,
@@ -32,6 +34,27 @@ impl LoaderPort for Stage {
 
     fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
         self.slots.insert(id, new)
+    }
+
+    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
+        self.standby.insert(id, before);
+    }
+
+    fn has_standby(&self, id: StrategyId) -> bool {
+        self.standby.contains_key(&id)
+    }
+
+    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        let standby = self.standby.remove(&id)?;
+        self.slots.insert(id, standby)
+    }
+
+    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.standby.remove(&id)
+    }
+
+    fn standing(&self, _: StrategyId) -> Standing {
+        Standing::default()
     }
 
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {

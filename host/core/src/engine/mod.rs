@@ -25,6 +25,7 @@ mod dispatch;
 mod equity;
 mod funnel;
 mod grants;
+mod lives;
 mod markets;
 mod rest;
 mod settle;
@@ -44,13 +45,13 @@ pub use why::{BookNow, MarketNow, OpportunityNow, OracleNow};
 use crate::allocator::CapitalAllocator;
 use crate::config::EngineConfig;
 use crate::effect::{Alert, AlertLevel, Effect, Message};
-use crate::event::{Command, Event, OperatorAction, Record, StrategyChange, StrategyChangeKind};
+use crate::event::{Command, Event, Record};
 use crate::ids::{IntentId, MarketId, Nanos, OpportunityId, Seq, StrategyId, Timestamp, TradeId};
 use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
 use crate::opportunity::Opportunity;
-use crate::order::{Author, Order, OrderPlan};
+use crate::order::Order;
 use crate::paper::{self, PaperExecutor};
 use crate::position::Positions;
 use crate::queue::PrintGate;
@@ -60,7 +61,7 @@ use crate::resting::RestingOrders;
 use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::{Outcome, Settlement};
-use crate::strategy::{Manifest, Output, Strategy};
+use crate::strategy::{Output, Strategy};
 use crate::tape::TapeReader;
 use deny::Denials;
 use dispatch::{Notice, Slot};
@@ -68,7 +69,6 @@ use funnel::Flow;
 use markets::MarketRows;
 use silence::Silences;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use ward::Ward;
 
 /// Most orders in flight; one more is denied with `RATE_LIMIT`.
@@ -446,103 +446,6 @@ impl Engine {
             self.halted = Some(why);
             self.withdraw_all(|_| true, Reason::Halted, turn);
         }
-    }
-
-    fn strategy_changed(&mut self, change: &StrategyChange, turn: &mut Turn<'_>) {
-        let id = change.id;
-        match &change.kind {
-            StrategyChangeKind::Loaded {
-                manifest,
-                digest,
-                generation,
-                ..
-            } => {
-                self.slot_mut(id).grant.take_effect();
-                self.introduce(id, manifest, *digest, *generation);
-                self.tell_open_markets(id, turn);
-            }
-            StrategyChangeKind::Reverted {
-                manifest,
-                digest,
-                generation,
-                why,
-                ..
-            } => {
-                let bad = self.slot(id).and_then(|slot| slot.author.as_ref());
-                let bad = bad.map_or(0, |author| author.generation);
-                self.introduce(id, manifest, *digest, *generation);
-                let text = format!(
-                    "{}: generation {bad} was rolled back ({why}); generation {generation} runs version {}",
-                    self.name_of(id),
-                    manifest.version
-                );
-                self.alert(AlertLevel::Critical, "STRATEGY_REVERTED", text, turn);
-            }
-            StrategyChangeKind::Refused { why, .. } => {
-                let text = format!("{}: new bytes refused: {why}", self.name_of(id));
-                self.alert(AlertLevel::Warning, "STRATEGY_REFUSED", text, turn);
-            }
-            StrategyChangeKind::Quarantined { fault } => {
-                self.quarantine(id, turn);
-                let text = format!("{}: {fault}", self.name_of(id));
-                self.alert(AlertLevel::Critical, "STRATEGY_QUARANTINED", text, turn);
-            }
-            StrategyChangeKind::Unloaded => {
-                let slot = self.slot_mut(id);
-                slot.alive = false;
-                slot.runtime = None;
-                slot.standby = None;
-                slot.timer = None;
-                self.allocator.set_active(id, false);
-                self.withdraw_all(|plan| plan.strategy == id, Reason::Cancelled, turn);
-            }
-            StrategyChangeKind::Operator { action, note } => {
-                if *action == OperatorAction::Quarantine {
-                    self.quarantine(id, turn);
-                }
-                let text = format!("{}: {} ({note})", self.name_of(id), action.as_str());
-                self.alert(AlertLevel::Info, "STRATEGY_OPERATOR", text, turn);
-            }
-            StrategyChangeKind::Granted(may) => self.slot_mut(id).grant.promise(may),
-            StrategyChangeKind::Stopped { .. }
-            | StrategyChangeKind::Asked
-            | StrategyChangeKind::Watched
-            | StrategyChangeKind::Committed
-            | StrategyChangeKind::Shadowed { .. } => {}
-        }
-        turn.reschedule = true;
-    }
-
-    /// Who sits in a slot from here on.
-    fn introduce(
-        &mut self,
-        id: StrategyId,
-        manifest: &Manifest,
-        digest: [u8; 32],
-        generation: u32,
-    ) {
-        let slot = self.slot_mut(id);
-        slot.author = Some(Arc::new(Author {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            digest,
-            generation,
-        }));
-        slot.topics = manifest.topics;
-        slot.quarantined = false;
-        self.allocator.set_active(id, true);
-    }
-
-    /// It is not called any more, has no share of the capital, and nothing of it goes on resting.
-    fn quarantine(&mut self, id: StrategyId, turn: &mut Turn<'_>) {
-        let slot = self.slot_mut(id);
-        slot.alive = false;
-        slot.quarantined = true;
-        slot.standby = None;
-        slot.timer = None;
-        self.allocator.set_active(id, false);
-        let own = |plan: &OrderPlan| plan.strategy == id;
-        self.withdraw_all(own, Reason::StrategyQuarantined, turn);
     }
 
     /// The answer of the ledger: an entry that could not be booked stops the process, and so does a

@@ -4,7 +4,9 @@ use super::super::engine::Compiled;
 use super::super::port::{LoaderError, LoaderPort};
 use super::super::sources::Params;
 use super::slot::{Change, ChangeKind, Status};
+use super::watched::Watch;
 use super::{Loader, Successor, Why, port_error};
+use crate::shadow::Begin;
 use pm_arb_core::event::{OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{StrategyId, Timestamp};
 
@@ -16,6 +18,15 @@ impl Loader {
         change: &StrategyChange,
         port: &mut dyn LoaderPort,
     ) -> Result<(), LoaderError> {
+        if change.kind == StrategyChangeKind::Watched {
+            if let Some((id, before)) = self.replaced.take()
+                && let Some(slot) = self.slots.values_mut().find(|slot| slot.id == id)
+            {
+                slot.watch = Some(Watch::new(at, before));
+            }
+            return Ok(());
+        }
+        self.passed(port);
         match &change.kind {
             StrategyChangeKind::Loaded {
                 manifest,
@@ -49,8 +60,40 @@ impl Loader {
                     usage: strategy.usage(),
                     may: strategy.may().clone(),
                 };
-                self.occupy(change.id, *generation, new);
-                self.drop_elsewhere(port.install(change.id, Box::new(strategy)));
+                let let_go = port.let_go(change.id);
+                self.drop_elsewhere(let_go);
+                let before = self.occupy(change.id, *generation, new, port);
+                let replaced = port.install(change.id, Box::new(strategy));
+                match (before, replaced) {
+                    // Were it watched, it hears of this record already.
+                    (Some(before), Some(old)) => {
+                        port.stand_by(change.id, old);
+                        self.replaced = Some((change.id, before));
+                    }
+                    (_, old) => self.drop_elsewhere(old),
+                }
+            }
+            StrategyChangeKind::Reverted {
+                generation, why, ..
+            } => self.revert_again(change.id, *generation, why, at, port)?,
+            StrategyChangeKind::Committed => {
+                let let_go = port.let_go(change.id);
+                self.drop_elsewhere(let_go);
+                if let Some(slot) = self.slots.values_mut().find(|s| s.id == change.id) {
+                    slot.watch = None;
+                    let generation = slot.generation;
+                    slot.note(Change {
+                        at,
+                        kind: ChangeKind::Committed { generation },
+                        why: "its watch ended".to_owned(),
+                    });
+                }
+            }
+            // The answer went to nobody; asking may have changed it all the same.
+            StrategyChangeKind::Asked => {
+                if let Some(strategy) = port.strategy_mut(change.id) {
+                    let _ = strategy.snapshot();
+                }
             }
             StrategyChangeKind::Quarantined { fault } => {
                 let why = format!("it {fault}");
@@ -71,6 +114,9 @@ impl Loader {
                 self.note(change.id, at, kind, why.clone());
             }
             StrategyChangeKind::Operator { action, note } => {
+                if matches!(action, OperatorAction::Promote { .. }) {
+                    self.promoted(change.id, note);
+                }
                 if let Some(slot) = self.slots.values_mut().find(|s| s.id == change.id) {
                     slot.obey(*action, note, at);
                 }
@@ -78,14 +124,31 @@ impl Loader {
             StrategyChangeKind::Granted(may) => {
                 self.granted.insert(change.id, (**may).clone());
             }
-            StrategyChangeKind::Stopped { .. }
-            | StrategyChangeKind::Asked
-            | StrategyChangeKind::Watched
-            | StrategyChangeKind::Committed
-            | StrategyChangeKind::Reverted { .. }
-            | StrategyChangeKind::Shadowed { .. } => {}
+            StrategyChangeKind::Stopped { .. } | StrategyChangeKind::Watched => {}
+            StrategyChangeKind::Shadowed {
+                digest,
+                begins,
+                params,
+                fresh,
+                why,
+            } => {
+                let candidate = Begin {
+                    digest: *digest,
+                    params: params.clone(),
+                    fresh: *fresh,
+                };
+                self.shadowed(change.id, *begins, &candidate, why, at);
+            }
         }
         Ok(())
+    }
+
+    /// What the last load replaced is not watched, else the record of it would have followed at once.
+    pub fn passed(&mut self, port: &mut dyn LoaderPort) {
+        if let Some((id, _)) = self.replaced.take() {
+            let let_go = port.let_go(id);
+            self.drop_elsewhere(let_go);
+        }
     }
 
     /// What led to a recorded load: the operator's word just before it, or what its bytes say.
@@ -100,7 +163,11 @@ impl Loader {
             Some((OperatorAction::RollBack { digest: d }, note)) if d == digest => {
                 Why::RolledBack(note.clone())
             }
-            _ if slot.digest != *digest || slot.params != *params => Why::File,
+            Some((OperatorAction::Promote { digest: d }, note)) if d == digest => {
+                Why::Promoted(note.clone())
+            }
+            _ if slot.digest != *digest => Why::File,
+            _ if slot.params != *params => Why::Settings,
             _ if slot.status == Status::Unloaded => Why::File,
             _ => slot.why_again(),
         }

@@ -23,6 +23,9 @@ impl Loader {
             "failed: it {fault}"
         );
         slot.fault = Some(fault.clone());
+        if let Some(watch) = &mut slot.watch {
+            watch.struck.get_or_insert_with(|| fault.clone());
+        }
         slot.strikes.push_back(at);
         while slot
             .strikes
@@ -48,16 +51,19 @@ impl Loader {
     pub fn next_due(&self) -> Option<Timestamp> {
         self.slots
             .values()
-            .filter_map(|slot| match slot.status {
-                Status::Restarting { at } => Some(at),
-                Status::Condemned(_) => Some(Timestamp(0)),
+            .filter_map(|slot| match (&slot.watch, &slot.status) {
+                // Looked at in every turn.
+                (Some(watch), _) => Some(watch.since),
+                (None, Status::Restarting { at }) => Some(*at),
+                (None, Status::Condemned(_)) => Some(Timestamp(0)),
                 _ => None,
             })
             .min()
     }
 
-    /// Restarts what is due and quarantines what failed too often.
+    /// Judges what is watched, restarts what is due and quarantines what failed too often.
     pub fn tick(&mut self, now: Timestamp, port: &mut dyn LoaderPort) -> Result<(), LoaderError> {
+        self.judge(now, port)?;
         let due: Vec<String> = self
             .slots
             .iter()

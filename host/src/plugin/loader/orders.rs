@@ -9,6 +9,7 @@ use super::super::prepare::Candidate;
 use super::super::sources::Params;
 use super::slot::{ChangeKind, Slot, Status};
 use super::{Loader, Why, record};
+use crate::shadow::BeginError;
 use pm_arb_core::event::{OperatorAction, StrategyChangeKind};
 use std::path::PathBuf;
 
@@ -60,6 +61,23 @@ pub enum What {
     Quarantine,
     /// Start it again.
     Release,
+    /// Run these bytes beside it.
+    Shadow {
+        /// Ready.
+        candidate: Box<Candidate>,
+        /// Without the state of what runs.
+        fresh: bool,
+    },
+    /// What runs in its shadow takes its place.
+    Promote {
+        /// Ready; what runs in the shadow.
+        candidate: Box<Candidate>,
+    },
+    /// What runs in its shadow is let go.
+    Dismiss {
+        /// A reason of the shadow's own; none for an operator's word.
+        why: Option<String>,
+    },
 }
 
 /// What the bytes of a swap or a rollback are made ready with.
@@ -154,6 +172,17 @@ pub enum OrderError {
     /// The engine's thread is busy or gone.
     #[error("the engine did not take the order; see the pilot's log")]
     NotTaken,
+    /// Nothing runs in its shadow.
+    #[error(
+        "no candidate runs in the shadow of {name}. Begin one: `pm-arb strategy shadow {name} FILE`"
+    )]
+    NoShadow {
+        /// Whose.
+        name: String,
+    },
+    /// No shadow can begin now.
+    #[error(transparent)]
+    Shadow(#[from] BeginError),
     /// Something else happened in between.
     #[error("{name} changed while the order was made ready; look and order again")]
     Overtaken {
@@ -176,6 +205,8 @@ impl OrderError {
             OrderError::Refused { .. } => "refused",
             OrderError::NotTaken => "not_taken",
             OrderError::Overtaken { .. } => "overtaken",
+            OrderError::NoShadow { .. } => "no_shadow",
+            OrderError::Shadow(_) => "no_room_in_the_shadow",
         }
     }
 }
@@ -237,6 +268,9 @@ impl Loader {
                 if let Err(error) = self.may_roll_back(&name, &candidate) {
                     return Ok(Err(error));
                 }
+                if !fresh && self.stands_by(&name, port) {
+                    return self.step_back(&name, &note, port).map(Ok);
+                }
                 let outcome = self.take_over(*candidate, Why::RolledBack(note), fresh, port)?;
                 Ok(self.answer(&name, outcome))
             }
@@ -252,11 +286,14 @@ impl Loader {
             What::Unpin => self.unpin(&name, &note, port),
             What::Quarantine => self.say(&name, OperatorAction::Quarantine, &note, port),
             What::Release => self.release(&name, &note, port),
+            What::Shadow { candidate, fresh } => self.shadow(&name, *candidate, fresh, &note, port),
+            What::Promote { candidate } => self.promote(&name, *candidate, note, port),
+            What::Dismiss { why } => self.dismiss(&name, why, &note, port),
         }
     }
 
     /// A strategy that orders may be about.
-    fn orderable(&self, name: &str) -> Result<&Slot, OrderError> {
+    pub(super) fn orderable(&self, name: &str) -> Result<&Slot, OrderError> {
         let Some(slot) = self.slots.get(name) else {
             return Err(OrderError::Unknown {
                 name: name.to_owned(),
@@ -302,6 +339,30 @@ impl Loader {
         })
     }
 
+    /// Whether where a rollback goes is what stands by: that is current and has its state.
+    fn stands_by(&self, name: &str, port: &dyn LoaderPort) -> bool {
+        self.slots.get(name).is_some_and(|slot| {
+            let standby = slot.watch.as_ref().map(|watch| watch.standby());
+            let earlier = slot.earlier().map(|past| past.generation);
+            standby.is_some() && standby == earlier && port.has_standby(slot.id)
+        })
+    }
+
+    /// A rollback during a watch.
+    fn step_back(
+        &mut self,
+        name: &str,
+        note: &str,
+        port: &mut dyn LoaderPort,
+    ) -> Result<Done, LoaderError> {
+        let digest = self.slots.get(name).and_then(|slot| slot.earlier());
+        let digest = digest.map_or([0; 32], |past| past.digest);
+        self.command(name, OperatorAction::RollBack { digest }, note, port)?;
+        self.revert(name, &format!("operator: rollback ({note})"), port)?;
+        let text = self.slots.get(name).map(|slot| slot.introduced(true, None));
+        Ok(self.done(name, text.unwrap_or_default()))
+    }
+
     /// An order that is done by saying so.
     fn say(
         &mut self,
@@ -323,6 +384,9 @@ impl Loader {
         if let Some(state) = state {
             let name = name.to_owned();
             return Ok(Err(OrderError::AlreadySo { name, state }));
+        }
+        if action == OperatorAction::Quarantine {
+            self.commit(name, "an operator stops it", port)?;
         }
         self.command(name, action, note, port)?;
         let text = match action {
@@ -407,12 +471,16 @@ impl Loader {
             return Ok(());
         };
         slot.obey(action, note, at);
+        let id = slot.id;
+        if matches!(action, OperatorAction::Promote { .. }) {
+            self.promoted(id, note);
+        }
         let note = note.to_owned();
         let kind = StrategyChangeKind::Operator { action, note };
-        record(port, name, slot.id, kind)
+        record(port, name, id, kind)
     }
 
-    fn answer(&self, name: &str, outcome: Outcome) -> Result<Done, OrderError> {
+    pub(super) fn answer(&self, name: &str, outcome: Outcome) -> Result<Done, OrderError> {
         match outcome {
             Outcome::Refused { why, .. } => Err(OrderError::Refused {
                 name: name.to_owned(),
@@ -434,7 +502,7 @@ impl Loader {
         }
     }
 
-    fn done(&self, name: &str, text: String) -> Done {
+    pub(super) fn done(&self, name: &str, text: String) -> Done {
         let slot = self.slots.get(name);
         Done {
             name: name.to_owned(),

@@ -7,8 +7,10 @@ use super::super::limits::Limits;
 use super::super::prepare::Candidate;
 use super::super::sources::Params;
 use super::super::usage::Usage;
+use super::watched::{Before, Watch};
 use super::{Successor, Why};
 use pm_arb_core::capabilities::Capabilities;
+use pm_arb_core::engine::Standing;
 use pm_arb_core::event::OperatorAction;
 use pm_arb_core::ids::{StrategyId, Timestamp};
 use pm_arb_core::strategy::{Manifest, StrategyFault};
@@ -77,6 +79,12 @@ pub struct Slot {
     /// What ran before and was not quarantined, newest last.
     pub(super) earlier: VecDeque<Past>,
     pub(super) changes: VecDeque<Change>,
+    /// The watch over the running generation, while it lasts.
+    pub watch: Option<Watch>,
+    /// What the strategy had come to when the running generation took over.
+    pub(super) since: Standing,
+    /// What was rolled back by itself last: not loaded again from its file.
+    pub(super) fallen: Option<([u8; 32], Params)>,
     /// The operator's word whose load has not been recorded yet.
     pub(super) ordered: Option<(OperatorAction, String)>,
 }
@@ -122,6 +130,22 @@ pub enum ChangeKind {
         /// How long no event could be told; unknown for what the journal tells of.
         pause: Option<Duration>,
     },
+    /// A generation was watched, and the one before let go.
+    Committed {
+        /// Which.
+        generation: u32,
+    },
+    /// The generation before took over again.
+    Reverted {
+        /// The one that was watched: its number and the digest of its bytes.
+        from: (u32, [u8; 32]),
+        /// Which load it is now.
+        generation: u32,
+        /// SHA-256 of its bytes.
+        digest: [u8; 32],
+        /// Its own version.
+        version: String,
+    },
     /// Bytes were not accepted.
     Refused {
         /// Their SHA-256; zeros when they could not be read.
@@ -133,6 +157,13 @@ pub enum ChangeKind {
     Operator(OperatorAction),
     /// It was taken out.
     Unloaded,
+    /// A candidate runs beside it, or does no more.
+    Shadowed {
+        /// Whether it begins.
+        begins: bool,
+        /// SHA-256 of its bytes.
+        digest: [u8; 32],
+    },
 }
 
 impl Slot {
@@ -158,6 +189,9 @@ impl Slot {
             waiting: None,
             earlier: VecDeque::new(),
             changes,
+            watch: None,
+            since: Standing::default(),
+            fallen: None,
             ordered: None,
         }
     }
@@ -171,8 +205,17 @@ impl Slot {
             _ if !same && self.is_good() => self.remember(),
             _ => {}
         }
-        if new.why == Why::File && !same {
-            self.file = Some((new.compiled.digest, new.params.clone()));
+        match (&new.why, &mut self.file) {
+            (Why::File, file) if !same => {
+                *file = Some((new.compiled.digest, new.params.clone()));
+            }
+            // The file's bytes are to be run with them as well.
+            (Why::Settings, Some((_, params))) => *params = new.params.clone(),
+            _ => {}
+        }
+        self.watch = None;
+        if !matches!(new.why, Why::Restarted(_)) {
+            self.fallen = None;
         }
         if self.digest != new.compiled.digest {
             self.strikes.clear();
@@ -192,6 +235,53 @@ impl Slot {
         }
         self.manifest = new.compiled.described.manifest.clone();
         self.compiled = new.compiled;
+    }
+
+    /// The generation before runs again, as the next one.
+    pub(super) fn put_back(
+        &mut self,
+        generation: u32,
+        before: Before,
+        why: &str,
+        at: Timestamp,
+        standing: Standing,
+    ) {
+        let manifest = before.compiled.described.manifest.clone();
+        self.note(Change {
+            at,
+            kind: ChangeKind::Reverted {
+                from: (self.generation, self.digest),
+                generation,
+                digest: before.compiled.digest,
+                version: manifest.version.clone(),
+            },
+            why: why.to_owned(),
+        });
+        let bad = (
+            self.digest,
+            std::mem::replace(&mut self.params, before.params),
+        );
+        self.may = before.may;
+        // What an operator left is known by what its file held.
+        self.fallen = self.ordered.is_none().then_some(bad);
+        if self
+            .earlier()
+            .is_some_and(|past| past.generation == before.generation)
+        {
+            self.earlier.pop_back();
+        }
+        before.usage.follows(&self.usage);
+        self.usage = before.usage;
+        self.strikes = before.strikes;
+        self.fault = before.fault;
+        self.digest = before.compiled.digest;
+        self.manifest = manifest;
+        self.compiled = before.compiled;
+        self.generation = generation;
+        self.status = Status::Running;
+        self.since = standing;
+        self.watch = None;
+        self.ordered = None;
     }
 
     /// Whether it is fit to be gone back to.
@@ -224,7 +314,9 @@ impl Slot {
 
     /// The generation that runs now, in a line.
     pub(super) fn introduced(&self, restored: bool, pause: Option<Duration>) -> String {
-        let ms = pause.map_or(0.0, |pause| pause.as_secs_f64() * 1e3);
+        let pause = pause.map_or(String::new(), |pause| {
+            format!(" pause {:.1} ms;", pause.as_secs_f64() * 1e3)
+        });
         let state = if restored {
             "state kept"
         } else {
@@ -235,9 +327,7 @@ impl Slot {
         });
         let (name, version) = (&self.manifest.name, &self.manifest.version);
         let (generation, digest) = (self.generation, Short(&self.digest));
-        format!(
-            "{name} {version} (gen {generation}, {digest}) live; pause {ms:.1} ms; {state}{back}"
-        )
+        format!("{name} {version} (gen {generation}, {digest}) live;{pause} {state}{back}")
     }
 
     pub(super) fn note(&mut self, change: Change) {
@@ -360,8 +450,10 @@ impl Successor {
         let why = match &self.why {
             Why::File if from.is_none() => "its file was named".to_owned(),
             Why::File => "its file changed".to_owned(),
+            Why::Settings => "its settings changed".to_owned(),
             Why::Swapped(note) => format!("operator: swap ({note})"),
             Why::RolledBack(note) => format!("operator: rollback ({note})"),
+            Why::Promoted(note) => format!("promoted from its shadow ({note})"),
             Why::Restarted(why) => format!("started again: {why}"),
         };
         Change {

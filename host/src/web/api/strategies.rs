@@ -169,7 +169,8 @@ async fn one(State(app): State<App>, Path(name): Path<String>) -> Response {
     }
 }
 
-/// Does something to a strategy: `swap`, `rollback`, `pin`, `unpin`, `quarantine`, `release`. It is in the
+/// Does something to a strategy: `swap`, `rollback`, `pin`, `unpin`, `quarantine`, `release`,
+/// `shadow`, `promote`, `dismiss`. It is in the
 /// journal before it is answered.
 #[utoipa::path(post, path = "/strategies/{name}/{action}", params(("name" = String, Path), ("action" = String, Path)),
     request_body = OrderBody, responses(
@@ -206,30 +207,37 @@ async fn act(
 fn action_of(action: &str, body: &OrderBody) -> Result<StrategyAction, Refusal> {
     let fresh = body.fresh;
     Ok(match action {
-        "swap" => {
+        "swap" | "shadow" => {
             let file = body.file.clone().map(PathBuf::from);
             let file = file.filter(|file| file.is_absolute());
             let file = file.ok_or_else(|| {
                 Refusal::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     "file-missing",
-                    "a swap needs `file`",
+                    format!("a {action} needs `file`"),
                     "give the absolute path of a component on the pilot's machine",
                 )
             })?;
-            StrategyAction::Swap { file, fresh }
+            if action == "swap" {
+                StrategyAction::Swap { file, fresh }
+            } else {
+                let set = Vec::new();
+                StrategyAction::Shadow { file, set, fresh }
+            }
         }
         "rollback" => StrategyAction::Rollback { fresh },
         "pin" => StrategyAction::Pin,
         "unpin" => StrategyAction::Unpin,
         "quarantine" => StrategyAction::Quarantine,
         "release" => StrategyAction::Release,
+        "promote" => StrategyAction::Promote,
+        "dismiss" => StrategyAction::Dismiss,
         _ => {
             return Err(Refusal::new(
                 StatusCode::NOT_FOUND,
                 "unknown_action",
                 format!("{action:?} is nothing that can be done to a strategy"),
-                "say swap, rollback, pin, unpin, quarantine or release",
+                "say swap, rollback, pin, unpin, quarantine, release, shadow, promote or dismiss",
             ));
         }
     })

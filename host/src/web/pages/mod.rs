@@ -9,6 +9,7 @@ pub(in crate::web) mod parts;
 mod risk;
 #[cfg(test)]
 pub(in crate::web) mod samples;
+mod shadow;
 mod strategies;
 mod strategy;
 mod system;

@@ -52,7 +52,12 @@ fn panels(view: &View) -> Vec<Panel> {
             allocation(pilot),
             false,
         ),
-        panel("not-yet", "Shadow comparison", not_yet(), false),
+        panel(
+            "shadow",
+            "Shadow comparison",
+            super::shadow::all(rows),
+            true,
+        ),
         panel("running", "What runs", running(rows), true),
         panel("costs", "What calls cost", costs(rows), true),
         panel("reloads", "What became of them", reloads(rows), true),
@@ -359,13 +364,6 @@ pub(super) fn changes(all: &[(&str, &ChangeRow)], named: bool) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn not_yet() -> Markup {
-    html! {
-        p.empty { "Not there yet: running a new version beside the live one on the same events, and promoting it when it proves better. "
-            "Until then compare two versions on recorded markets: " code { "pm-arb compare RUN --a OLD.wasm --b NEW.wasm" } "." }
     }
 }
 

@@ -4,6 +4,7 @@
 //! that says what it does, works without scripts, and is the same as the command line's.
 
 use super::strategies::{as_of, changes, digest, micros, percent, state, time, used};
+use crate::shadow::Phase;
 use crate::snapshot::{ChangeRow, Snapshot, State as Life, StrategyRow};
 use crate::web::answer::Refusal;
 use crate::web::app::{App, View};
@@ -60,6 +61,12 @@ fn panels(pilot: &Snapshot, row: &StrategyRow) -> Vec<Panel> {
     vec![
         panel("now", "How it is", now(pilot, row), false),
         panel("orders", "What may be done", orders(row), false),
+        panel(
+            "shadow",
+            "Shadow comparison",
+            super::shadow::one(row.shadow.as_ref()),
+            true,
+        ),
         panel("asks", "What it asks for and was given", asks(row), false),
         panel("history", "What became of it", history(row), true),
         panel("log", "Its last words", log(row), true),
@@ -117,6 +124,15 @@ fn order(
     }
 }
 
+fn file(action: &str) -> Markup {
+    let id = format!("{action}-file");
+    html! {
+        label for=(id) { "Component file, as the pilot's machine names it" }
+        input id=(id) name="file" required autocomplete="off" placeholder="/path/to/strategy.wasm";
+        (fresh(action))
+    }
+}
+
 fn fresh(action: &str) -> Markup {
     let id = format!("{action}-fresh");
     html! {
@@ -128,11 +144,7 @@ fn fresh(action: &str) -> Markup {
 fn orders(row: &StrategyRow) -> Markup {
     let none = html! {};
     let stopped = matches!(row.state, Life::Quarantined | Life::Restarting);
-    let swap = html! {
-        label for="swap-file" { "Component file, as the pilot's machine names it" }
-        input #swap-file name="file" required autocomplete="off" placeholder="/path/to/strategy.wasm";
-        (fresh("swap"))
-    };
+    let (swap, shadow) = (file("swap"), file("shadow"));
     html! {
         @if row.state == Life::Unloaded {
             p.empty { "It was taken out: no file of this start names it. Start the pilot with its file among "
@@ -144,6 +156,12 @@ fn orders(row: &StrategyRow) -> Markup {
                      The bytes its file holds now are left until the file changes.",
                     earlier.version, earlier.generation), &fresh("rollback"), false)),
                 None => p.note { "Nothing to roll back to: this run has no earlier generation that was not quarantined." },
+            }
+            @if row.shadow.as_ref().is_some_and(|shadow| shadow.phase != Phase::Ended) {
+                (order(row, "promote", "Promote", "What runs in its shadow takes its place between two events, with the state of what runs.", &none, false))
+                (order(row, "dismiss", "Dismiss", "What runs in its shadow is let go. What trades is not touched.", &none, false))
+            } @else if row.state == Life::Running {
+                (order(row, "shadow", "Shadow", "Runs the bytes of a file beside it, on the same events and books with a ledger of its own. It trades nothing.", &shadow, false))
             }
             (order(row, "swap", "Swap", "Runs the bytes of a file now, between two events. A component that does not fit is refused by name and nothing changes.", &swap, false))
             @if row.pinned.is_none() {
@@ -157,7 +175,7 @@ fn orders(row: &StrategyRow) -> Markup {
             (order(row, "quarantine", "Quarantine", "It is not called any more and its resting orders are withdrawn, until it is released, over restarts too. Open positions stay until their markets settle.", &none, true))
         }
         p.note { "The same from a terminal: " code { "pm-arb strategy rollback " (row.name) }
-            ". Shadow runs and promotion are not there yet." }
+            "." }
     }
 }
 
@@ -283,6 +301,7 @@ pub mod tests {
             }],
             changes: Vec::new(),
             log: Vec::new(),
+            shadow: None,
         }
     }
 

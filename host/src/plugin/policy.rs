@@ -1,0 +1,68 @@
+//! What a pilot asks of a generation that takes over: how long it is watched, what ends the watch badly,
+//! and what becomes of state in another form.
+//!
+//! Owns the limits and their words; [`Loader`](super::Loader) measures and acts.
+
+use pm_arb_core::ids::Nanos;
+use pm_arb_core::units::{Bps, Usd};
+use serde::{Deserialize, Serialize};
+
+/// See the top of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SwapPolicy {
+    /// How long the generation before stands by, in the run's time; zero: not at all.
+    pub watch: Nanos,
+    /// Fewer denials than this say nothing.
+    pub denied_min: u64,
+    /// The share of denied intents may lie above that of the generation before by so much.
+    pub denied_above: Bps,
+    /// Fewer calls than this say nothing of the fuel of a call.
+    pub fuel_calls_min: u64,
+    /// Fuel of a call on average, in hundredths of what the generation before uses for the same calls.
+    pub fuel_mean_pct: u64,
+    /// Fuel of the dearest call, in hundredths of the limit, where the one before stays below it.
+    pub fuel_limit_pct: u64,
+    /// What it may lose, net of fees.
+    pub loss_max: Usd,
+    /// What becomes of state in another form.
+    pub state: StatePolicy,
+}
+
+/// What becomes of a state whose form is not the new version's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatePolicy {
+    /// Handed over where the new version says that it reads that form; otherwise it is refused.
+    #[default]
+    Migrate,
+    /// The new version is refused.
+    Refuse,
+    /// Handed over where it says that it reads it; otherwise it starts without state.
+    Fresh,
+}
+
+impl Default for SwapPolicy {
+    fn default() -> Self {
+        Self {
+            watch: Nanos::from_ms(60_000),
+            denied_min: 20,
+            denied_above: Bps(3_000),
+            fuel_calls_min: 100,
+            fuel_mean_pct: 400,
+            fuel_limit_pct: 90,
+            loss_max: Usd(50_000_000),
+            state: StatePolicy::Migrate,
+        }
+    }
+}
+
+impl SwapPolicy {
+    /// Nothing is watched: for those who repeat a journal or try a strategy out.
+    #[must_use]
+    pub fn unwatched() -> Self {
+        Self {
+            watch: Nanos(0),
+            ..Self::default()
+        }
+    }
+}
