@@ -64,8 +64,14 @@ impl Limits {
     pub fn interpreted() -> Self {
         Self {
             file_bytes: 32 << 20,
+            functions: 100_000,
+            function_bytes: 4 << 20,
+            compile_time: Duration::from_secs(60),
+            compile_bytes: 4 << 30,
             call_fuel: 200_000_000,
             setup_fuel: 4_000_000_000,
+            call_time: Duration::from_millis(250),
+            setup_time: Duration::from_secs(10),
             memory_bytes: 64 << 20,
             ..Self::default()
         }
