@@ -10,7 +10,7 @@ mod strategy;
 mod trial;
 
 pub use about::{ConfigArgs, ConfigWhat, HelpArgs, InfoArgs, InitArgs, ManArgs, topic};
-pub use author::{BuildArgs, Lang, NewArgs};
+pub use author::{BuildArgs, Lang, NewArgs, WatchArgs};
 pub use report::{
     ReportArgs, ReportFormat, Since, Status, TradeArgs, TradesArgs, TradesFormat, Which,
 };

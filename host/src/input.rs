@@ -3,7 +3,8 @@
 //! Watchers, oracles, operators and the strategy loader send here; the runner stamps, journals and
 //! steps. Nothing else feeds the engine.
 
-use crate::plugin::{Done, Order, OrderError, Recipe};
+use crate::plugin::sources::Params;
+use crate::plugin::{Done, Incumbent, Order, OrderError, Recipe};
 use pm_arb_core::event::{Command, Event};
 use pm_arb_core::ids::{Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +47,15 @@ pub enum Input {
         back: bool,
         /// Told it.
         answer: oneshot::Sender<Result<Recipe, OrderError>>,
+    },
+    /// What runs under a name, for the rehearsal of what is to take its place.
+    Incumbent {
+        /// Of which strategy.
+        name: String,
+        /// By which bytes and settings, where it is known.
+        candidate: Option<([u8; 32], Params)>,
+        /// Told it, if it runs.
+        answer: oneshot::Sender<Option<Box<Incumbent>>>,
     },
     /// An operator's word about a strategy; they wait until it is done and durable.
     Order {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod alerts;
+mod author;
 mod baskets;
 mod book;
 mod bus;

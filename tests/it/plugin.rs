@@ -1,6 +1,8 @@
 //! Strategies as components: the real ones do their work, hostile ones are stopped alone.
 
+mod closed;
 pub mod fixtures;
+mod granted;
 mod hostile;
 mod operator;
 mod reload;
@@ -91,7 +93,7 @@ pub fn market(id: u32) -> MarketSpec {
     }
 }
 
-fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
+pub fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
     OpportunityLeg {
         instrument: InstrumentId(instrument),
         market: MarketId(instrument / 2),
@@ -104,7 +106,7 @@ fn leg(instrument: u32, price: i64, fair: Option<i64>) -> OpportunityLeg {
     }
 }
 
-fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Opportunity {
+pub fn opportunity(seq: u64, kind: OpportunityKind, legs: Vec<OpportunityLeg>) -> Opportunity {
     Opportunity {
         id: OpportunityId {
             seq: Seq(seq),

@@ -15,6 +15,9 @@ use std::path::Path;
 use std::process::Output;
 use uuid::Uuid;
 
+/// A busy machine makes prices old; what is compared here is not hurt by old prices.
+const PATIENT: &str = "[risk]\nbook_age_max_ms = 120000\noracle_age_max_ms = 120000\n";
+
 /// What is known of the shadow of a strategy.
 fn shadow(pilot: &Pilot, name: &str) -> Option<Value> {
     let output = pilot.ask(&["strategy", "shadow", name, "--json"]);
@@ -96,8 +99,12 @@ fn the_same_bytes_earn_the_same_and_others_what_they_decide() {
         &std::fs::read(&sniper).unwrap(),
     );
     let sniper = sniper.to_str().unwrap();
-    let fast = ["--speed", "60"];
-    let mut pilot = Pilot::start_with(&folder, &data, &fast);
+    let config = dir.path().join("pm-arb.toml");
+    std::fs::write(&config, PATIENT).unwrap();
+    let fast = ["--speed", "30", "--config", config.to_str().unwrap()];
+    // Eager, so that every market is traded.
+    let eager = format!("{folder}/oracle-sniper.wasm?edge_min=0.005&haircut=0");
+    let mut pilot = Pilot::start_with(&eager, &data, &fast);
     pilot.wait_for("intents", |p| {
         row(p, "oracle-sniper").filter(|r| r["intents"].as_u64() > Some(0))
     });
@@ -119,12 +126,12 @@ fn the_same_bytes_earn_the_same_and_others_what_they_decide() {
         assert_eq!(pair["incumbent"], pair["candidate"], "{same}");
         assert_eq!(micros(&pair["difference"]), 0);
     }
-    for key in ["net", "drawdown", "calls", "intents", "denied", "fills"] {
-        let (ours, theirs) = (&same["candidate"][key], &same["incumbent"][key]);
-        // A load tells the open markets once more.
-        if key != "calls" {
-            assert_eq!(ours, theirs, "{key}: {same}");
-        }
+    // Calls are not the same: a load tells the open markets once more.
+    for key in ["net", "drawdown", "bought", "intents", "denied", "fills"] {
+        assert_eq!(
+            same["candidate"][key], same["incumbent"][key],
+            "{key}: {same}"
+        );
     }
     assert!(same["incumbent"]["fills"].as_u64() > Some(0), "{same}");
     assert_eq!(same["evidence"], "1.00");
@@ -159,18 +166,17 @@ fn the_same_bytes_earn_the_same_and_others_what_they_decide() {
     let half = pilot.wait_for("settled markets", |p| {
         shadow(p, "oracle-sniper").filter(|s| s["markets"].as_u64() >= Some(4))
     });
-    let (mut ours, mut theirs) = (0, 0);
-    for pair in half["recent"].as_array().unwrap() {
-        ours += micros(&pair["candidate"]).abs();
-        theirs += micros(&pair["incumbent"]).abs();
-    }
-    assert!(ours > 0 && ours * 10 < theirs * 8, "{half}");
+    let [ours, theirs] = ["candidate", "incumbent"].map(|of| micros(&half[of]["bought"]));
+    assert!(
+        ours * 5 > theirs && ours * 5 < theirs * 4,
+        "about half: {half}"
+    );
     assert_ne!(half["markets"], half["equal"], "{half}");
 
     // The journal says that it runs: killed and started again, it does, with what it came to.
     pilot.signal("-KILL");
     assert!(!pilot.ended());
-    let mut pilot = Pilot::start_with(&folder, &data, &fast);
+    let mut pilot = Pilot::start_with(&eager, &data, &fast);
     let again = pilot.wait_for("the shadow again", |p| {
         shadow(p, "oracle-sniper").filter(|s| s["markets"].as_u64() >= half["markets"].as_u64())
     });
@@ -193,49 +199,6 @@ fn the_same_bytes_earn_the_same_and_others_what_they_decide() {
         "shadow ends",
     ];
     assert_eq!(kinds(&pilot.run_dir()), expected);
-}
-
-#[test]
-fn a_candidate_that_earns_takes_over_by_test() {
-    let dir = tempfile::tempdir().unwrap();
-    let sniper = strategies().join("oracle-sniper.wasm");
-    let config = dir.path().join("pm-arb.toml");
-    // The rate of a coin's toss, so that a few markets decide.
-    let keys = "[shadow]\npromote = \"by_test\"\nerror_rate_bps = 5000\nmarkets_min = 2\n";
-    std::fs::write(&config, keys).unwrap();
-    let shy = format!("{}?edge_min=0.9", sniper.display());
-    let options = ["--speed", "60", "--config", config.to_str().unwrap()];
-    let mut pilot = Pilot::start_with(&shy, &dir.path().join("data"), &options);
-    pilot.wait_for("the strategy", |p| row(p, "oracle-sniper"));
-    let args = [
-        "shadow",
-        "oracle-sniper",
-        sniper.to_str().unwrap(),
-        "--set",
-        "edge_min=0.01",
-    ];
-    stdout(&order(&pilot, &args));
-    let promoted = pilot.wait_for("the promotion", |p| {
-        row(p, "oracle-sniper").filter(|r| r["generation"] == 2)
-    });
-    let settings = promoted["settings"].as_array().unwrap();
-    assert!(
-        settings
-            .iter()
-            .any(|s| s["key"] == "edge_min" && s["value"] == "0.01")
-    );
-    let last = &promoted["shadow"];
-    assert_eq!(last["phase"], "ended", "{last}");
-    assert!(
-        micros(&last["difference"]) > 0 && last["markets"].as_u64() >= Some(2),
-        "{last}"
-    );
-    stop_and_compare(&mut pilot);
-    let kinds = kinds(&pilot.run_dir());
-    assert!(
-        kinds[2].starts_with("promote (by test: evidence "),
-        "{kinds:?}"
-    );
 }
 
 #[test]

@@ -192,11 +192,13 @@ fn every_order_changes_what_runs_is_journalled_and_replays() {
     let expected = [
         "loaded",
         "loaded",
+        "asked for its state",
         "swap (ann)",
         "loaded with state",
         "rollback (bob)",
         "loaded with state",
         "pin (no note)",
+        "asked for its state",
         "unpin (no note)",
         "loaded with state",
         "quarantine (ann: too eager)",
@@ -242,6 +244,7 @@ fn fifty_swaps_and_rollbacks_under_load_lose_no_event() {
     assert_eq!(list[1]["generation"], 1);
     stop_and_compare(&mut pilot);
     let swap_and_back = [
+        "asked for its state",
         "swap (no note)",
         "loaded with state",
         "watched",

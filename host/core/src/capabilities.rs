@@ -93,6 +93,33 @@ impl Capabilities {
         }
     }
 
+    /// Every kind, as (what, how much of it) in words; numbers that are not limited here are "no limit of its own".
+    #[must_use]
+    pub fn words(&self) -> [(&'static str, String); 7] {
+        fn names<T: Ord + ToString>(scope: &Scope<T>) -> String {
+            match scope {
+                Scope::All => "all".to_owned(),
+                Scope::Only(some) if some.is_empty() => "none".to_owned(),
+                Scope::Only(some) => {
+                    let names: Vec<String> = some.iter().map(T::to_string).collect();
+                    names.join(", ")
+                }
+            }
+        }
+        fn number<T: ToString>(number: Option<T>) -> String {
+            number.map_or_else(|| "no limit of its own".to_owned(), |n| n.to_string())
+        }
+        [
+            ("venues", names(&self.venues)),
+            ("market families", names(&self.families)),
+            ("oracles", names(&self.oracles)),
+            ("cost of an order, $", number(self.order_max)),
+            ("intents a second", number(self.intents_per_second)),
+            ("bytes of memory", number(self.memory_bytes)),
+            ("fuel a call", number(self.call_fuel)),
+        ]
+    }
+
     /// What is asked for here by name or number and not granted there, in words, one each.
     #[must_use]
     pub fn beyond(&self, granted: &Self) -> Vec<String> {

@@ -63,6 +63,11 @@ pub trait Strategy: Send {
     fn calls(&self) -> u64 {
         0
     }
+
+    /// Itself, for the shell that made it and wants to know more of it than the engine does.
+    fn as_any_mut(&mut self) -> Option<&mut dyn core::any::Any> {
+        None
+    }
 }
 
 /// What a call produced.

@@ -6,15 +6,12 @@
 //!
 //! Owns the order of these steps. What the host would refuse is refused here, and the file of before stays.
 
-use super::project::{Language, Project, ProjectError};
-use super::tool::Bounds;
+use super::project::{Project, ProjectError};
+use super::tool::{Bounds, ToolError};
 use super::toolchain::{self, MakeError};
 use crate::plugin::{Compiled, Limits, PluginError, PluginHost, hex};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Time for a build unless told otherwise: the first of a project downloads a compiler.
-pub const LIMIT: Duration = Duration::from_secs(900);
 
 /// No component, and why.
 #[derive(Debug, thiserror::Error)]
@@ -40,14 +37,12 @@ impl BuildError {
     /// Whether somebody wanted it to end.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        use super::tool::ToolError;
         matches!(self, Self::Make(MakeError::Tool(ToolError::Stopped)))
     }
 
     /// Whether a tool is missing, so that no change of the sources helps.
     #[must_use]
     pub fn is_missing_tool(&self) -> bool {
-        use super::tool::ToolError;
         matches!(self, Self::Make(MakeError::Tool(ToolError::Missing { .. })))
     }
 }
@@ -82,7 +77,7 @@ impl Built {
 /// Builds a project whose bounds begin now.
 pub fn build(project: &Project, bounds: &Bounds) -> Result<Built, BuildError> {
     let bytes = toolchain::make(project, bounds)?;
-    let host = PluginHost::new(limits(project.language)).map_err(BuildError::Engine)?;
+    let host = PluginHost::new(Limits::default()).map_err(BuildError::Engine)?;
     let compiled = host.compile(&bytes).map_err(BuildError::Refused)?;
     // A name is letters, digits and hyphens, or it would have been refused.
     let name = format!("{}.wasm", compiled.described.manifest.name);
@@ -94,20 +89,4 @@ pub fn build(project: &Project, bounds: &Bounds) -> Result<Built, BuildError> {
         bytes,
         took: bounds.taken(),
     })
-}
-
-/// What a component of that language needs room for: an interpreter is larger than any strategy.
-#[must_use]
-pub fn limits(language: Language) -> Limits {
-    let plain = Limits::default();
-    match language {
-        Language::Rust => plain,
-        Language::Python | Language::Js => Limits {
-            file_bytes: 32 << 20,
-            memory_bytes: 64 << 20,
-            call_fuel: plain.call_fuel * 10,
-            setup_fuel: plain.setup_fuel * 10,
-            ..plain
-        },
-    }
 }

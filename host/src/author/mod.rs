@@ -37,6 +37,8 @@ pub mod tool;
 mod toolchain;
 /// What a strategy does with events.
 pub mod trial;
+/// A build on every save.
+pub mod watch;
 /// Capabilities, topics and limits in words.
 pub mod words;
 /// The types of a component, beside those of the contract.

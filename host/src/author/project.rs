@@ -184,6 +184,14 @@ impl Project {
     }
 }
 
+/// Whether it is called as what people write, not as what is built or hidden.
+pub(super) fn is_written(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // cargo's own settings are hidden and written all the same.
+    let hidden = name.starts_with('.') && name != ".cargo";
+    !hidden && !MADE.contains(&&*name) && !name.ends_with(".wasm")
+}
+
 /// What is written in a folder, in order of names.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     let listed = match fs::read_dir(folder) {
@@ -194,14 +202,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
         })?,
     };
     let mut found: Vec<PathBuf> = listed
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            // cargo's own settings are hidden and written all the same.
-            let hidden = name.starts_with('.') && name != ".cargo";
-            (!hidden && !MADE.contains(&&*name) && !name.ends_with(".wasm")).then(|| entry.path())
-        })
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| is_written(path))
         .take(FILES_MAX + 1)
         .collect();
     found.sort();

@@ -1,6 +1,6 @@
-//! The words of `pm-arb strategy new` and `build`: from an idea to a component, no pilot needed.
+//! The words of `pm-arb strategy new`, `build` and `watch`: from an idea to a component.
 
-use super::parse_duration;
+use super::{Places, parse_duration};
 use crate::author::project::Language;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -69,4 +69,31 @@ pub struct BuildArgs {
     /// Time for all of a build.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_duration)]
     pub timeout: Duration,
+}
+
+const WATCH_HELP: &str = "\
+Examples:
+  pm-arb strategy watch
+  pm-arb strategy watch ideas/late-buyer --into strategies
+
+With a pilot that runs the folder (pm-arb pilot --strategies strategies), every save that builds is swapped
+in, with its state; what the pilot made of it is told. What does not build changes nothing. Ctrl-C ends it.
+Exit codes: 0 ended by you · 2 no project, or no such folder";
+
+/// `pm-arb strategy watch`
+#[derive(Debug, Args)]
+#[command(after_help = WATCH_HELP)]
+pub struct WatchArgs {
+    /// The project.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Copy every component there too, whole: the folder that a pilot runs.
+    #[arg(long, value_name = "FOLDER")]
+    pub into: Option<PathBuf>,
+    /// Time for all of a build.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_duration)]
+    pub timeout: Duration,
+    /// Where the pilot keeps things.
+    #[command(flatten)]
+    pub places: Places,
 }

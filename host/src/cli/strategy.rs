@@ -1,6 +1,6 @@
 //! The words of `pm-arb strategy`.
 
-use super::{BenchArgs, BuildArgs, CheckArgs, NewArgs, Places, RunArgs, TestArgs};
+use super::{BenchArgs, BuildArgs, CheckArgs, NewArgs, Places, RunArgs, TestArgs, WatchArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -23,6 +23,8 @@ pub enum StrategyCommand {
     New(NewArgs),
     /// Make a component of a project, and check that this host takes it.
     Build(BuildArgs),
+    /// Build a project on every save, for a running pilot to swap in.
+    Watch(WatchArgs),
     /// Say what a component is, what it asks for, and whether this host takes it.
     Check(CheckArgs),
     /// Tell a strategy canned and recorded events, twice, and show what it answers.

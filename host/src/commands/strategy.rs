@@ -16,6 +16,7 @@ pub(super) fn run(args: StrategyArgs, verbose: bool) -> Result<ExitCode, Failure
     match args.command {
         StrategyCommand::New(args) => author::new(args),
         StrategyCommand::Build(args) => author::build(&args, verbose),
+        StrategyCommand::Watch(args) => author::watch(&args, verbose),
         StrategyCommand::Check(args) => trial::check(&args),
         StrategyCommand::Test(args) => trial::test(&args),
         StrategyCommand::Run(args) => trial::run(&args),
@@ -127,8 +128,19 @@ fn state(row: &StrategyRow) -> String {
     if row.pinned.is_some() {
         text.push_str(", pinned");
     }
+    if !row.not_granted.is_empty() {
+        text.push_str(", not all granted");
+    }
     if let Some(shadow) = row.shadow.as_ref().filter(|s| s.phase != Phase::Ended) {
         text.push_str(&format!(", shadow {}", shadow.phase.as_str()));
+    }
+    if let Some(watch) = &row.watch {
+        let (left, standby) = (watch.left_secs, watch.standby);
+        text.push_str(&if watch.ready {
+            format!(", watched for {left} s (gen {standby} stands by)")
+        } else {
+            format!(", watched for {left} s (nothing stands by)")
+        });
     }
     text
 }

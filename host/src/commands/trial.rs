@@ -111,10 +111,11 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 pub(super) fn test(args: &TestArgs) -> Result<ExitCode, Failure> {
     let set = set_up(&args.what)?;
     let (sheet, candidate) = ready(&args.what.file, &args.what, &set)?;
+    let run = on(args.on.as_deref(), &args.places)?;
     let host = set.preparer.host();
     let mut trials = vec![trial::canned(host, &candidate).or_exit(Code::Negative)?];
     let went_well = trials.iter().all(|trial| trial.verdict == Verdict::Ok);
-    if let Some(dir) = on(args.on.as_deref(), &args.places)?
+    if let Some(dir) = run
         && went_well
     {
         let (meter, progress) = watched("test", journal::size(&dir));

@@ -27,6 +27,8 @@ const NAMES_MAX: usize = 256;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GrantKeys {
+    /// Whether components with an interpreter in them (Python, JavaScript) are accepted.
+    pub interpreted: bool,
     /// Venues, by name; `["all"]` for every one.
     pub venues: Vec<String>,
     /// Families of markets, by what decides them.
@@ -74,10 +76,11 @@ impl Default for GrantKeys {
     fn default() -> Self {
         let all = || vec![ALL.to_owned()];
         Self {
+            interpreted: true,
             venues: all(),
             families: all(),
             oracles: all(),
-            order_max: Usd::ZERO.to_string(),
+            order_max: "0".to_owned(),
             intents_per_second: 0,
             memory_mib: 0,
             call_fuel: 0,
@@ -104,7 +107,11 @@ impl GrantKeys {
             Ok((name.clone(), self.with(keys).capabilities(&at)?))
         });
         let own = own.collect::<Result<_, _>>()?;
-        Ok(Grants { all, own })
+        Ok(Grants {
+            interpreted: self.interpreted,
+            all,
+            own,
+        })
     }
 
     /// These keys, with those of one strategy in their place.
@@ -113,6 +120,7 @@ impl GrantKeys {
             own.as_ref().unwrap_or(common).clone()
         }
         Self {
+            interpreted: self.interpreted,
             venues: or(&keys.venues, &self.venues),
             families: or(&keys.families, &self.families),
             oracles: or(&keys.oracles, &self.oracles),

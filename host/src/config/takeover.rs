@@ -27,6 +27,9 @@ pub struct Swap {
     pub fuel_limit_pct: u64,
     pub loss_max: String,
     pub state: StatePolicy,
+    pub rehearse: bool,
+    pub rehearse_intents_min: u64,
+    pub rehearse_intents_pct: u64,
 }
 
 impl Default for Swap {
@@ -41,6 +44,9 @@ impl Default for Swap {
             fuel_limit_pct: policy.fuel_limit_pct,
             loss_max: policy.loss_max.to_string(),
             state: policy.state,
+            rehearse: policy.rehearse,
+            rehearse_intents_min: policy.rehearse_intents_min,
+            rehearse_intents_pct: policy.rehearse_intents_pct,
         }
     }
 }
@@ -64,6 +70,9 @@ impl Config {
                 return Err(value(key, "must be positive"));
             }
         }
+        if swap.rehearse_intents_pct < 100 {
+            return Err(value("swap.rehearse_intents_pct", "is at least 100"));
+        }
         if swap.fuel_mean_pct < 100 {
             return Err(value("swap.fuel_mean_pct", "is at least 100"));
         }
@@ -77,6 +86,9 @@ impl Config {
             fuel_limit_pct: swap.fuel_limit_pct,
             loss_max,
             state: swap.state,
+            rehearse: swap.rehearse,
+            rehearse_intents_min: swap.rehearse_intents_min,
+            rehearse_intents_pct: swap.rehearse_intents_pct,
         })
     }
 

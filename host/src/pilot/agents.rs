@@ -8,7 +8,7 @@ use crate::control;
 use crate::input::InputSender;
 use crate::journal::archive;
 use crate::orchestrator::{AgentFuture, AgentSpec, Criticality, HealthBoard, Orchestrator};
-use crate::plugin::{Keep, Preparer, Sources, Tracker, watch};
+use crate::plugin::{Keep, Preparer, Settings, Sources, Tracker, watch};
 use crate::shadow::{self, Keeper};
 use crate::snapshot::Latest;
 use crate::store;
@@ -103,7 +103,12 @@ pub fn keep_in(run: PathBuf) -> Keep {
     })
 }
 
-pub fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -> AgentSpec {
+pub fn watcher_spec(
+    sources: Sources,
+    preparer: Preparer,
+    settings: Option<Settings>,
+    input: &InputSender,
+) -> AgentSpec {
     let input = input.clone();
     AgentSpec {
         name: "strategy-watcher".into(),
@@ -111,6 +116,7 @@ pub fn watcher_spec(sources: Sources, preparer: Preparer, input: &InputSender) -
         start: Arc::new(move |context| -> AgentFuture {
             // A fresh one tells of every file again; what runs already is recognised as such.
             let tracker = Tracker::new(sources.clone(), preparer.clone());
+            let tracker = tracker.following(settings.clone());
             Box::pin(watch::run(context, tracker, input.clone()))
         }),
         on_down: Arc::new(|| {}),

@@ -35,7 +35,8 @@ use crate::input::{self, Input};
 use crate::journal::{JournalError, RunMeta, SimMeta};
 use crate::orchestrator::{HealthBoard, Orchestrator};
 use crate::plugin::{
-    Limits, LoaderError, PluginError, PluginHost, Preparer, SourceError, Sources, Tracker, apart,
+    Limits, LoaderError, PluginError, PluginHost, Preparer, Settings, SourceError, Sources,
+    Tracker, apart,
 };
 use crate::replay::ReplayError;
 use crate::shadow::Keeper;
@@ -168,6 +169,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         Feed::Sim | Feed::Recorded(_) => options.config.engine()?,
     };
     let swap = options.config.swap()?;
+    let settings = Settings::of(&options.config);
     let sources = Sources::parse(&options.strategies)?;
     sources.check()?;
     let gauges = Gauges::default();
@@ -319,7 +321,10 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
                 agents.start(notifier_spec(notifier), Duration::ZERO).await;
             }
             agents
-                .start(watcher_spec(sources, preparer, &input), READY_PATIENCE)
+                .start(
+                    watcher_spec(sources, preparer, settings, &input),
+                    READY_PATIENCE,
+                )
                 .await;
             feeds::start(context, &mut agents).await
         };

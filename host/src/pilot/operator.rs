@@ -7,9 +7,9 @@ use crate::causes::chain;
 use crate::control::StrategyAction;
 use crate::input::{Input, InputSender};
 use crate::journal::archive;
-use crate::plugin::prepare;
 use crate::plugin::sources::Params;
 use crate::plugin::{Candidate, Done, Order, OrderError, Preparer, Recipe, What, digest};
+use crate::plugin::{prepare, rehearse};
 use crate::shadow::Shadows;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,7 @@ impl Operator {
             StrategyAction::Swap { file, fresh } => {
                 let recipe = self.recipe(&name, false).await?;
                 let made = self.prepare(recipe, file).await;
+                let made = self.rehearse(made, &name, fresh).await;
                 ready(made, |candidate| What::Swap { candidate, fresh })
             }
             StrategyAction::Rollback { fresh } => {
@@ -96,6 +97,22 @@ impl Operator {
     async fn order(&self, order: Order) -> Result<Done, OrderError> {
         let (done, answered) = oneshot::channel();
         self.tell(Input::Order { order, done }, answered).await
+    }
+
+    /// Against what runs, unless it is another strategy: that is refused where it is ordered.
+    async fn rehearse(
+        &self,
+        made: Result<Box<Candidate>, Unfit>,
+        name: &str,
+        fresh: bool,
+    ) -> Result<Box<Candidate>, Unfit> {
+        let candidate = made?;
+        if candidate.compiled.described.manifest.name != name {
+            return Ok(candidate);
+        }
+        let host = self.preparer.host();
+        let rehearsed = rehearse::rehearsed(candidate, host, &self.input, fresh).await;
+        rehearsed.map_err(|unready| Unfit::of(unready.path, Some(unready.digest), unready.why))
     }
 
     async fn recipe(&self, name: &str, back: bool) -> Result<Recipe, OrderError> {
@@ -172,7 +189,7 @@ fn make(
         Some(digest) => archive::load_strategy(run, digest)
             .map_err(|error| unfit(Some(*digest), chain(&error)))?,
         None => {
-            let max = preparer.host().limits().file_bytes;
+            let max = preparer.host().file_bytes_max();
             let read = prepare::read(path, max);
             let (_, bytes) =
                 read.map_err(|e| unfit(None, format!("{}: {}", path.display(), chain(&e))))?;

@@ -187,6 +187,21 @@ impl Runner {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.loader.recipe(&name, back));
             }
+            Input::Incumbent {
+                name,
+                candidate,
+                answer,
+            } => {
+                let at = self.be_current()?;
+                let port = &mut LoaderView {
+                    session: &mut self.session,
+                    at,
+                };
+                let incumbent = self.loader.incumbent(&name, candidate.as_ref(), port)?;
+                self.attend()?;
+                // Whoever asked may have gone.
+                let _ = answer.send(incumbent.map(Box::new));
+            }
             Input::Order { order, done } => {
                 let at = self.be_current()?;
                 let port = &mut LoaderView {

@@ -12,6 +12,7 @@ use pm_arb_core::effect::Effect;
 use pm_arb_core::engine::{Engine, Standing};
 use pm_arb_core::event::{Event, Record, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
+use pm_arb_core::market::MarketSpec;
 use pm_arb_core::strategy::{Strategy, StrategyFault};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -219,6 +220,12 @@ impl LoaderPort for LoaderView<'_> {
 
     fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
         self.session.engine.let_go(id)
+    }
+
+    fn open_markets(&self) -> Vec<MarketSpec> {
+        let markets = self.session.engine.market_data().markets();
+        let open = markets.filter(|market| market.is_open());
+        open.map(|market| market.spec.clone()).collect()
     }
 
     fn standing(&self, id: StrategyId) -> Standing {

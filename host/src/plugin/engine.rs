@@ -10,7 +10,7 @@ use super::error::PluginError;
 use super::grants::{self, Grants};
 use super::imports::{self, Guest};
 use super::instance::{ComponentStrategy, Instance};
-use super::limits::Limits;
+use super::limits::{INTERPRETED_ABOVE, Limits};
 use super::prescan;
 use super::wasi;
 use pm_arb_core::capabilities::Capabilities;
@@ -41,6 +41,8 @@ pub struct PluginHost {
     bare: Arc<Linker<Guest>>,
     with_wasi: Arc<Linker<Guest>>,
     limits: Limits,
+    /// Of components with an interpreter in them; none when they are refused.
+    interpreted: Option<Limits>,
     grants: Arc<Grants>,
     live: Option<Arc<Live>>,
 }
@@ -61,6 +63,8 @@ pub struct Compiled {
     pub described: Arc<Described>,
     /// The interfaces it imports, in the component's order; every one of them is granted.
     pub imports: Arc<[String]>,
+    /// The limits of a component of its size, before any grant.
+    pub limits: Limits,
     pre: InstancePre<Guest>,
 }
 
@@ -130,6 +134,7 @@ impl PluginHost {
             bare: Arc::new(bare),
             with_wasi: Arc::new(with_wasi),
             limits,
+            interpreted: Some(Limits::interpreted()),
             grants: Arc::default(),
             live,
         })
@@ -139,6 +144,7 @@ impl PluginHost {
     #[must_use]
     pub fn granting(self, grants: Grants) -> Self {
         Self {
+            interpreted: grants.interpreted.then(Limits::interpreted),
             grants: Arc::new(grants),
             ..self
         }
@@ -156,16 +162,33 @@ impl PluginHost {
         &self.limits
     }
 
+    /// The limits of a component of that size.
+    #[must_use]
+    pub fn limits_for(&self, bytes: usize) -> Limits {
+        match self.interpreted {
+            Some(limits) if bytes > INTERPRETED_ABOVE => limits,
+            _ => self.limits,
+        }
+    }
+
+    /// Size of the largest file that may be a strategy.
+    #[must_use]
+    pub fn file_bytes_max(&self) -> usize {
+        let interpreted = self.interpreted.map_or(0, |limits| limits.file_bytes);
+        interpreted.max(self.limits.file_bytes)
+    }
+
     /// Checks and compiles a component, and asks an instance that is then thrown away who it is.
     /// Takes milliseconds: not for the engine's thread.
     pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, PluginError> {
-        check_form(bytes, self.limits.file_bytes)?;
-        prescan::check(bytes, &self.limits)?;
+        let limits = self.limits_for(bytes.len());
+        check_form(bytes, limits.file_bytes)?;
+        prescan::check(bytes, &limits)?;
         if let Some(live) = &self.live
             && live.is.load(Ordering::Relaxed)
             && let Some(compiler) = &live.compiler
         {
-            apart::try_out(compiler, bytes, &self.limits)?;
+            apart::try_out(compiler, bytes, &limits)?;
         }
         let component = Component::new(&self.engine, bytes)
             .map_err(|error| PluginError::invalid(bytes, error))?;
@@ -184,11 +207,12 @@ impl PluginHost {
                 name: format!("{PACKAGE}host"),
                 source,
             })?;
-        let described = Instance::new(&pre, "?", &self.limits)?.describe()?;
+        let described = Instance::new(&pre, "?", &limits)?.describe()?;
         Ok(Compiled {
             digest: digest(bytes),
             described: Arc::new(described),
             imports,
+            limits,
             pre,
         })
     }
@@ -212,7 +236,7 @@ impl PluginHost {
         may: &Capabilities,
     ) -> Result<ComponentStrategy, PluginError> {
         let name = &compiled.described.manifest.name;
-        let mut instance = Instance::new(&compiled.pre, name, &self.limits.within(may))?;
+        let mut instance = Instance::new(&compiled.pre, name, &compiled.limits.within(may))?;
         instance.init(params)?;
         let sees_clock = compiled.imports.iter().any(|name| is_wasi(name));
         ComponentStrategy::new(instance, sees_clock, may.clone())

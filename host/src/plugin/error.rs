@@ -163,9 +163,43 @@ pub enum PluginError {
     /// It did not accept its settings.
     #[error("it does not accept its settings: {0}")]
     InitRefused(String),
+    /// The state of the running version has a form that it can not take over, or may not.
+    #[error(
+        "its state has form {own}{}; the running version's has form {found}{}. {}",
+        others(.reads), if *.refused { ", and [swap] state = \"refuse\"" } else { "" }, form_advice(*.refused, *.found)
+    )]
+    StateForm {
+        /// Its own form.
+        own: u32,
+        /// Others that it reads.
+        reads: Vec<u32>,
+        /// That of the running version.
+        found: u32,
+        /// Whether the operator wants no form but its own.
+        refused: bool,
+    },
     /// It did not accept its predecessor's state.
     #[error("it does not take over the state of the running version: {0}")]
     RestoreRefused(String),
+}
+
+fn others(forms: &[u32]) -> String {
+    if forms.is_empty() {
+        return " and it reads no other".to_owned();
+    }
+    let forms: Vec<String> = forms.iter().map(u32::to_string).collect();
+    format!(" and it reads {}", forms.join(", "))
+}
+
+fn form_advice(refused: bool, found: u32) -> String {
+    let without = "or start it without state: `pm-arb strategy swap NAME FILE --fresh`";
+    if refused {
+        format!("Set [swap] state = \"migrate\", {without}")
+    } else {
+        format!(
+            "Teach its `restore` form {found} and name that in `reads`, {without}, or [swap] state = \"fresh\""
+        )
+    }
 }
 
 impl PluginError {

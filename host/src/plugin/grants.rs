@@ -11,12 +11,24 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 /// See the top of the file. The default grants everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
+    /// Whether components with an interpreter in them are accepted.
+    pub interpreted: bool,
     /// To every strategy that is not named.
     pub all: Capabilities,
     /// To those named, instead.
     pub own: BTreeMap<String, Capabilities>,
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            interpreted: true,
+            all: Capabilities::default(),
+            own: BTreeMap::new(),
+        }
+    }
 }
 
 impl Grants {

@@ -7,6 +7,7 @@ use super::describe::Described;
 use super::error::PluginError;
 use super::imports::{Guest, printable};
 use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits};
+use super::tape::{Tape, Told};
 use super::usage::Usage;
 use super::wire::{self, WireEvent, WireQuote, WireTimedQuote};
 use pm_arb_core::capabilities::Capabilities;
@@ -150,6 +151,8 @@ pub struct ComponentStrategy {
     calls: u64,
     /// The call that the clock ended when this was recorded; zero for none.
     stop_at: u64,
+    /// What it was told lately, where somebody may want to know.
+    tape: Option<Box<Tape>>,
     /// When the present call began, if it is timed.
     began: Option<Instant>,
     on_quote: TypedFunc<(u64, WireQuote), ()>,
@@ -189,6 +192,7 @@ impl ComponentStrategy {
             dead: false,
             calls: 0,
             stop_at: 0,
+            tape: None,
             began: None,
         })
     }
@@ -222,6 +226,16 @@ impl ComponentStrategy {
             (Ok(()),) => Ok(()),
             (Err(why),) => Err(PluginError::RestoreRefused(printable(&why))),
         }
+    }
+
+    /// From here on it is kept what this is told.
+    pub(super) fn keep_tape(&mut self) {
+        self.tape.get_or_insert_default();
+    }
+
+    /// What it was told lately.
+    pub(super) fn tape(&self) -> Option<&Tape> {
+        self.tape.as_deref()
     }
 
     fn alive(&self) -> Result<(), StrategyFault> {
@@ -300,6 +314,9 @@ impl Strategy for ComponentStrategy {
         quote: &Quote,
         out: &mut Output,
     ) -> Result<(), StrategyFault> {
+        if let Some(tape) = &mut self.tape {
+            tape.push(now, Told::Quote(*quote));
+        }
         self.begin(now)?;
         let answer = self
             .on_quote
@@ -347,12 +364,21 @@ impl Strategy for ComponentStrategy {
         event: &StrategyEvent<'_>,
         out: &mut Output,
     ) -> Result<(), StrategyFault> {
+        if let Some(tape) = &mut self.tape
+            && let Some(told) = Told::of(event)
+        {
+            tape.push(now, told);
+        }
         let Some(event) = WireEvent::new(event) else {
             return self.alive();
         };
         self.begin(now)?;
         let answer = self.on_event.call(&mut self.store, (now.0, event));
         self.finish(answer, 1, out)
+    }
+
+    fn as_any_mut(&mut self) -> Option<&mut dyn std::any::Any> {
+        Some(self)
     }
 
     fn snapshot(&mut self) -> Result<Vec<u8>, StrategyFault> {

@@ -53,7 +53,30 @@ impl Default for Limits {
     }
 }
 
+/// A larger file brings an interpreter with it (Python has about 18 MB, JavaScript about 12) and runs
+/// under [`Limits::interpreted`].
+pub const INTERPRETED_ABOVE: usize = 8 << 20;
+
 impl Limits {
+    /// What a component with an interpreter in it may use: starting one takes many more instructions, and
+    /// every line of a script some hundred.
+    #[must_use]
+    pub fn interpreted() -> Self {
+        Self {
+            file_bytes: 32 << 20,
+            functions: 100_000,
+            function_bytes: 4 << 20,
+            compile_time: Duration::from_secs(60),
+            compile_bytes: 4 << 30,
+            call_fuel: 200_000_000,
+            setup_fuel: 4_000_000_000,
+            call_time: Duration::from_millis(250),
+            setup_time: Duration::from_secs(10),
+            memory_bytes: 64 << 20,
+            ..Self::default()
+        }
+    }
+
     /// The same, and no more memory and fuel than a strategy may.
     #[must_use]
     pub fn within(self, may: &Capabilities) -> Self {

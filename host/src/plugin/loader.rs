@@ -35,6 +35,7 @@ use super::limits::Limits;
 use super::policy::SwapPolicy;
 use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
+use super::rehearse::Incumbent;
 use super::sources::Params;
 use super::usage::Usage;
 use crate::shadow::Shadows;
@@ -207,6 +208,7 @@ impl Loader {
                     why: why.clone(),
                 };
                 slot.note(change);
+                slot.ordered = None;
                 let why = why.clone();
                 record(
                     port,
@@ -314,13 +316,30 @@ impl Loader {
     ) -> Result<Outcome, LoaderError> {
         let name = candidate.compiled.described.manifest.name.clone();
         let digest = candidate.compiled.digest;
-        port.archive(&digest, &candidate.bytes)
-            .map_err(|source| port_error(&name, "keeping its bytes", source))?;
+        // Those of what runs are there, and new settings bring none.
+        if !candidate.bytes.is_empty() {
+            port.archive(&digest, &candidate.bytes)
+                .map_err(|source| port_error(&name, "keeping its bytes", source))?;
+        }
         // Before the state is carried over: a record may wake the one that runs.
         self.grant(&name, candidate.strategy.may(), port)?;
+        let spoken = match &why {
+            Why::Swapped(note) => Some((OperatorAction::Swap { digest }, note)),
+            Why::RolledBack(note) => Some((OperatorAction::RollBack { digest }, note)),
+            Why::Promoted(note) => Some((OperatorAction::Promote { digest }, note)),
+            Why::File | Why::Settings | Why::Restarted(_) => None,
+        };
+        if let Some((action, note)) = spoken {
+            self.command(&name, action, note, port)?;
+        }
         let began = Instant::now();
         let mut strategy = candidate.strategy;
-        let restored = match self.carry_over(&name, &mut strategy, fresh, port) {
+        let mut asked = false;
+        let carried = self.carry_over(&candidate.compiled, &mut strategy, fresh, &mut asked, port);
+        if asked && !matches!(carried, Ok(true)) {
+            self.was_asked(&name, port)?;
+        }
+        let restored = match carried {
             Ok(restored) => restored,
             Err(error) => {
                 let path = candidate.path;
@@ -332,19 +351,7 @@ impl Loader {
                 let renamed = self.at_path(&candidate.path).filter(|old| *old != name);
                 (Some(candidate.path), renamed)
             }
-            Why::Swapped(note) => {
-                self.command(&name, OperatorAction::Swap { digest }, note, port)?;
-                (None, None)
-            }
-            Why::RolledBack(note) => {
-                self.command(&name, OperatorAction::RollBack { digest }, note, port)?;
-                (None, None)
-            }
-            Why::Promoted(note) => {
-                self.command(&name, OperatorAction::Promote { digest }, note, port)?;
-                (None, None)
-            }
-            Why::Restarted(_) => (None, None),
+            _ => (None, None),
         };
         let new = Successor {
             compiled: candidate.compiled,
@@ -364,21 +371,29 @@ impl Loader {
         Ok(outcome)
     }
 
-    /// Hands the state of the running version over. An error means: keep the running version.
+    /// Hands the state of the running version over, if its form is to be. An error means: keep the
+    /// running version. `asked`: it was called for that.
     fn carry_over(
-        &mut self,
-        name: &str,
+        &self,
+        compiled: &Compiled,
         new: &mut ComponentStrategy,
         fresh: bool,
+        asked: &mut bool,
         port: &mut dyn LoaderPort,
     ) -> Result<bool, PluginError> {
+        let name = &compiled.described.manifest.name;
         let running = |slot: &&Slot| slot.status == Status::Running && !fresh;
         let Some(slot) = self.slots.get(name).filter(running) else {
             return Ok(false);
         };
+        let found = slot.compiled.described.state;
+        if !self.policy.state.carries(&compiled.described, found)? {
+            return Ok(false);
+        }
         let Some(old) = port.strategy_mut(slot.id) else {
             return Ok(false);
         };
+        *asked = true;
         match old.snapshot() {
             Ok(state) => new.restore(&state).map(|()| true),
             Err(fault) => {
@@ -389,10 +404,54 @@ impl Loader {
         }
     }
 
+    /// What runs under a name, for a rehearsal of these bytes and settings; none when they are what runs, or
+    /// are not to be followed. It is asked for its state, which is recorded.
+    pub fn incumbent(
+        &self,
+        name: &str,
+        candidate: Option<&([u8; 32], Params)>,
+        port: &mut dyn LoaderPort,
+    ) -> Result<Option<Incumbent>, LoaderError> {
+        let running = |slot: &&Slot| {
+            let known = candidate.is_some_and(|told| {
+                (told.0, &told.1) == (slot.digest, &slot.params)
+                    || slot.fallen.as_ref() == Some(told)
+            });
+            slot.status == Status::Running && !known
+        };
+        let Some(slot) = self.slots.get(name).filter(running) else {
+            return Ok(None);
+        };
+        let markets = port.open_markets();
+        let Some(strategy) = port.strategy_mut(slot.id) else {
+            return Ok(None);
+        };
+        let state = strategy.snapshot().ok();
+        let tape = component(strategy).and_then(|own| own.tape().cloned());
+        self.was_asked(name, port)?;
+        Ok(Some(Incumbent {
+            compiled: slot.compiled.clone(),
+            params: slot.params.clone(),
+            path: slot.path.clone(),
+            state,
+            markets,
+            tape: tape.unwrap_or_default(),
+            policy: self.policy,
+        }))
+    }
+
+    /// A running strategy was asked for its state, and no load with that state follows.
+    fn was_asked(&self, name: &str, port: &mut dyn LoaderPort) -> Result<(), LoaderError> {
+        match self.slots.get(name) {
+            Some(slot) => record(port, name, slot.id, StrategyChangeKind::Asked),
+            None => Ok(()),
+        }
+    }
+
     fn install(
         &mut self,
         new: Successor,
-        strategy: ComponentStrategy,
+        mut strategy: ComponentStrategy,
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
         let manifest = new.compiled.described.manifest.clone();
@@ -411,6 +470,9 @@ impl Loader {
         self.commit(&name, "something else takes over", port)?;
         let (restored, began, at) = (new.restored, new.began, new.at);
         let watched = self.is_to_be_watched(&new);
+        if self.policy.rehearse {
+            strategy.keep_tape();
+        }
         let before = self.occupy(id, generation, new, port);
         let replaced = port.install(id, Box::new(strategy));
         let before = before.filter(|_| watched && replaced.is_some());
@@ -498,7 +560,14 @@ impl Loader {
             .filter(|(_, slot)| slot.path.is_none() && slot.status != Status::Unloaded)
             .map(|(name, _)| name.clone())
             .collect();
-        left.iter().try_for_each(|name| self.unload(name, port))
+        left.iter().try_for_each(|name| self.unload(name, port))?;
+        // Those that the journal brought back are live from here on.
+        for slot in self.slots.values().filter(|_| self.policy.rehearse) {
+            if let Some(own) = port.strategy_mut(slot.id).and_then(component) {
+                own.keep_tape();
+            }
+        }
+        self.apply_grants(port)
     }
 
     fn tell(&mut self, at: Timestamp, good: bool, text: String) {
@@ -521,6 +590,11 @@ impl Loader {
             let _ = reaper.try_send(old);
         }
     }
+}
+
+/// The component that an instance is; native strategies are none.
+fn component<'a>(strategy: &'a mut (dyn Strategy + 'static)) -> Option<&'a mut ComponentStrategy> {
+    strategy.as_any_mut()?.downcast_mut()
 }
 
 /// What enters a slot.

@@ -15,6 +15,7 @@ pub const SPOKEN: [&str; 2] = ["0.2.0", "0.3.0"];
 
 /// Compiling in a process of its own.
 pub mod apart;
+mod canned;
 mod clock;
 mod describe;
 mod engine;
@@ -32,8 +33,13 @@ mod port;
 /// From a file to a ready instance.
 pub mod prepare;
 mod prescan;
+/// A candidate plays what the running version was told.
+pub mod rehearse;
+/// Which settings changed.
+pub mod settings;
 /// What `--strategies` names.
 pub mod sources;
+mod tape;
 /// What an instance used.
 pub mod usage;
 mod wasi;
@@ -53,5 +59,7 @@ pub use loader::{Done, Loader, Order, OrderError, Recipe, What};
 pub use policy::{StatePolicy, SwapPolicy};
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Keep, Preparer};
+pub use rehearse::Incumbent;
+pub use settings::Settings;
 pub use sources::{SourceError, Sources};
 pub use watch::Tracker;

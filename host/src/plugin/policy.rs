@@ -3,6 +3,8 @@
 //!
 //! Owns the limits and their words; [`Loader`](super::Loader) measures and acts.
 
+use super::describe::Described;
+use super::error::PluginError;
 use pm_arb_core::ids::Nanos;
 use pm_arb_core::units::{Bps, Usd};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,12 @@ pub struct SwapPolicy {
     pub loss_max: Usd,
     /// What becomes of state in another form.
     pub state: StatePolicy,
+    /// Whether it plays what the running version was told lately, before it takes over.
+    pub rehearse: bool,
+    /// Fewer intents than this in a rehearsal are never too many.
+    pub rehearse_intents_min: u64,
+    /// Intents in a rehearsal, in hundredths of those of the running version.
+    pub rehearse_intents_pct: u64,
 }
 
 /// What becomes of a state whose form is not the new version's own.
@@ -41,6 +49,29 @@ pub enum StatePolicy {
     Fresh,
 }
 
+impl StatePolicy {
+    /// Whether a version takes over a state of that form; an error says that it may not run at all. What
+    /// does not say which forms it knows is asked to take it.
+    pub(super) fn carries(self, new: &Described, found: Option<u32>) -> Result<bool, PluginError> {
+        let (Some(own), Some(found)) = (new.state, found) else {
+            return Ok(true);
+        };
+        if own == found {
+            return Ok(true);
+        }
+        match (self, new.takes_over(Some(found))) {
+            (Self::Migrate | Self::Fresh, true) => Ok(true),
+            (Self::Fresh, false) => Ok(false),
+            (policy, _) => Err(PluginError::StateForm {
+                own,
+                reads: new.reads.clone(),
+                found,
+                refused: policy == Self::Refuse,
+            }),
+        }
+    }
+}
+
 impl Default for SwapPolicy {
     fn default() -> Self {
         Self {
@@ -52,6 +83,9 @@ impl Default for SwapPolicy {
             fuel_limit_pct: 90,
             loss_max: Usd(50_000_000),
             state: StatePolicy::Migrate,
+            rehearse: true,
+            rehearse_intents_min: 100,
+            rehearse_intents_pct: 1_000,
         }
     }
 }
@@ -62,6 +96,7 @@ impl SwapPolicy {
     pub fn unwatched() -> Self {
         Self {
             watch: Nanos(0),
+            rehearse: false,
             ..Self::default()
         }
     }

@@ -5,6 +5,7 @@ use super::prepare::Candidate;
 use pm_arb_core::engine::Standing;
 use pm_arb_core::event::Event;
 use pm_arb_core::ids::{StrategyId, Timestamp};
+use pm_arb_core::market::MarketSpec;
 use pm_arb_core::strategy::Strategy;
 use std::path::PathBuf;
 
@@ -87,6 +88,10 @@ pub trait LoaderPort {
     fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>>;
     /// Returns the one that stood by; it does so no more.
     fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>>;
+    /// The markets that are open, for who rehearses.
+    fn open_markets(&self) -> Vec<MarketSpec> {
+        Vec::new()
+    }
     /// What all generations of a strategy came to.
     fn standing(&self, id: StrategyId) -> Standing;
     /// Keeps a component's bytes, durably, so that the run can be replayed.

@@ -3,25 +3,25 @@
 //! Owns reading (once, bounded, regular files only), compiling, initialising and probing. Runs
 //! anywhere but on the engine's thread.
 
+use super::canned;
 use super::engine::{Compiled, PluginHost};
 use super::error::PluginError;
 use super::instance::ComponentStrategy;
 use super::sources::Params;
-use pm_arb_core::ids::{InstrumentId, Timestamp};
-use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, StrategyFault};
+use pm_arb_core::strategy::{Strategy, StrategyFault};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// A strategy that is ready: the loader only has to hand it its predecessor's state.
 #[derive(Debug)]
 pub struct Candidate {
     /// The file it comes from.
     pub path: PathBuf,
-    /// That file's bytes, for the archive.
+    /// That file's bytes, for the archive; none when it is what runs with other settings.
     pub bytes: Vec<u8>,
     /// Checked and compiled.
     pub compiled: Compiled,
@@ -126,8 +126,8 @@ pub(crate) fn read(path: &Path, max: usize) -> Result<(Stamp, Vec<u8>), ReadErro
 #[derive(Clone)]
 pub struct Preparer {
     host: PluginHost,
-    /// Settings by strategy name, as the configuration gives them.
-    configured: BTreeMap<String, Params>,
+    /// Settings by strategy name, as the configuration gives them now. One for all clones.
+    configured: Arc<RwLock<BTreeMap<String, Params>>>,
     keep: Option<Keep>,
 }
 
@@ -140,7 +140,7 @@ impl Preparer {
     pub fn new(host: PluginHost, configured: BTreeMap<String, Params>) -> Self {
         Self {
             host,
-            configured,
+            configured: Arc::new(RwLock::new(configured)),
             keep: None,
         }
     }
@@ -169,11 +169,39 @@ impl Preparer {
         given: &Params,
     ) -> Result<Candidate, PluginError> {
         let compiled = self.host.compile(&bytes)?;
+        let params = self.params(&compiled.described.manifest.name, given);
+        self.finish(path, bytes, compiled, params)
+    }
+
+    /// The configuration has other settings now.
+    pub fn configure(&self, configured: BTreeMap<String, Params>) {
+        *self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = configured;
+    }
+
+    /// The settings of a strategy: the configuration's, and those given with its file on top.
+    #[must_use]
+    pub fn params(&self, name: &str, given: &Params) -> Params {
+        let configured = self
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut params: BTreeMap<String, String> = BTreeMap::new();
-        let configured = self.configured.get(&compiled.described.manifest.name);
-        params.extend(configured.into_iter().flatten().cloned());
+        params.extend(configured.get(name).into_iter().flatten().cloned());
         params.extend(given.iter().cloned());
-        self.finish(path, bytes, compiled, params.into_iter().collect())
+        params.into_iter().collect()
+    }
+
+    /// The bytes that run, with other settings.
+    pub fn prepare_again(
+        &self,
+        path: &Path,
+        compiled: Compiled,
+        params: Params,
+    ) -> Result<Candidate, PluginError> {
+        self.finish(path, Vec::new(), compiled, params)
     }
 
     /// The same with these settings, whatever the configuration says.
@@ -196,7 +224,9 @@ impl Preparer {
     ) -> Result<Candidate, PluginError> {
         self.probe(&compiled, &params)?;
         let strategy = self.host.instantiate(&compiled, &params)?;
-        if let Some(keep) = &self.keep {
+        if let Some(keep) = &self.keep
+            && !bytes.is_empty()
+        {
             keep(&bytes);
         }
         Ok(Candidate {
@@ -213,18 +243,7 @@ impl Preparer {
     fn probe(&self, compiled: &Compiled, params: &Params) -> Result<(), PluginError> {
         let failed = |call| move |fault: StrategyFault| PluginError::Failed { call, fault };
         let mut instance = self.host.instantiate(compiled, params)?;
-        let empty = Quote {
-            instrument: InstrumentId(0),
-            bid: None,
-            ask: None,
-        };
-        let (now, mut out) = (Timestamp(0), Output::default());
-        instance
-            .on_quote(now, &empty, &mut out)
-            .map_err(failed("on-quote"))?;
-        instance
-            .on_event(now, &StrategyEvent::Timer, &mut out)
-            .map_err(failed("on-event"))?;
+        canned::play(&mut instance).map_err(|(call, fault)| PluginError::Failed { call, fault })?;
         let state = instance.snapshot().map_err(failed("snapshot"))?;
         self.host.instantiate(compiled, params)?.restore(&state)
     }

@@ -2,7 +2,8 @@
 //!
 //! No files, no sockets, no environment, no arguments, nothing on standard input; output goes
 //! nowhere. The clocks show the event's time and randomness is the same in every run, so that a
-//! replay meets the same world. It never sleeps: waiting would hold the engine's thread.
+//! replay meets the same world. It never sleeps and never waits for what is not ready: that would hold the
+//! engine's thread, where no fuel and no clock could end it.
 
 use super::imports::Guest;
 use super::limits::HANDLES_MAX;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime::{Result, StoreContextMut, format_err};
 use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::sync::io::poll::HostPollable;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
@@ -28,6 +30,10 @@ pub(super) const PACKAGES: [&str; 6] = [
 ];
 /// The version of the interfaces that `wasmtime-wasi` links.
 const CLOCK_INTERFACE: &str = "wasi:clocks/monotonic-clock@0.2.12";
+const POLL_INTERFACE: &str = "wasi:io/poll@0.2.12";
+/// Why a wait ends the instance.
+const NEVER_READY: &str =
+    "it tried to wait for what will never be ready; ask the host with wake-at instead";
 /// The source of randomness repeats after this many bytes.
 const RANDOM_BYTES: u64 = 4_096;
 /// Random bytes of one request.
@@ -114,8 +120,39 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     let mut clock = linker.instance(CLOCK_INTERFACE)?;
     clock.func_wrap("subscribe-duration", refuse_to_wait)?;
     clock.func_wrap("subscribe-instant", refuse_to_wait)?;
+    let mut polls = linker.instance(POLL_INTERFACE)?;
+    polls.func_wrap("poll", poll)?;
+    polls.func_wrap("[method]pollable.block", block)?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+/// Which of them are ready now; that none is, is a fault.
+fn poll(
+    mut store: StoreContextMut<'_, Guest>,
+    (pollables,): (Vec<Resource<DynPollable>>,),
+) -> Result<(Vec<u32>,)> {
+    let table = store.data_mut().ctx().table;
+    let mut ready = Vec::new();
+    for (n, pollable) in (0_u32..).zip(pollables) {
+        if HostPollable::ready(table, pollable)? {
+            ready.push(n);
+        }
+    }
+    if ready.is_empty() {
+        return Err(format_err!(NEVER_READY));
+    }
+    Ok((ready,))
+}
+
+fn block(
+    mut store: StoreContextMut<'_, Guest>,
+    (pollable,): (Resource<DynPollable>,),
+) -> Result<()> {
+    if HostPollable::ready(store.data_mut().ctx().table, pollable)? {
+        return Ok(());
+    }
+    Err(format_err!(NEVER_READY))
 }
 
 fn refuse_to_wait(_: StoreContextMut<'_, Guest>, (_,): (u64,)) -> Result<(Resource<DynPollable>,)> {

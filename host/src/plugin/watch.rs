@@ -3,9 +3,11 @@
 //! Owns the look at the files and the memory of what was seen. It changes nothing that runs: it
 //! sends [`LoaderInput`]s, and the loader on the engine's thread decides.
 
-use super::engine::digest;
+use super::engine::{PluginHost, digest};
 use super::port::LoaderInput;
 use super::prepare::{self, Preparer, ReadError, Stamp};
+use super::rehearse::{self, Incumbent, Unrehearsed};
+use super::settings::Settings;
 use super::sources::{Params, Sources};
 use crate::agent::{AgentContext, AgentError};
 use crate::causes::chain;
@@ -39,6 +41,7 @@ pub struct Tracker {
     sources: Sources,
     preparer: Preparer,
     seen: BTreeMap<PathBuf, Seen>,
+    settings: Option<Settings>,
 }
 
 impl Tracker {
@@ -49,7 +52,64 @@ impl Tracker {
             sources,
             preparer,
             seen: BTreeMap::new(),
+            settings: None,
         }
+    }
+
+    /// Looks at the configuration as well, for new settings of strategies.
+    #[must_use]
+    pub fn following(self, settings: Option<Settings>) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Strategies that have other settings since the last look; new files are prepared with them.
+    fn reconfigured(&mut self) -> Vec<String> {
+        let Some(settings) = &mut self.settings else {
+            return Vec::new();
+        };
+        let file = settings.file().display().to_string();
+        match settings.look() {
+            None => Vec::new(),
+            Some(Err(why)) => {
+                tracing::error!("the settings stay as they are: {why}");
+                Vec::new()
+            }
+            Some(Ok(changed)) => {
+                for section in changed.sections {
+                    tracing::warn!("{file}: [{section}] changed; restart the pilot to apply it");
+                }
+                self.preparer.configure(changed.params);
+                changed.strategies
+            }
+        }
+    }
+
+    /// What runs under that name, with the settings it is to have now.
+    fn resettled(&self, name: &str, incumbent: &Incumbent) -> Option<LoaderInput> {
+        let path = incumbent.path.clone().unwrap_or_default();
+        let given = self.sources.files().remove(&path).unwrap_or_default();
+        let params = self.preparer.params(name, &given);
+        if params == incumbent.params {
+            return None;
+        }
+        let (host, compiled) = (self.preparer.host(), incumbent.compiled.clone());
+        let digest = compiled.digest;
+        let made = self.preparer.prepare_again(&path, compiled, params);
+        let ready = made.map_err(Unrehearsed::from).and_then(|made| {
+            incumbent.rehearse(host, &made.compiled, &made.params, false)?;
+            Ok(made)
+        });
+        Some(match ready {
+            Ok(candidate) => LoaderInput::Ready(Box::new(candidate)),
+            Err(error) => LoaderInput::Refused {
+                path,
+                digest: Some(digest),
+                why: format!(
+                    "its new settings: {}",
+                    super::imports::printable(&chain(&error))
+                ),
+            },
+        })
     }
 
     /// Looks at every file. Reads and compiles what changed: takes milliseconds for each.
@@ -93,7 +153,7 @@ fn look(preparer: &Preparer, seen: &mut Seen, path: &Path, params: &Params) -> O
         Ok(_) => {}
         Err(error) => return unread(seen, error),
     }
-    let (stamp, bytes) = match prepare::read(path, preparer.host().limits().file_bytes) {
+    let (stamp, bytes) = match prepare::read(path, preparer.host().file_bytes_max()) {
         Ok(read) => read,
         Err(error) => return unread(seen, error),
     };
@@ -122,7 +182,10 @@ pub async fn run(
 ) -> Result<(), AgentError> {
     // One place is enough: a nudge says only "look again".
     let (nudge, mut nudged) = mpsc::channel(1);
-    let _watcher = watch(&tracker.sources.folders(), nudge);
+    let mut folders = tracker.sources.folders();
+    let settings = tracker.settings.as_ref();
+    folders.extend(settings.and_then(|s| s.file().parent().map(Path::to_owned)));
+    let _watcher = watch(&folders, nudge);
     ctx.ready();
     loop {
         tokio::select! {
@@ -131,9 +194,9 @@ pub async fn run(
             // The sender may be gone when the system has no notifications: then the poll is all.
             _ = timeout(POLL, until_quiet(&mut nudged)) => {}
         }
-        let (returned, news) = tokio::task::spawn_blocking(move || {
-            let news = tracker.scan();
-            (tracker, news)
+        let (returned, names, news) = tokio::task::spawn_blocking(move || {
+            let (names, news) = (tracker.reconfigured(), tracker.scan());
+            (tracker, names, news)
         })
         .await
         .map_err(|error| {
@@ -141,11 +204,44 @@ pub async fn run(
         })?;
         tracker = returned;
         for event in news {
+            let event = rehearse(event, tracker.preparer.host(), &input).await;
             if input.send(Input::Strategies(event)).await.is_err() {
                 return Ok(());
             }
         }
+        for name in names {
+            let Some(incumbent) = rehearse::incumbent(&name, None, &input).await else {
+                continue;
+            };
+            let (returned, event) = tokio::task::spawn_blocking(move || {
+                let event = tracker.resettled(&name, &incumbent);
+                (tracker, event)
+            })
+            .await
+            .map_err(|error| AgentError::Failed(format!("new settings: {error}")))?;
+            tracker = returned;
+            if let Some(event) = event
+                && input.send(Input::Strategies(event)).await.is_err()
+            {
+                return Ok(());
+            }
+        }
         ctx.beat();
+    }
+}
+
+/// What is ready is rehearsed against what runs.
+async fn rehearse(event: LoaderInput, host: &PluginHost, input: &InputSender) -> LoaderInput {
+    let LoaderInput::Ready(candidate) = event else {
+        return event;
+    };
+    match rehearse::rehearsed(candidate, host, input, false).await {
+        Ok(candidate) => LoaderInput::Ready(candidate),
+        Err(unready) => LoaderInput::Refused {
+            path: unready.path,
+            digest: Some(unready.digest),
+            why: unready.why,
+        },
     }
 }
 
@@ -182,7 +278,7 @@ fn watch(folders: &[PathBuf], nudge: mpsc::Sender<()>) -> Option<RecommendedWatc
 }
 
 /// Reading a file is an event too; reacting to that would never end.
-fn is_change(kind: EventKind) -> bool {
+pub(crate) fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
         _ => true,

@@ -8,7 +8,7 @@ use super::paired::{Paired, Side};
 use super::policy::{Policy, Promote, Verdict};
 use super::report::{Figures, PairRow, Phase, ShadowRow};
 use super::sequential::needed;
-use super::world::World;
+use super::world::{Bytes, World};
 use crate::causes::chain;
 use crate::journal::{JournalError, JournalReader, archive};
 use crate::plugin::{LoaderError, PluginError, PluginHost, hex};
@@ -80,7 +80,7 @@ struct Fork {
     incumbent: Option<StrategyStatus>,
     candidate: Option<StrategyStatus>,
     /// What runs: its bytes and settings.
-    bytes: Option<([u8; 32], Vec<(String, String)>)>,
+    bytes: Option<Bytes>,
 }
 
 impl Follower {
@@ -344,11 +344,12 @@ impl Follower {
             let before = before.map_or(0, count);
             now.as_ref().map_or(0, count).saturating_sub(before)
         };
-        let (net, drawdown) = self.paired.earned(side);
+        let [net, drawdown, bought] = self.paired.earned(side);
         let (fuel_mean, fuel_max) = world.fuel(self.wanted.id);
         Figures {
             net: Money(net),
             drawdown: Money(drawdown),
+            bought: Money(bought),
             calls: since(|status| status.calls),
             intents: since(|status| status.intents),
             denied: since(|status| status.denied),

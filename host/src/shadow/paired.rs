@@ -52,6 +52,7 @@ struct Earned {
     /// Rows that are open: where, and what they had realised when last heard of.
     rows: BTreeMap<TradeId, (MarketId, Usd)>,
     markets: BTreeMap<MarketId, InMarket>,
+    bought: Usd,
     net: Usd,
     peak: Usd,
     drawdown: Usd,
@@ -136,6 +137,7 @@ impl Paired {
                     let earned = self.side(side);
                     earned.rows.insert(trade.id, (trade.market, Usd::ZERO));
                     if counting {
+                        earned.bought = plus(earned.bought, trade.cost);
                         earned.markets.entry(trade.market).or_default().traded = true;
                     }
                 }
@@ -233,14 +235,14 @@ impl Paired {
         self.recent.iter()
     }
 
-    /// What a side realised, and the most that fell from a peak.
+    /// What a side realised, the most that fell from a peak of it, and what it paid for shares.
     #[must_use]
-    pub fn earned(&self, side: Side) -> (Usd, Usd) {
+    pub fn earned(&self, side: Side) -> [Usd; 3] {
         let earned = match side {
             Side::Incumbent => &self.incumbent,
             Side::Candidate => &self.candidate,
         };
-        (earned.net, earned.drawdown)
+        [earned.net, earned.drawdown, earned.bought]
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Figures {
     pub net: Money,
     /// The most that fell from a peak of it.
     pub drawdown: Money,
+    /// Paid for shares, without fees.
+    pub bought: Money,
     /// Calls.
     pub calls: u64,
     /// Intents.

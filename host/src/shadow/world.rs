@@ -4,6 +4,7 @@
 
 use super::follower::ShadowError;
 use crate::journal::archive;
+use crate::plugin::sources::Params;
 use crate::plugin::{Loader, LoaderPort, PluginHost, PortError};
 use pm_arb_core::effect::Effect;
 use pm_arb_core::engine::{Engine, Standing, StrategyStatus};
@@ -11,6 +12,9 @@ use pm_arb_core::event::{Event, Record, StrategyChange};
 use pm_arb_core::ids::{StrategyId, Timestamp};
 use pm_arb_core::strategy::{Strategy, StrategyFault};
 use std::path::{Path, PathBuf};
+
+/// Bytes by their SHA-256, and the settings they were handed.
+pub type Bytes = ([u8; 32], Params);
 
 /// See the top of the file.
 pub struct World {
@@ -101,7 +105,7 @@ impl World {
     }
 
     /// What runs of a strategy: its bytes and settings.
-    pub fn bytes(&self, id: StrategyId) -> Option<([u8; 32], Vec<(String, String)>)> {
+    pub fn bytes(&self, id: StrategyId) -> Option<Bytes> {
         let slot = self.loader.slots().find(|slot| slot.id == id)?;
         Some((slot.digest, slot.params().clone()))
     }

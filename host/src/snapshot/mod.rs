@@ -22,7 +22,8 @@ pub use example::{Example, Judged};
 pub use funnel::Funnel;
 pub use risk::{Denials, Halt, LimitUse, Locked, NEAR_BPS, OrderLimit, Risk, Together};
 pub use strategies::{
-    ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State, Strategies, StrategyRow,
+    CapabilityRow, ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State,
+    Strategies, StrategyRow,
 };
 pub use system::{
     DatabaseRow, JournalRow, Problem, ProcessRow, ProgramRow, RedisRow, RefusedInputs, System,

@@ -48,6 +48,8 @@ pub struct StrategyRow {
     pub awaited: bool,
     /// Its file; none when it is gone.
     pub file: Option<String>,
+    /// The watch over it since it took over, while that lasts.
+    pub watch: Option<WatchRow>,
     /// Where a rollback goes.
     pub earlier: Option<Generation>,
     /// Its share of equity in basis points.
@@ -78,6 +80,10 @@ pub struct StrategyRow {
     pub wants: Vec<String>,
     /// The settings it was handed.
     pub settings: Vec<Setting>,
+    /// What it asks for and what it may of that.
+    pub capabilities: Vec<CapabilityRow>,
+    /// What it asks for by name or number and is not granted.
+    pub not_granted: Vec<String>,
     /// The interfaces it asks for; the host grants these and no other, or refuses the component.
     pub imports: Vec<Import>,
     /// What became of it, oldest first.
@@ -113,6 +119,17 @@ impl State {
             State::Unloaded => "unloaded",
         }
     }
+}
+
+/// A watch over a generation that took over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchRow {
+    /// Which generation stands by.
+    pub standby: u32,
+    /// Whether it could take over now: it could not once a call of its own failed.
+    pub ready: bool,
+    /// Seconds of the run's time until the one before is let go.
+    pub left_secs: u64,
 }
 
 /// A generation that could run again.
@@ -160,6 +177,17 @@ pub struct Setting {
     pub key: String,
     /// Its value.
     pub value: String,
+}
+
+/// One kind of thing that a strategy asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CapabilityRow {
+    /// Which: venues, market families, oracles, cost of an order…
+    pub what: String,
+    /// What it asks for.
+    pub asks: String,
+    /// What it may: that, as far as it is granted.
+    pub may: String,
 }
 
 /// An interface that a component imports.
@@ -225,9 +253,19 @@ impl Strategies {
     #[must_use]
     pub fn of(status: &EngineStatus, loader: &Loader) -> Self {
         let row = |slot: &Slot| {
-            let status = status.strategies.iter().find(|s| s.id == slot.id);
-            let shadow = loader.shadows().row(&slot.manifest.name);
-            StrategyRow::of(slot, status, loader.limits(), shadow)
+            let own = status.strategies.iter().find(|s| s.id == slot.id);
+            let watch = slot.watch.as_ref().map(|watch| {
+                let ends = watch.since.plus(loader.policy().watch);
+                WatchRow {
+                    standby: watch.standby(),
+                    ready: own.is_some_and(|own| own.standby),
+                    left_secs: ends.since(status.now).0.div_ceil(1_000_000_000),
+                }
+            });
+            StrategyRow {
+                watch,
+                ..StrategyRow::of(slot, own, loader.shadows().row(&slot.manifest.name))
+            }
         };
         let news = |news: &loader::News| NewsRow {
             number: news.number,
@@ -249,12 +287,7 @@ impl Strategies {
 }
 
 impl StrategyRow {
-    fn of(
-        slot: &Slot,
-        status: Option<&StrategyStatus>,
-        limits: &Limits,
-        shadow: Option<ShadowRow>,
-    ) -> Self {
+    fn of(slot: &Slot, status: Option<&StrategyStatus>, shadow: Option<ShadowRow>) -> Self {
         let none = StrategyStatus {
             id: slot.id,
             name: String::new(),
@@ -285,6 +318,7 @@ impl StrategyRow {
             pinned: slot.pinned.clone(),
             awaited: slot.is_awaited(),
             file: slot.path().map(|path| path.display().to_string()),
+            watch: None,
             earlier: slot.earlier().map(|past| Generation {
                 version: past.version.clone(),
                 generation: past.generation,
@@ -301,7 +335,7 @@ impl StrategyRow {
             faults: status.faults,
             strikes: count(slot.strikes()),
             strikes_max: count(STRIKES),
-            costs: costs(slot, limits),
+            costs: costs(slot, &slot.limits().within(&slot.may)),
             wants: wants(slot.manifest.topics),
             settings: slot
                 .params()
@@ -311,6 +345,8 @@ impl StrategyRow {
                     value: value.clone(),
                 })
                 .collect(),
+            capabilities: capabilities(slot),
+            not_granted: slot.not_granted(),
             imports: slot.imports().iter().map(|name| import(name)).collect(),
             changes: slot.changes().map(change).collect(),
             log: log(slot),
@@ -354,6 +390,16 @@ fn costs(slot: &Slot, limits: &Limits) -> Costs {
         memory: costs.memory,
         memory_limit: limits.memory_bytes as u64,
     }
+}
+
+fn capabilities(slot: &Slot) -> Vec<CapabilityRow> {
+    let (asks, may) = (slot.asks().words(), slot.may.words());
+    let row = |((what, asks), (_, may)): ((&str, String), (&str, String))| CapabilityRow {
+        what: what.to_owned(),
+        asks,
+        may,
+    };
+    asks.into_iter().zip(may).map(row).collect()
 }
 
 fn wants(topics: Topics) -> Vec<String> {

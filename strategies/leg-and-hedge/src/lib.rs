@@ -97,15 +97,13 @@ impl LegAndHedge {
 
     /// Enters a leg that fell.
     fn enter(&mut self, now: Timestamp, number: u32, leg: u32, host: &mut dyn Host) {
-        if !self.is_free(number, now) {
-            return;
-        }
         let wish = self.sets.get(number).and_then(|set| {
             let (prices, markets) = (&self.prices, &self.markets);
             self.rules
                 .first_leg(now, set, leg, self.stake(), prices, markets)
         });
         if let Some(intent) = wish
+            && self.is_free(number, now)
             && let Some(ticket) = self.send(now, intent, host)
         {
             self.sets.put(number, Phase::Entering(ticket));

@@ -143,44 +143,45 @@ impl MeanReversion {
 
     /// Acts on what is known of one instrument now.
     fn act(&mut self, now: Timestamp, instrument: u32, quote: Option<&Quote>, host: &mut dyn Host) {
-        let room = self.positions() < self.rules.positions_max as usize;
-        let (Some(seen), Some(terms)) =
-            (self.seen.get_mut(&instrument), self.markets.of(instrument))
+        let (Some(seen), Some(terms)) = (self.seen.get(&instrument), self.markets.of(instrument))
         else {
             return;
         };
-        match seen.phase {
+        let phase = match seen.phase {
             Phase::Flat { not_before } => {
-                let usable = quote.filter(|q| {
-                    room && not_before <= now && q.ask_price - q.bid_price <= self.rules.spread_max
-                });
-                let wish = usable.and_then(|q| entry(&self.rules, terms, &seen.mean, q, now));
-                if let Some(intent) = wish
-                    && let Some(tag) = self.orders.submit(now, now, intent, host)
-                {
-                    seen.phase = Phase::Entering { tag };
-                }
+                let spread = |q: &Quote| q.ask_price.saturating_sub(q.bid_price);
+                let wish = quote
+                    .filter(|q| not_before <= now && spread(q) <= self.rules.spread_max)
+                    .and_then(|q| entry(&self.rules, terms, &seen.mean, q, now));
+                let room =
+                    |strategy: &Self| strategy.positions() < strategy.rules.positions_max as usize;
+                let Some(intent) = wish.filter(|_| room(self)) else {
+                    return;
+                };
+                let sent = self.orders.submit(now, now, intent, host);
+                sent.map(|tag| Phase::Entering { tag })
             }
             Phase::Long(hold) => {
                 let over = now >= hold.since.saturating_add(nanos(self.rules.hold))
                     || terms.seconds_left(now) <= self.rules.seconds_out;
-                let Some(bid) = seen.bid.filter(|bid| over || *bid >= seen.mean.mean()) else {
+                let bid = seen.bid.filter(|bid| over || *bid >= seen.mean.mean());
+                let Some(bid) = bid.filter(|_| hold.next_try <= now) else {
                     return;
                 };
-                if hold.next_try > now {
-                    return;
-                }
-                let Some(qty) = terms.fit(self.exposure.qty(instrument)) else {
-                    seen.phase = Phase::Kept;
-                    return;
-                };
-                let limit = terms.sale_limit(bid, self.rules.slack);
-                let sale = order(instrument, false, limit, qty, 0);
-                if let Some(tag) = self.orders.submit(now, now, sale, host) {
-                    seen.phase = Phase::Leaving { tag, hold };
+                match terms.fit(self.exposure.qty(instrument)) {
+                    None => Some(Phase::Kept),
+                    Some(qty) => {
+                        let limit = terms.sale_limit(bid, self.rules.slack);
+                        let sale = order(instrument, false, limit, qty, 0);
+                        let sent = self.orders.submit(now, now, sale, host);
+                        sent.map(|tag| Phase::Leaving { tag, hold })
+                    }
                 }
             }
-            Phase::Entering { .. } | Phase::Leaving { .. } | Phase::Kept => {}
+            Phase::Entering { .. } | Phase::Leaving { .. } | Phase::Kept => None,
+        };
+        if let (Some(phase), Some(seen)) = (phase, self.seen.get_mut(&instrument)) {
+            seen.phase = phase;
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `profit_min`   | 0.1     | least gain of a bid, in dollars                                    |
 //! | `requote`      | 0.01    | a bid off by this much, in dollars, is replaced                    |
 //! | `oracle_move`  | 0.0005  | a move of the oracle by this share of itself withdraws a bid       |
+//! | `pause`        | 0.5     | seconds between two bids for the same outcome                      |
 //! | `rest`         | 20      | seconds that a bid stands at most                                  |
 //! | `stake`        | 20      | dollars that one bid may cost (at most 500)                        |
 //! | `exposure_max` | 100     | dollars that one outcome may cost, held and bid for                |
@@ -42,6 +43,7 @@ struct Rules {
     profit_min: i64,
     requote: i64,
     oracle_move: i64,
+    pause: i64,
     rest: i64,
     stake: i64,
     exposure_max: i64,
@@ -60,6 +62,8 @@ pub struct OraclePatient {
     oracles: BTreeMap<u32, i64>,
     /// Where its oracle stood when a bid was made, by its tag.
     anchors: BTreeMap<u64, i64>,
+    /// When the last bid for an outcome was made, while that is less than a pause ago.
+    recent: BTreeMap<u32, Timestamp>,
 }
 
 /// A bid that should stand.
@@ -113,7 +117,11 @@ impl OraclePatient {
             self.orders.cancel(tag, host);
         }
         let Bid { limit, edge, until } = wanted?;
-        if self.orders.len() >= self.rules.orders_max as usize {
+        let pause = self.rules.pause.unsigned_abs().saturating_mul(MICRO);
+        self.recent.retain(|_, at| at.saturating_add(pause) > now);
+        if self.orders.len() >= self.rules.orders_max as usize
+            || self.recent.contains_key(&leg.instrument)
+        {
             return None;
         }
         // A bid whose cancel is on its way may still be hit: it counts.
@@ -145,6 +153,7 @@ impl OraclePatient {
         let stands_at = stands_at.copied();
         let tag = self.orders.submit(now, until, intent, host)?;
         self.taken.insert(seen.id);
+        self.recent.insert(leg.instrument, now);
         if let Some(price) = stands_at {
             self.anchors.insert(tag, price);
         }
@@ -203,6 +212,7 @@ impl Strategy for OraclePatient {
                 profit_min: settings.decimal("profit_min", 100_000, 0..=1_000 * ONE)?,
                 requote: settings.decimal("requote", 10_000, 0..=ONE)?,
                 oracle_move: settings.decimal("oracle_move", 500, 0..=ONE)?,
+                pause: settings.decimal("pause", ONE / 2, 0..=day)?,
                 rest: settings.decimal("rest", 20 * ONE, ONE..=day)?,
                 stake: settings.decimal("stake", 20 * ONE, ONE..=ORDER_MAX)?,
                 exposure_max: settings.decimal("exposure_max", 100 * ONE, 0..=1_000_000 * ONE)?,
@@ -215,6 +225,7 @@ impl Strategy for OraclePatient {
             orders: Orders::default(),
             oracles: BTreeMap::new(),
             anchors: BTreeMap::new(),
+            recent: BTreeMap::new(),
         })
     }
 

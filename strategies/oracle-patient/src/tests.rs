@@ -34,6 +34,7 @@ fn rests_below_the_ask_and_below_the_fair_value() {
     assert_eq!((bid.qty, bid.expected_edge), (40_810_000, 210_000));
     assert!(bid.time_in_force == TimeInForce::Gtd(START + 20 * SECOND));
     assert!(bid.opportunity.is_some());
+    stage.pass(SECOND);
     // Now the fair value is what bounds it, cut to the grid: 0.505 less 0.02.
     let bids = stage.see(seen(2, 500_000, 505_000));
     assert_eq!(stage.said.cancels, [bid.tag]);
@@ -86,12 +87,21 @@ fn withdraws_when_the_oracle_moves_either_way() {
 fn what_it_ties_up_is_bounded() {
     let mut stage = stage(&[("exposure_max", "30")]);
     let first = stage.see(seen(1, 500_000, 700_000)).remove(0);
+    assert_eq!(stage.see(seen(2, 480_000, 700_000)), [], "a pause first");
+    assert_eq!(
+        stage.said.cancels,
+        [first.tag],
+        "which withdraws nothing late"
+    );
+    stage.pass(SECOND / 2);
     let second = stage.see(seen(2, 480_000, 700_000)).remove(0);
+    stage.pass(SECOND);
     // 30 dollars less 20 for the bid that is still being cancelled: 10.0031 at 0.47.
     assert_eq!(second.qty, 21_280_000);
     assert_eq!(stage.see(seen(3, 460_000, 700_000)), [], "nothing is left");
     stage.refuse(&first, "CANCELLED");
     stage.refuse(&second, "CANCELLED");
+    stage.pass(SECOND);
     assert_eq!(stage.see(seen(4, 460_000, 700_000)).len(), 1);
 
     let mut one = self::stage(&[("orders_max", "1")]);

@@ -1,4 +1,4 @@
-//! The glue between the world's exported functions and a [`Strategy`](crate::Strategy).
+//! The glue between the world's exported functions and a [`Strategy`].
 //!
 //! Owns the one instance of a component and the panic hook. Strategies never call it: they use
 //! [`export!`](crate::export).

@@ -35,27 +35,16 @@ pub mod bindings {
     });
 }
 
-/// The glue between the world's functions and a [`Strategy`].
 pub mod glue;
-/// A position that is to be sold again.
 pub mod hold;
-/// What most strategies keep: lots, exposure, opportunities already taken.
 pub mod keep;
-/// What is known of the open markets.
 pub mod markets;
-/// What a price was like lately.
 pub mod mean;
-/// Money as integers in millionths.
 pub mod money;
-/// Orders of ours that have not ended.
 pub mod orders;
-/// What a strategy is configured with.
 pub mod settings;
-/// State that outlives a version, as lines of text.
 pub mod state;
-/// A host for native unit tests.
 pub mod testing;
-/// What a strategy asks to be allowed.
 pub mod wants;
 
 pub use bindings::pm_arb::strategy::host::Level;

@@ -7,7 +7,8 @@ use pm_arb::agent::AgentContext;
 use pm_arb::input::{self, Input};
 use pm_arb::plugin::loader::{STRIKES, Status};
 use pm_arb::plugin::{
-    Loader, LoaderInput, LoaderPort, Outcome, PortError, Preparer, Sources, Tracker, digest, watch,
+    Loader, LoaderInput, LoaderPort, Outcome, PluginHost, PortError, Preparer, Sources, Tracker,
+    digest, watch,
 };
 use pm_arb_core::engine::Standing;
 use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
@@ -91,8 +92,12 @@ pub struct Pilot {
 
 impl Pilot {
     pub fn new() -> Self {
+        Self::of(host())
+    }
+
+    /// With that host.
+    pub fn of(host: PluginHost) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let host = host();
         let sources = Sources::parse(&[folder.path().to_str().unwrap()]).unwrap();
         Self {
             folder,
@@ -231,10 +236,10 @@ fn two_files_can_not_be_one_strategy() {
 fn what_is_no_regular_file_is_refused_once() {
     let mut pilot = Pilot::new();
     let huge = std::fs::File::create(pilot.folder.path().join("huge.wasm")).unwrap();
-    huge.set_len(9 << 20).unwrap();
+    huge.set_len(33 << 20).unwrap();
     let outcomes = pilot.look();
     assert!(
-        matches!(&outcomes[..], [Outcome::Refused { why, .. }] if why.contains("9437184 bytes"))
+        matches!(&outcomes[..], [Outcome::Refused { why, .. }] if why.contains("34603008 bytes"))
     );
     assert_eq!(pilot.look(), []);
     assert!(pilot.stage.journal.is_empty(), "it never was a strategy");
@@ -323,9 +328,13 @@ fn a_run_without_its_archive_says_so() {
 }
 
 async fn next(inputs: &mut input::InputReceiver) -> LoaderInput {
-    match inputs.recv().await {
-        Some(Input::Strategies(input)) => input,
-        _ => panic!("only strategies are sent here"),
+    loop {
+        match inputs.recv().await {
+            Some(Input::Strategies(input)) => return input,
+            // Nothing runs here that could be rehearsed against.
+            Some(Input::Incumbent { answer, .. }) => assert!(answer.send(None).is_ok()),
+            _ => panic!("only strategies are sent here"),
+        }
     }
 }
 

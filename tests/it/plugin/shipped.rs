@@ -382,7 +382,8 @@ fn mispricing_hunter_buys_both_outcomes() {
 #[test]
 fn all_of_them_trade_in_one_pilot_without_a_flood_of_denials() {
     let dir = tempfile::tempdir().unwrap();
-    let mut pilot = Pilot::start(&dir.path().join("data"), &[]);
+    // Slow enough that an oracle's value is fresh on a busy machine too.
+    let mut pilot = Pilot::start(&dir.path().join("data"), &["--speed", "6"]);
     let listed = pilot.wait_for("fills of every strategy", |pilot| {
         let output = pilot.ask(&["strategy", "list", "--json"]);
         let listed: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;

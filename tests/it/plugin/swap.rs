@@ -8,10 +8,11 @@ use pm_arb::pilot::{LoaderView, Session, attend};
 use pm_arb::plugin::loader::{Slot, Status};
 use pm_arb::plugin::{
     Candidate, Done, Loader, LoaderInput, Order, OrderError, Outcome, PluginHost, Preparer,
-    SwapPolicy, What,
+    StatePolicy, SwapPolicy, What,
 };
 use pm_arb::replay::{Cast, Replayed, replay};
 use pm_arb_core::config::EngineConfig;
+use pm_arb_core::effect::{Effect, Message};
 use pm_arb_core::event::{BookSnapshot, Event, StrategyChangeKind};
 use pm_arb_core::ids::{InstrumentId, Nanos, Timestamp};
 use pm_arb_core::units::{Price, Qty};
@@ -47,6 +48,14 @@ pub fn counting(version: &'static str, more: &str) -> Fixture {
         snapshot: KEEP,
         on_restore: TAKE,
         ..Fixture::on_quote("a", &format!("{IN_ORDER} {then} {more}"))
+    }
+}
+
+/// The same without a wish.
+fn quiet(version: &'static str) -> Fixture {
+    Fixture {
+        on_quote: IN_ORDER.to_owned(),
+        ..counting(version, "")
     }
 }
 
@@ -290,18 +299,22 @@ fn a_strike_in_the_watch_puts_the_generation_before_back_within_one_event() {
 fn fuel_and_denials_end_a_watch_too() {
     let spin = "(local.set $i (i32.const 0)) (loop $l (local.set $i (i32.add (local.get $i) (i32.const 1)))
         (br_if $l (i32.lt_u (local.get $i) (i32.const LIMIT))))";
-    let eager = SUBMIT.repeat(3);
     let cases = [
         ("fuel on average", spin.replace("LIMIT", "2000")),
         (
             "a call of it used",
             from(30, &spin.replace("LIMIT", "2350000")),
         ),
-        ("intents were denied", eager),
+        ("intents were denied", String::new()),
     ];
     for (why, more) in cases {
         let mut desk = Desk::new(SwapPolicy::default());
-        desk.put(&counting("1.00", ""));
+        let denied = more.is_empty();
+        desk.put(&if denied {
+            quiet("1.00")
+        } else {
+            counting("1.00", "")
+        });
         desk.quotes(20);
         desk.put(&counting("2.00", &more));
         desk.quotes(300);
@@ -363,4 +376,200 @@ fn what_takes_over_in_a_watch_ends_it_well_first() {
         "quarantine",
     ];
     assert_eq!(desk.kinds(), expected);
+}
+
+#[test]
+fn state_in_another_form_is_handed_over_refused_or_left_as_the_operator_chose() {
+    let form = |version, state| Fixture {
+        state,
+        ..counting(version, "")
+    };
+    let cases = [
+        (
+            StatePolicy::Migrate,
+            Err("has form 2 and it reads no other; the running version's has form 1"),
+        ),
+        (StatePolicy::Refuse, Err("[swap] state = \"migrate\"")),
+        (StatePolicy::Fresh, Ok(false)),
+    ];
+    for (state, expected) in cases {
+        let mut desk = Desk::new(SwapPolicy {
+            state,
+            ..SwapPolicy::default()
+        });
+        desk.put(&form("1.00", 1));
+        desk.quotes(5);
+        match (desk.put(&form("2.00", 2)), expected) {
+            (Outcome::Refused { why, .. }, Err(said)) => assert!(why.contains(said), "{why}"),
+            (Outcome::Loaded { restored, .. }, Ok(kept)) => assert_eq!(restored, kept),
+            (outcome, _) => panic!("{state:?}: {outcome:?}"),
+        }
+        desk.quotes(5);
+        assert_eq!(desk.calls().1, 0);
+        desk.replayed();
+    }
+}
+
+#[test]
+fn a_state_that_was_asked_for_in_vain_is_asked_for_in_a_replay_too() {
+    let mut desk = Desk::new(SwapPolicy::default());
+    // Being asked changes what it does: it wishes for more from then on.
+    let asked = Fixture {
+        imports: "(global $asked (mut i32) (i32.const 0))".to_owned(),
+        snapshot: "(global.set $asked (i32.const 1))",
+        ..Fixture::on_quote("a", &format!("(if (global.get $asked) (then {SUBMIT}))"))
+    };
+    desk.put(&asked);
+    desk.quotes(5);
+    let refusing = Fixture {
+        restore: "not this one",
+        version: "2",
+        ..Fixture::new("a")
+    };
+    assert!(matches!(desk.put(&refusing), Outcome::Refused { .. }));
+    desk.quotes(5);
+    assert_eq!(desk.kinds(), ["loaded 1", "asked for its state", "refused"]);
+    assert_eq!(desk.session.engine.status().strategies[0].denied, 5);
+    desk.replayed();
+}
+
+#[test]
+fn new_settings_take_over_with_state_and_are_watched() {
+    let mut desk = Desk::new(SwapPolicy::default());
+    let fixture = counting("1.00", "");
+    desk.put(&fixture);
+    desk.quotes(10);
+    let changed = desk.candidate(&fixture, &[("edge", "0.02")]);
+    assert!(matches!(
+        desk.load(changed),
+        Outcome::Loaded {
+            generation: 2,
+            restored: true,
+            ..
+        }
+    ));
+    let why = desk.slot().changes().last().unwrap().why.clone();
+    assert_eq!(why, "its settings changed");
+    desk.quotes(10);
+    assert_eq!(desk.slot().watch.as_ref().unwrap().standby(), 1);
+    assert_eq!(desk.calls(), (20, 0));
+    desk.replayed();
+}
+
+#[test]
+fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
+    let mut desk = Desk::new(SwapPolicy::default());
+    desk.put(&counting("1.00", ""));
+    desk.quotes(400);
+    let spin = "(local.set $i (i32.const 0)) (loop $l (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $l (i32.lt_u (local.get $i) (i32.const 3000))))";
+    // The running count is beyond 400: the tape is of quotes before that, told again.
+    let never_mind = |more: &str| Fixture {
+        on_quote: format!("(if (local.get $instrument) (then {more}))"),
+        ..counting("2.00", "")
+    };
+    let cases = [
+        ("it trapped", never_mind("unreachable")),
+        ("used", never_mind(spin)),
+        ("intents, above 1000 %", never_mind(&SUBMIT.repeat(5))),
+    ];
+    let before = desk.calls();
+    for (why, fixture) in cases {
+        let candidate = desk.candidate(&fixture, &[]);
+        let session = &mut desk.session;
+        let view = &mut LoaderView {
+            session,
+            at: desk.now,
+        };
+        let incumbent = desk.loader.incumbent("a", None, view).unwrap().unwrap();
+        let played = incumbent.rehearse(&desk.host, &candidate.compiled, &candidate.params, false);
+        let said = played.unwrap_err().to_string();
+        assert!(
+            said.contains(why) && said.contains("calls"),
+            "{why}: {said}"
+        );
+    }
+    let good = desk.candidate(&never_mind(""), &[]);
+    let session = &mut desk.session;
+    let view = &mut LoaderView {
+        session,
+        at: desk.now,
+    };
+    let incumbent = desk.loader.incumbent("a", None, view).unwrap().unwrap();
+    incumbent
+        .rehearse(&desk.host, &good.compiled, &good.params, false)
+        .unwrap();
+    assert_eq!(desk.calls(), before, "what trades was not called");
+    desk.quotes(10);
+    desk.replayed();
+}
+
+/// Resident pages of this process.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|n| n.parse().ok());
+    pages.unwrap_or(0)
+}
+
+/// The same bytes are no news to a loader, so that settings that say nothing tell the swaps apart.
+#[test]
+fn a_thousand_swaps_change_no_intent_and_miss_no_event() {
+    let fixture = counting("1.00", "");
+    let mut alone = Desk::new(SwapPolicy::unwatched());
+    alone.put(&fixture);
+    let mut desk = Desk::new(SwapPolicy::default());
+    desk.put(&fixture);
+    let mut after_ten = 0;
+    for swap in 0..1_000_u32 {
+        let number = swap.to_string();
+        let candidate = desk.candidate(&fixture, &[("swap", &number)]);
+        assert!(matches!(
+            desk.load(candidate),
+            Outcome::Loaded { restored: true, .. }
+        ));
+        for _ in 0..3 {
+            alone.quote();
+            desk.quote();
+        }
+        if swap == 10 {
+            after_ten = resident();
+        }
+    }
+    let grown = resident().saturating_sub(after_ten);
+    assert!(grown < after_ten, "{grown} pages more than {after_ten}");
+    assert_eq!(desk.slot().generation, 1_001);
+    assert_eq!(desk.calls(), (3_000, 0), "each quote once, in order");
+    let figures = |desk: &Desk| {
+        let status = desk.session.engine.status();
+        let one = &status.strategies[0];
+        (one.calls, one.intents, one.denied, one.fills)
+    };
+    assert_eq!(
+        figures(&desk),
+        figures(&alone),
+        "as if nothing had been swapped"
+    );
+    assert_eq!(wishes(&mut desk), wishes(&mut alone));
+    desk.replayed();
+}
+
+/// Every wish and what became of it, with the time it was made at.
+fn wishes(desk: &mut Desk) -> Vec<String> {
+    desk.session.commit().map(drop).unwrap();
+    let mut wishes = Vec::new();
+    let each = &mut |_, effect: &Effect| {
+        let Effect::Publish(message) = effect else {
+            return;
+        };
+        match message.as_ref() {
+            Message::Request(wish) => {
+                wishes.push(format!("{:?} {:?} {:?}", wish.at, wish.qty, wish.legs));
+            }
+            Message::Decision(decision) => wishes.push(format!("{:?}", decision.verdict.is_ok())),
+            _ => {}
+        }
+    };
+    replay(&desk.run(), desk.host.clone(), None, Cast::Own, each).unwrap();
+    assert!(!wishes.is_empty());
+    wishes
 }

@@ -20,8 +20,8 @@ use core::fmt;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Grant {
     may: Capabilities,
-    /// What it may from the next load on.
-    next: Option<Box<Capabilities>>,
+    /// What was recorded last: it holds from the next load on.
+    last: Option<Box<Capabilities>>,
     /// Whether any market or feed is out of bounds.
     narrow: bool,
     markets: Known,
@@ -88,20 +88,27 @@ fn channel(spec: &OracleSpec) -> String {
 impl Grant {
     /// It may this from the next load on.
     pub(super) fn promise(&mut self, may: &Capabilities) {
-        self.next = Some(Box::new(may.clone()));
+        self.last = Some(Box::new(may.clone()));
     }
 
-    /// A load: what was promised holds.
+    /// A load: what was promised last holds.
     pub(super) fn take_effect(&mut self) {
-        if let Some(next) = self.next.take() {
-            let all = [&next.families, &next.oracles].map(|scope| *scope == Scope::All);
-            let narrow = next.venues != Scope::All || all != [true; 2];
-            *self = Self {
-                may: *next,
-                narrow,
-                ..Self::default()
-            };
-        }
+        let Some(last) = self.last.as_deref().filter(|last| **last != self.may) else {
+            return;
+        };
+        let all = [&last.families, &last.oracles].map(|scope| *scope == Scope::All);
+        *self = Self {
+            may: last.clone(),
+            narrow: last.venues != Scope::All || all != [true; 2],
+            last: self.last.take(),
+            ..Self::default()
+        };
+    }
+
+    /// The generation before takes over again, with what it may. The next load is another matter.
+    pub(super) fn return_to(&mut self, before: Self) {
+        let last = self.last.take();
+        *self = Self { last, ..before };
     }
 
     /// What it may now.
@@ -220,14 +227,17 @@ impl Grant {
 impl Engine {
     /// A listing may say something else of a market or a feed than the one before.
     pub(super) fn heard_of_listing(&mut self, event: &Event) {
-        for Slot { grant, .. } in &mut self.slots {
-            match event {
-                Event::MarketListed(spec) => grant.markets.forget(spec.id.index()),
-                Event::OracleListed(_) => {
-                    grant.markets = Known::default();
-                    grant.oracles = Known::default();
+        for Slot { grant, standby, .. } in &mut self.slots {
+            let standby = standby.as_mut().map(|standby| &mut standby.grant);
+            for grant in [Some(grant), standby].into_iter().flatten() {
+                match event {
+                    Event::MarketListed(spec) => grant.markets.forget(spec.id.index()),
+                    Event::OracleListed(_) => {
+                        grant.markets = Known::default();
+                        grant.oracles = Known::default();
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
     }

@@ -61,7 +61,7 @@ impl Engine {
         let standby = slot.standby.take()?;
         slot.alive = true;
         slot.timer = standby.timer;
-        slot.grant = standby.grant;
+        slot.grant.return_to(standby.grant);
         slot.runtime.replace(standby.runtime)
     }
 

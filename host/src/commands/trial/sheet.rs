@@ -120,9 +120,8 @@ fn state(form: Option<u32>, reads: &[u32]) -> String {
 
 pub(super) fn json(sheet: &Sheet) -> Value {
     let rows = |rows: Vec<words::Row>| -> Value {
-        let all = rows
-            .into_iter()
-            .map(|(what, of)| (what.to_owned(), json!(of)));
+        let key = |what: &str| what.replace(',', "").replace(' ', "_");
+        let all = rows.into_iter().map(|(what, of)| (key(what), json!(of)));
         Value::Object(all.collect())
     };
     let shape = sheet.shape.as_ref();

@@ -74,7 +74,7 @@ fn a_slip_is_named_with_its_line_and_what_was_meant() {
         error.contains("unknown key zzz.qqq") && !error.contains("did you mean"),
         "{error}"
     );
-    let error = read(None, env(&[("PM_ARB__RISK__ORDER_MAX", "1")])).unwrap_err();
+    let error = read(None, env(&[("PM_ARB__RISK__ORDER_VALUE_MX", "1")])).unwrap_err();
     assert!(
         error
             .to_string()

@@ -1,6 +1,7 @@
 //! The life of strategies once more, from the records of a journal.
 
 use super::super::engine::Compiled;
+use super::super::error::PluginError;
 use super::super::port::{LoaderError, LoaderPort};
 use super::super::sources::Params;
 use super::slot::{Change, ChangeKind, Status};
@@ -45,8 +46,14 @@ impl Loader {
                     .host
                     .instantiate_within(&compiled, params, &self.granted(change.id))
                     .map_err(again)?;
-                if *restored {
-                    self.carry_over(name, &mut strategy, false, port)
+                if *restored && let Some(old) = port.strategy_mut(change.id) {
+                    let failed = |fault| PluginError::Failed {
+                        call: "snapshot",
+                        fault,
+                    };
+                    let state = old.snapshot().map_err(failed);
+                    state
+                        .and_then(|state| strategy.restore(&state))
                         .map_err(again)?;
                 }
                 let new = Successor {
@@ -112,6 +119,9 @@ impl Loader {
             StrategyChangeKind::Refused { digest, why } => {
                 let kind = ChangeKind::Refused { digest: *digest };
                 self.note(change.id, at, kind, why.clone());
+                if let Some(slot) = self.slots.values_mut().find(|s| s.id == change.id) {
+                    slot.ordered = None;
+                }
             }
             StrategyChangeKind::Operator { action, note } => {
                 if matches!(action, OperatorAction::Promote { .. }) {

@@ -269,6 +269,7 @@ impl Loader {
                     return Ok(Err(error));
                 }
                 if !fresh && self.stands_by(&name, port) {
+                    self.drop_elsewhere(Some(Box::new(candidate.strategy)));
                     return self.step_back(&name, &note, port).map(Ok);
                 }
                 let outcome = self.take_over(*candidate, Why::RolledBack(note), fresh, port)?;

@@ -3,6 +3,7 @@
 //! Owns the bounded memory of earlier generations and of changes. It decides nothing.
 
 use super::super::engine::Compiled;
+use super::super::limits::Limits;
 use super::super::prepare::Candidate;
 use super::super::sources::Params;
 use super::super::usage::Usage;
@@ -400,6 +401,12 @@ impl Slot {
     #[must_use]
     pub fn imports(&self) -> &[String] {
         &self.compiled.imports
+    }
+
+    /// The limits of a component of its size, before any grant.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.compiled.limits
     }
 
     /// What it asks for.

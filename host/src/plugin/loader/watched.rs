@@ -233,7 +233,7 @@ impl Loader {
                 continue;
             };
             let standing = port.standing(slot.id);
-            let limits = self.host.limits();
+            let limits = &slot.limits().within(&slot.may);
             match watch.verdict(slot, standing, &self.policy, limits) {
                 Some(why) if port.has_standby(slot.id) => self.revert(&name, &why, port)?,
                 Some(why) => self.alone(&name, &why),

@@ -74,14 +74,14 @@ fn both(incumbent: &Figures, candidate: &Figures) -> Markup {
             table.rows {
                 caption.only-read { "What runs and the candidate, since it began" }
                 thead { tr {
-                    th scope="col" { "Since then" } th.num scope="col" { "Net P&L, $" } th.num scope="col" { "Drawdown, $" }
+                    th scope="col" { "Since then" } th.num scope="col" { "Net P&L, $" } th.num scope="col" { "Drawdown, $" } th.num scope="col" { "Bought, $" }
                     th.num scope="col" { "Intents" } th.num scope="col" { "Denied" } th.num scope="col" { "Fills" }
                     th.num scope="col" { "Faults" } th.num scope="col" { "Fuel of a call" }
                 } }
                 tbody { @for (name, figures) in [("what runs", incumbent), ("candidate", candidate)] { tr {
                     td { (name) }
                     td.num { (show::money(figures.net.0)) }
-                    td.num { (super::parts::dollars(figures.drawdown.0)) }
+                    td.num { (super::parts::dollars(figures.drawdown.0)) } td.num { (super::parts::dollars(figures.bought.0)) }
                     td.num { (figures.intents) } td.num { (figures.denied) } td.num { (figures.fills) }
                     td.num { (figures.faults) } td.num { (figures.fuel_mean) }
                 } } }

@@ -175,7 +175,7 @@ fn orders(row: &StrategyRow) -> Markup {
             (order(row, "quarantine", "Quarantine", "It is not called any more and its resting orders are withdrawn, until it is released, over restarts too. Open positions stay until their markets settle.", &none, true))
         }
         p.note { "The same from a terminal: " code { "pm-arb strategy rollback " (row.name) }
-            ". Grants per strategy are not there yet." }
+            "." }
     }
 }
 
@@ -190,6 +190,18 @@ fn asks(row: &StrategyRow) -> Markup {
             }
         }
         p.note { "A component that asks for anything else is refused, by name, before anything of it runs." }
+        @if !row.not_granted.is_empty() {
+            p { strong { "Not granted: " } (row.not_granted.join(", ")) "." }
+        }
+        div.scroll tabindex="0" {
+            table.rows {
+                caption.only-read { "What it asks for and what it may" }
+                thead { tr { th scope="col" { "What" } th scope="col" { "It asks for" } th scope="col" { "It may" } } }
+                tbody { @for one in &row.capabilities { tr { td { (one.what) } td { (one.asks) } td { (one.may) } } } }
+            }
+        }
+        p.note { "It is told nothing of the rest, and orders there are denied with NOT_GRANTED. Grants are in "
+            code { "[grants]" } " and " code { "[grants.for." (row.name) "]" } " of the pilot's configuration." }
         h3 { "Settings" }
         @if row.settings.is_empty() { p.note { "None were handed to it: it uses its own." } }
         @else {
@@ -261,6 +273,7 @@ pub mod tests {
             pinned: None,
             awaited: false,
             file: None,
+            watch: None,
             earlier: None,
             share_bps: 2_500,
             committed: Money::default(),
@@ -281,6 +294,8 @@ pub mod tests {
             },
             wants: vec!["quotes".to_owned()],
             settings: Vec::new(),
+            capabilities: Vec::new(),
+            not_granted: Vec::new(),
             imports: vec![Import {
                 name: "pm-arb:strategy/host@0.3.0".to_owned(),
                 grants: "log".to_owned(),

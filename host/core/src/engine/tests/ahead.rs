@@ -1,10 +1,11 @@
 //! Strategies that hear several quotes in one call do the same as those that hear them one by one.
 
 use super::world::{World, buy, sell};
+use crate::capabilities::{Capabilities, Scope};
 use crate::effect::Effect;
 use crate::engine::AHEAD_QUOTES;
 use crate::event::{BookSide, Event, LevelChange, Record, StrategyChange, StrategyChangeKind};
-use crate::ids::{InstrumentId, Seq, StrategyId, Timestamp};
+use crate::ids::{InstrumentId, Seq, StrategyId, Timestamp, Venue};
 use crate::strategy::{Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault, Topics};
 use crate::units::{Price, Qty};
 use proptest::prelude::*;
@@ -94,8 +95,12 @@ fn levels(seeds: &[(u8, bool, u8, u8, u8, bool)]) -> Vec<Event> {
     seeds.iter().map(level).collect()
 }
 
-fn enter(w: &mut World, fickle: Fickle) {
+fn enter(w: &mut World, fickle: Fickle, may: &Capabilities) {
     let id = StrategyId(5);
+    w.step(Event::Strategy(Box::new(StrategyChange {
+        id,
+        kind: StrategyChangeKind::Granted(Box::new(may.clone())),
+    })));
     w.engine.install(id, Box::new(fickle));
     w.step(Event::Strategy(Box::new(StrategyChange {
         id,
@@ -117,8 +122,15 @@ fn enter(w: &mut World, fickle: Fickle) {
 }
 
 /// Effects, calls across the boundary, and whether anything was foretold wrong.
-fn run(events: &[Event], gaps: &[u64], batch: usize, of: u64) -> (Vec<(Seq, Effect)>, usize, bool) {
+fn run(
+    events: &[Event],
+    gaps: &[u64],
+    batch: usize,
+    of: u64,
+    may: &Capabilities,
+) -> (Vec<(Seq, Effect)>, usize, bool) {
     let mut w = World::new();
+    w.market(1, |spec| spec.venue = Venue::Kalshi);
     w.book(0, &[(48, 30), (47, 20)], &[(50, 30), (51, 20)]);
     w.book(1, &[(40, 30)], &[(42, 30), (45, 10)]);
     let calls = Arc::new(AtomicUsize::new(0));
@@ -128,7 +140,7 @@ fn run(events: &[Event], gaps: &[u64], batch: usize, of: u64) -> (Vec<(Seq, Effe
         of,
         calls: Arc::clone(&calls),
     };
-    enter(&mut w, fickle);
+    enter(&mut w, fickle, may);
     let mut at = w.now;
     let records: Vec<Record> = (w.seq() + 1..)
         .zip(events)
@@ -166,10 +178,15 @@ proptest! {
         gaps in prop::collection::vec(0..25_u64, 1..40),
         batch in 1..80_usize,
         of in 5..400_u64,
+        venue in prop::option::of(0..2_usize),
     ) {
+        let may = Capabilities {
+            venues: venue.map_or(Scope::All, |n| Scope::Only([Venue::ALL[n]].into())),
+            ..Capabilities::default()
+        };
         let events = levels(&seeds);
-        let (one_by_one, ..) = run(&events, &gaps, 0, of);
-        let (ahead, _, wrong) = run(&events, &gaps, batch, of);
+        let (one_by_one, ..) = run(&events, &gaps, 0, of, &may);
+        let (ahead, _, wrong) = run(&events, &gaps, batch, of, &may);
         prop_assert!(!wrong, "level changes alone are always foretold rightly");
         prop_assert_eq!(one_by_one, ahead);
     }
@@ -181,8 +198,8 @@ fn a_calm_row_takes_few_calls() {
         .map(|n| (0, n % 2 == 0, 49, (n % 3) as u8, 0, false))
         .collect();
     let events = levels(&seeds);
-    let (_, one_by_one, _) = run(&events, &[1], 0, 4_001);
-    let (_, ahead, wrong) = run(&events, &[1], AHEAD_QUOTES, 4_001);
+    let (_, one_by_one, _) = run(&events, &[1], 0, 4_001, &Capabilities::default());
+    let (_, ahead, wrong) = run(&events, &[1], AHEAD_QUOTES, 4_001, &Capabilities::default());
     assert!(!wrong);
     assert!(
         one_by_one > 300 && ahead * 4 < one_by_one,
@@ -200,7 +217,7 @@ fn what_was_not_foretold_is_noticed() {
         of: 61,
         calls: Arc::default(),
     };
-    enter(&mut w, fickle);
+    enter(&mut w, fickle, &Capabilities::default());
     let upcoming = Record {
         seq: Seq(w.seq() + 1),
         at: w.now,

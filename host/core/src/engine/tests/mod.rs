@@ -6,6 +6,7 @@ mod execution;
 mod families;
 mod funnel;
 mod grading;
+mod grants;
 mod invariants;
 mod limits;
 mod outcomes;
