@@ -459,7 +459,11 @@ fn new_settings_take_over_with_state_and_are_watched() {
 
 #[test]
 fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
-    let mut desk = Desk::new(SwapPolicy::default());
+    // Making five intents costs fuel too.
+    let mut desk = Desk::new(SwapPolicy {
+        fuel_mean_pct: 3_000,
+        ..SwapPolicy::default()
+    });
     // The tape is told again to what has counted beyond it: here nobody insists on order.
     let then = NOW_AND_THEN.replace("SUBMIT", SUBMIT);
     let count = "(global.set $count (i32.add (global.get $count) (i32.const 1)))";

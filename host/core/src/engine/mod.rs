@@ -26,6 +26,7 @@ mod equity;
 mod funnel;
 mod markets;
 mod rest;
+mod seat;
 mod settle;
 mod silence;
 mod standby;
@@ -48,7 +49,7 @@ use crate::latency::Latencies;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market_data::{MarketData, Touched};
 use crate::opportunity::Opportunity;
-use crate::order::{Author, Order, OrderPlan};
+use crate::order::Order;
 use crate::paper::{self, PaperExecutor};
 use crate::position::Positions;
 use crate::queue::PrintGate;
@@ -58,7 +59,7 @@ use crate::resting::RestingOrders;
 use crate::risk::RiskGuardian;
 use crate::scanner::{ScanLimits, Scanner};
 use crate::settlement::{Outcome, Settlement};
-use crate::strategy::{Manifest, Output, Strategy};
+use crate::strategy::{Output, Strategy};
 use crate::tape::TapeReader;
 use deny::Denials;
 use dispatch::{Notice, Slot};
@@ -66,7 +67,6 @@ use funnel::Flow;
 use markets::MarketRows;
 use silence::Silences;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use ward::Ward;
 
 /// Most orders in flight; one more is denied with `RATE_LIMIT`.
@@ -507,38 +507,6 @@ impl Engine {
             | StrategyChangeKind::Shadowed { .. } => {}
         }
         turn.reschedule = true;
-    }
-
-    /// Who sits in a slot from here on.
-    fn introduce(
-        &mut self,
-        id: StrategyId,
-        manifest: &Manifest,
-        digest: [u8; 32],
-        generation: u32,
-    ) {
-        let slot = self.slot_mut(id);
-        slot.author = Some(Arc::new(Author {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            digest,
-            generation,
-        }));
-        slot.topics = manifest.topics;
-        slot.quarantined = false;
-        self.allocator.set_active(id, true);
-    }
-
-    /// It is not called any more, has no share of the capital, and nothing of it goes on resting.
-    fn quarantine(&mut self, id: StrategyId, turn: &mut Turn<'_>) {
-        let slot = self.slot_mut(id);
-        slot.alive = false;
-        slot.quarantined = true;
-        slot.standby = None;
-        slot.timer = None;
-        self.allocator.set_active(id, false);
-        let own = |plan: &OrderPlan| plan.strategy == id;
-        self.withdraw_all(own, Reason::StrategyQuarantined, turn);
     }
 
     /// The answer of the ledger: an entry that could not be booked stops the process, and so does a
