@@ -22,6 +22,7 @@ mod granted;
 mod orders;
 mod shadow;
 mod slot;
+mod state;
 mod watched;
 
 pub use orders::{Done, Order, OrderError, Recipe, What};
@@ -29,13 +30,11 @@ pub use slot::{CHANGES_MAX, Change, ChangeKind, EARLIER_MAX, Past, Slot, Status}
 pub use watched::Watch;
 
 use super::engine::{Compiled, PluginHost};
-use super::error::PluginError;
 use super::instance::ComponentStrategy;
 use super::limits::Limits;
 use super::policy::SwapPolicy;
 use super::port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 use super::prepare::Candidate;
-use super::rehearse::Incumbent;
 use super::sources::Params;
 use super::usage::Usage;
 use crate::shadow::Shadows;
@@ -43,6 +42,7 @@ use pm_arb_core::capabilities::Capabilities;
 use pm_arb_core::event::{Event, OperatorAction, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
 use pm_arb_core::strategy::Strategy;
+use state::component;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -371,83 +371,6 @@ impl Loader {
         Ok(outcome)
     }
 
-    /// Hands the state of the running version over, if its form is to be. An error means: keep the
-    /// running version. `asked`: it was called for that.
-    fn carry_over(
-        &self,
-        compiled: &Compiled,
-        new: &mut ComponentStrategy,
-        fresh: bool,
-        asked: &mut bool,
-        port: &mut dyn LoaderPort,
-    ) -> Result<bool, PluginError> {
-        let name = &compiled.described.manifest.name;
-        let running = |slot: &&Slot| slot.status == Status::Running && !fresh;
-        let Some(slot) = self.slots.get(name).filter(running) else {
-            return Ok(false);
-        };
-        let found = slot.compiled.described.state;
-        if !self.policy.state.carries(&compiled.described, found)? {
-            return Ok(false);
-        }
-        let Some(old) = port.strategy_mut(slot.id) else {
-            return Ok(false);
-        };
-        *asked = true;
-        match old.snapshot() {
-            Ok(state) => new.restore(&state).map(|()| true),
-            Err(fault) => {
-                // Asking killed it, so there is nothing to keep.
-                tracing::warn!(strategy = name, "no state to hand over: it {fault}");
-                Ok(false)
-            }
-        }
-    }
-
-    /// What runs under a name, for a rehearsal of these bytes and settings; none when they are what runs, or
-    /// are not to be followed. It is asked for its state, which is recorded.
-    pub fn incumbent(
-        &self,
-        name: &str,
-        candidate: Option<&([u8; 32], Params)>,
-        port: &mut dyn LoaderPort,
-    ) -> Result<Option<Incumbent>, LoaderError> {
-        let running = |slot: &&Slot| {
-            let known = candidate.is_some_and(|told| {
-                (told.0, &told.1) == (slot.digest, &slot.params)
-                    || slot.fallen.as_ref() == Some(told)
-            });
-            slot.status == Status::Running && !known
-        };
-        let Some(slot) = self.slots.get(name).filter(running) else {
-            return Ok(None);
-        };
-        let markets = port.open_markets();
-        let Some(strategy) = port.strategy_mut(slot.id) else {
-            return Ok(None);
-        };
-        let state = strategy.snapshot().ok();
-        let tape = component(strategy).and_then(|own| own.tape().cloned());
-        self.was_asked(name, port)?;
-        Ok(Some(Incumbent {
-            compiled: slot.compiled.clone(),
-            params: slot.params.clone(),
-            path: slot.path.clone(),
-            state,
-            markets,
-            tape: tape.unwrap_or_default(),
-            policy: self.policy,
-        }))
-    }
-
-    /// A running strategy was asked for its state, and no load with that state follows.
-    fn was_asked(&self, name: &str, port: &mut dyn LoaderPort) -> Result<(), LoaderError> {
-        match self.slots.get(name) {
-            Some(slot) => record(port, name, slot.id, StrategyChangeKind::Asked),
-            None => Ok(()),
-        }
-    }
-
     fn install(
         &mut self,
         new: Successor,
@@ -590,11 +513,6 @@ impl Loader {
             let _ = reaper.try_send(old);
         }
     }
-}
-
-/// The component that an instance is; native strategies are none.
-fn component<'a>(strategy: &'a mut (dyn Strategy + 'static)) -> Option<&'a mut ComponentStrategy> {
-    strategy.as_any_mut()?.downcast_mut()
 }
 
 /// What enters a slot.

@@ -122,9 +122,13 @@ impl Incumbent {
             return Ok(());
         }
         let calls = self.tape.len();
-        // Where it can not be repeated there is nothing to compare with.
         let was = self.play(host, &self.compiled, &self.params, self.state.as_ref());
         let is = self.play(host, compiled, params, state)?;
+        // Where what runs can not play it either there is nothing to compare with: some strategies insist
+        // on hearing everything once.
+        let Ok(Ok(was)) = was else {
+            return Ok(());
+        };
         let is = match is {
             Ok(played) => played,
             Err((at, fault)) => {
@@ -135,9 +139,6 @@ impl Incumbent {
                     told: self.told(at),
                 });
             }
-        };
-        let Ok(Ok(was)) = was else {
-            return Ok(());
         };
         let policy = &self.policy;
         let pct = policy.fuel_mean_pct;
