@@ -15,8 +15,10 @@ use std::path::Path;
 use std::process::Output;
 use uuid::Uuid;
 
-/// A busy machine makes prices old; what is compared here is not hurt by old prices.
-const PATIENT: &str = "[risk]\nbook_age_max_ms = 120000\noracle_age_max_ms = 120000\n";
+/// A busy machine makes prices old, and what is bought at those loses: neither hurts what is compared here.
+const PATIENT: &str = "[risk]\nbook_age_max_ms = 120000\noracle_age_max_ms = 120000\n\
+     drawdown_bps = 10000\ndaily_loss_bps = 10000\n\
+     [shadow]\ndrawdown_max = \"100000\"\ndenied_more_max_bps = 10000\n";
 
 /// What is known of the shadow of a strategy.
 fn shadow(pilot: &Pilot, name: &str) -> Option<Value> {
@@ -142,9 +144,12 @@ fn the_same_bytes_earn_the_same_and_others_what_they_decide() {
     let before = row(&pilot, "oracle-sniper").unwrap()["generation"].clone();
     let said = stdout(&order(&pilot, &["promote", "oracle-sniper", "-m", "bob"]));
     assert!(said.contains("state kept"), "{said}");
-    let now = row(&pilot, "oracle-sniper").unwrap();
-    assert_eq!(now["generation"].as_u64(), before.as_u64().map(|n| n + 1));
-    let last = shadow(&pilot, "oracle-sniper").unwrap();
+    // A picture is a moment old.
+    let last = pilot.wait_for("the picture of it", |p| {
+        let now = row(p, "oracle-sniper")?;
+        let next = before.as_u64().map(|n| n + 1);
+        (now["generation"].as_u64() == next).then(|| now["shadow"].clone())
+    });
     assert_eq!(
         (&last["phase"], &last["verdict"]),
         (&"ended".into(), &"promoted (bob)".into())
@@ -187,8 +192,9 @@ fn the_same_bytes_earn_the_same_and_others_what_they_decide() {
     let first = |of: &Value| of["recent"][0].clone();
     assert_eq!(first(&again), first(&half), "the same pairs");
     stdout(&order(&pilot, &["dismiss", "oracle-sniper", "-m", "ann"]));
-    let last = shadow(&pilot, "oracle-sniper").unwrap();
-    assert_eq!(last["verdict"], "operator: dismiss (ann)");
+    pilot.wait_for("the picture of it", |p| {
+        shadow(p, "oracle-sniper").filter(|s| s["verdict"] == "operator: dismiss (ann)")
+    });
     stop_and_compare(&mut pilot);
     let expected = [
         "loaded",
