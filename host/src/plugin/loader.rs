@@ -259,10 +259,11 @@ impl Loader {
             slot.waiting = None;
             return Ok(Outcome::Unchanged { name });
         }
+        let same = slot.digest == digest && slot.params == candidate.params;
         let chosen = slot
             .file
             .as_ref()
-            .is_some_and(|(d, p)| *d == digest && *p == candidate.params && !runs);
+            .is_some_and(|(d, p)| *d == digest && *p == candidate.params && !same);
         let fell = slot
             .fallen
             .as_ref()

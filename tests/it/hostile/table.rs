@@ -86,7 +86,9 @@ fn the_table_of_limits_is_the_code() {
         ("pause after the second strike", secs(second.0)),
     ];
     let page = std::fs::read_to_string(root().join("docs/sandbox.md")).unwrap();
-    let rows: Vec<(String, String)> = page
+    let (_, limits) = page.split_once("## Limits").unwrap();
+    let (limits, _) = limits.split_once("\n## ").unwrap();
+    let rows: Vec<(String, String)> = limits
         .lines()
         .filter_map(|line| {
             let mut cells = line.strip_prefix("| ")?.split(" | ");
