@@ -267,10 +267,9 @@ pub fn canned(host: &PluginHost, compiled: &Compiled) -> Vec<Vec<Intent>> {
     }
     // The successor knows what was taken, but no market before it is told.
     let state = strategy.snapshot().unwrap();
-    assert_eq!(
-        String::from_utf8(state.clone()).unwrap(),
-        format!("{NAME} 1\ntaken 1 0\ntaken 3 0\ntaken 5 0\n")
-    );
+    let text = String::from_utf8(state.clone()).unwrap();
+    let remembered = format!("{NAME} 1\ntaken 1 0\ntaken 3 0\ntaken 5 0\n");
+    assert_eq!(text, remembered, "after {:?}", shape(&wished));
     let mut next = fresh();
     next.restore(&state).unwrap();
     listed(&mut next);

@@ -1,6 +1,6 @@
 //! Compilers and installers of others, run within bounds.
 //!
-//! Owns their processes: a time limit for all of a build together, what they say kept to its last lines and
+//! Owns their processes: a time limit for all of a build together, the first and last lines of what they say
 //! shown on failure only, and nothing left running when the build is stopped. It never runs a shell.
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -13,8 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Lines of a tool that failed that are shown.
-const LINES_MAX: usize = 40;
+/// Lines of a tool that failed that are shown: the first, which often name the cause above a long trace …
+const FIRST_MAX: usize = 10;
+/// … and the last.
+const LAST_MAX: usize = 30;
 /// Longest line of them; the rest is cut.
 const LINE_BYTES_MAX: usize = 500;
 /// Bytes of an answer (messages of cargo, one an artifact); what comes after is dropped.
@@ -49,7 +51,7 @@ pub enum ToolError {
         what: &'static str,
         /// How it ended.
         status: ExitStatus,
-        /// Its last lines.
+        /// Its first and last lines.
         said: String,
         /// What to do next, on lines of its own; empty where it says so itself.
         help: String,
@@ -102,8 +104,34 @@ pub struct Bounds {
     began: Instant,
 }
 
-/// The last lines of a tool.
-type Tail = Arc<Mutex<VecDeque<String>>>;
+/// What a tool complained of, without the middle of a long complaint.
+#[derive(Debug, Default)]
+struct Said {
+    first: Vec<String>,
+    left_out: usize,
+    last: VecDeque<String>,
+}
+
+impl Said {
+    fn push(&mut self, line: &str) {
+        if self.first.len() < FIRST_MAX {
+            self.first.push(line.to_owned());
+            return;
+        }
+        if self.last.len() == LAST_MAX {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+        self.last.push_back(line.to_owned());
+    }
+
+    fn text(&self) -> String {
+        let gap = (self.left_out > 0).then(|| format!("… {} lines …", self.left_out));
+        let all = self.first.iter().chain(&gap).chain(&self.last);
+        let all: Vec<String> = all.map(|line| format!("    {line}")).collect();
+        all.join("\n")
+    }
+}
 
 impl Bounds {
     /// A build that begins now.
@@ -146,7 +174,7 @@ impl Bounds {
                 io::ErrorKind::NotFound => ToolError::Missing { tool, get },
                 _ => ToolError::Start { tool, source },
             })?;
-        let tail = Tail::default();
+        let tail = Arc::new(Mutex::new(Said::default()));
         let answer = child.stdout.take().map(|pipe| self.keep(pipe));
         let errors = child.stderr.take().map(|pipe| self.follow(pipe, &tail));
         let ended = self.wait(what, &mut child);
@@ -165,15 +193,14 @@ impl Bounds {
             return Ok(answer);
         }
         let mut said = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_empty() {
+        if said.first.is_empty() {
             let text = String::from_utf8_lossy(&answer);
-            text.lines().for_each(|line| push(&mut said, line));
+            text.lines().for_each(|line| said.push(line));
         }
-        let said: Vec<String> = said.iter().map(|line| format!("    {line}")).collect();
         Err(ToolError::Failed {
             what,
             status,
-            said: said.join("\n"),
+            said: said.text(),
             help: String::new(),
         })
     }
@@ -212,7 +239,7 @@ impl Bounds {
     }
 
     /// Keeps its last lines, and shows each where wanted.
-    fn follow(&self, pipe: impl Read + Send + 'static, tail: &Tail) -> JoinHandle<()> {
+    fn follow(&self, pipe: impl Read + Send + 'static, tail: &Arc<Mutex<Said>>) -> JoinHandle<()> {
         let (tail, loud) = (Arc::clone(tail), self.loud);
         thread::spawn(move || {
             let mut reader = BufReader::new(pipe);
@@ -229,20 +256,12 @@ impl Bounds {
                 if let Some(show) = loud {
                     show(text);
                 }
-                push(
-                    &mut tail.lock().unwrap_or_else(PoisonError::into_inner),
-                    text,
-                );
+                tail.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(text);
             }
         })
     }
-}
-
-fn push(lines: &mut VecDeque<String>, line: &str) {
-    if lines.len() == LINES_MAX {
-        lines.pop_front();
-    }
-    lines.push_back(line.to_owned());
 }
 
 /// Ends it and all that it started.
@@ -281,8 +300,15 @@ mod tests {
         let ToolError::Failed { said, .. } = &error else {
             panic!("{error}");
         };
-        assert_eq!(said.lines().count(), LINES_MAX);
-        assert!(said.ends_with("    100"), "{said}");
+        assert_eq!(said.lines().count(), FIRST_MAX + 1 + LAST_MAX);
+        assert!(
+            said.starts_with("    1\n") && said.ends_with("    100"),
+            "{said}"
+        );
+        assert!(
+            said.contains("\n    10\n    … 60 lines …\n    71\n"),
+            "{said}"
+        );
         let missing = bounds.run("it", "Install it.", &mut Command::new("no-such-tool-here"));
         let missing = missing.unwrap_err().to_string();
         assert!(
