@@ -86,13 +86,16 @@ fn the_table_of_limits_is_the_code() {
         ("pause after the second strike", secs(second.0)),
     ];
     let page = std::fs::read_to_string(root().join("docs/sandbox.md")).unwrap();
-    let rows: Vec<(String, String)> = page
+    // The page has other tables: this one ends where its lines do.
+    let table = page
         .lines()
-        .filter_map(|line| {
-            let mut cells = line.strip_prefix("| ")?.split(" | ");
+        .skip_while(|line| !line.starts_with("| Limit |"));
+    let rows: Vec<(String, String)> = table
+        .map_while(|line| {
+            let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
             Some((cells.next()?.to_owned(), cells.next()?.to_owned()))
         })
-        .skip(1)
+        .skip(2)
         .collect();
     assert_eq!(rows.len(), expected.len());
     for ((what, limit), (name, value)) in rows.iter().zip(&expected) {
