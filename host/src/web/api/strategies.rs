@@ -268,17 +268,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_is_one_of_six_and_a_swap_names_its_file() {
+    fn an_action_is_one_of_nine_and_one_with_bytes_names_its_file() {
         let body = OrderBody {
             file: Some("/x.wasm".into()),
             fresh: true,
             ..OrderBody::default()
         };
-        for action in ["swap", "rollback", "pin", "unpin", "quarantine", "release"] {
+        for action in [
+            "swap",
+            "rollback",
+            "pin",
+            "unpin",
+            "quarantine",
+            "release",
+            "shadow",
+            "promote",
+            "dismiss",
+        ] {
             assert!(action_of(action, &body).is_ok(), "{action}");
         }
-        assert!(action_of("promote", &body).is_err());
+        assert!(action_of("praise", &body).is_err());
         assert!(action_of("swap", &OrderBody::default()).is_err());
+        assert!(action_of("shadow", &OrderBody::default()).is_err());
         let relative = OrderBody {
             file: Some("x.wasm".into()),
             ..OrderBody::default()
