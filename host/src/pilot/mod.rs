@@ -293,7 +293,8 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
         shadows,
         policy: shadow_policy,
         run: choice.dir.clone(),
-        host,
+        // What it repeats was ended by the clock already, or was not.
+        host: host.timeless()?,
         operator: operator.clone(),
         latest: latest.clone(),
     };

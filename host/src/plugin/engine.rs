@@ -140,6 +140,15 @@ impl PluginHost {
         })
     }
 
+    /// Another with the same limits and grants that knows no clock, as replays have it.
+    pub fn timeless(&self) -> Result<Self, PluginError> {
+        Ok(Self {
+            interpreted: self.interpreted,
+            grants: self.grants.clone(),
+            ..Self::new(self.limits)?
+        })
+    }
+
     /// The same with what the operator grants. Without it, everything is.
     #[must_use]
     pub fn granting(self, grants: Grants) -> Self {

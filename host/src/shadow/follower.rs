@@ -17,6 +17,7 @@ use pm_arb_core::engine::StrategyStatus;
 use pm_arb_core::event::{Event, OperatorAction, Record, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::StrategyId;
 use pm_arb_core::strategy::{Manifest, StrategyFault};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 /// Why a shadow can not be run. What runs is not concerned.
@@ -63,8 +64,8 @@ pub struct Follower {
     dir: PathBuf,
     host: PluginHost,
     journal: JournalReader,
-    /// The last record read. The one behind it says whether the clock ended a call in it.
-    held: Option<Record>,
+    /// The last records read: one, and what may stand behind it of calls in it that the clock ended.
+    held: VecDeque<Record>,
     twin: World,
     shadow: World,
     paired: Paired,
@@ -83,6 +84,17 @@ struct Fork {
     bytes: Option<Bytes>,
 }
 
+/// A call that the clock ended in the record before.
+fn is_stop(record: &Record) -> Option<(StrategyId, u64)> {
+    match &record.event {
+        Event::Strategy(change) => match change.kind {
+            StrategyChangeKind::Stopped { call } => Some((change.id, call)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 impl Follower {
     /// Reads the run in `dir` from its first record.
     pub fn open(
@@ -93,7 +105,7 @@ impl Follower {
     ) -> Result<Self, ShadowError> {
         Ok(Self {
             journal: JournalReader::follow(dir)?,
-            held: None,
+            held: VecDeque::new(),
             twin: World::new(dir, host.clone()),
             shadow: World::new(dir, host.clone()),
             paired: Paired::new(wanted.id),
@@ -114,9 +126,11 @@ impl Follower {
                 return Ok(Step::CaughtUp);
             };
             let next = next.clone();
-            if let Some(record) = self.held.replace(next) {
-                self.foresee();
-                if let Some(ending) = self.take(&record)? {
+            let more = is_stop(&next).is_some();
+            self.held.push_back(next);
+            // What the clock ended in a record stands right behind it, one record a call.
+            while !more && self.held.len() > 1 {
+                if let Some(ending) = self.take_held()? {
                     return Ok(Step::Ended(ending));
                 }
             }
@@ -124,25 +138,29 @@ impl Follower {
         Ok(Step::More)
     }
 
-    /// Steps the last record as well: the run is over and none comes behind it.
-    pub fn finish(&mut self) -> Result<Step, ShadowError> {
-        match self.held.take() {
-            Some(record) => Ok(self.take(&record)?.map_or(Step::CaughtUp, Step::Ended)),
-            None => Ok(Step::CaughtUp),
-        }
-    }
-
-    /// The record behind the one that is stepped next may say that the clock ended a call in it.
-    fn foresee(&mut self) {
-        if let Some(Event::Strategy(change)) = self.held.as_ref().map(|held| &held.event)
-            && let StrategyChangeKind::Stopped { call } = change.kind
-        {
-            self.twin.stop_at(change.id, call);
+    fn take_held(&mut self) -> Result<Option<Ending>, ShadowError> {
+        let Some(record) = self.held.pop_front() else {
+            return Ok(None);
+        };
+        let stops: Vec<_> = self.held.iter().map_while(is_stop).collect();
+        for (id, call) in stops {
+            self.twin.stop_at(id, call);
             // The clock says nothing of a candidate that it did not end.
-            if self.fork.is_none() || change.id != self.wanted.id {
-                self.shadow.stop_at(change.id, call);
+            if self.fork.is_none() || id != self.wanted.id {
+                self.shadow.stop_at(id, call);
             }
         }
+        self.take(&record)
+    }
+
+    /// Steps the last record as well: the run is over and none comes behind it.
+    pub fn finish(&mut self) -> Result<Step, ShadowError> {
+        while !self.held.is_empty() {
+            if let Some(ending) = self.take_held()? {
+                return Ok(Step::Ended(ending));
+            }
+        }
+        Ok(Step::CaughtUp)
     }
 
     fn take(&mut self, record: &Record) -> Result<Option<Ending>, ShadowError> {
