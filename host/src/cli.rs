@@ -125,7 +125,7 @@ pub enum Command {
     #[command(
         name = crate::plugin::apart::COMMAND,
         hide = true,
-        after_help = "Examples:\n  pm-arb compile-apart 1073741824 5 < oracle-sniper.wasm"
+        after_help = "Examples:\n  pm-arb compile-apart 1073741824 5    the component on standard input"
     )]
     CompileApart {
         /// Bytes of memory.

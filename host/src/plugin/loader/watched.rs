@@ -174,7 +174,7 @@ impl Loader {
             let same = slot.digest == new.compiled.digest && slot.params == new.params;
             slot.status == Status::Running && !same
         };
-        let by_choice = matches!(new.why, Why::File | Why::Settings | Why::Swapped(_));
+        let by_choice = !matches!(new.why, Why::RolledBack(_) | Why::Restarted(_));
         self.policy.watch.0 > 0 && by_choice && slot.is_some_and(news)
     }
 
