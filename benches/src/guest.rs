@@ -20,7 +20,9 @@ pub fn host() -> Outcome<PluginHost> {
 
 /// The same with the wall-clock backstop of a pilot that trades live.
 pub fn live_host() -> Outcome<PluginHost> {
-    host()
+    let host = PluginHost::live(Limits::default(), None)?;
+    host.go_live()?;
+    Ok(host)
 }
 
 /// The same component with other bytes: a custom section with a number at its end.

@@ -128,8 +128,16 @@ fn instances(rows: &mut Vec<Row>) -> Outcome<()> {
     let used = kib(ROLLUP, "Rss")?;
     let count = INSTANCES as f64;
     for (what, each, most) in [
-        ("resident memory of an idle instance, of 1,000", (idle - before) / count, 16.0),
-        ("the same after a call of each", (used - before) / count, 40.0),
+        (
+            "resident memory of an idle instance, of 1,000",
+            (idle - before) / count,
+            16.0,
+        ),
+        (
+            "the same after a call of each",
+            (used - before) / count,
+            40.0,
+        ),
     ] {
         let goal = Goal::Within {
             value: each,

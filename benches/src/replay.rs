@@ -74,7 +74,11 @@ pub fn run_ahead(engine: &mut Engine, records: &[Record]) -> Outcome<()> {
 }
 
 /// The digest of all effects of a whole run, told ahead or one by one, and its result in words.
-pub fn digest(records: &[Record], entrants: Vec<Entrant>, ahead: bool) -> Outcome<(String, String)> {
+pub fn digest(
+    records: &[Record],
+    entrants: Vec<Entrant>,
+    ahead: bool,
+) -> Outcome<(String, String)> {
     let mut digest = EffectDigest::default();
     let mut failed = None;
     let mut each = |record: &Record, effects: &[Effect]| {
@@ -138,7 +142,10 @@ pub fn measure(settings: &Settings, notes: &mut Vec<String>) -> Outcome<Vec<Row>
         share(census.removals), share(census.moves), share(census.tops), census.levels, census.spread_min
     ));
     let records = native::records(&stream);
-    notes.push(format!("replay, ours: {}", digest(&records, native(), false)?.1));
+    notes.push(format!(
+        "replay, ours: {}",
+        digest(&records, native(), false)?.1
+    ));
     let run_dir = tempfile::tempdir()?;
     let dir = run_dir.path().join("run");
     journal(&dir, &records)?;

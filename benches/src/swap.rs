@@ -19,7 +19,7 @@ use pm_arb::journal::{JournalWriter, RunMeta, archive};
 use pm_arb::plugin::{
     Candidate, Loader, LoaderInput, LoaderPort, Outcome as Swap, PortError, Preparer,
 };
-use pm_arb_core::engine::Engine;
+use pm_arb_core::engine::{Engine, Standing};
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{StrategyId, Timestamp};
 use pm_arb_core::strategy::Strategy;
@@ -72,6 +72,26 @@ impl LoaderPort for Session {
 
     fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
         self.engine.install(id, new)
+    }
+
+    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
+        self.engine.stand_by(id, before);
+    }
+
+    fn has_standby(&self, id: StrategyId) -> bool {
+        self.engine.has_standby(id)
+    }
+
+    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.engine.revert(id)
+    }
+
+    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
+        self.engine.let_go(id)
+    }
+
+    fn standing(&self, id: StrategyId) -> Standing {
+        self.engine.standing(id)
     }
 
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {
