@@ -103,7 +103,7 @@ pub fn backtest(
     (runtime, meter): (&Runtime, &Meter),
 ) -> Result<Backtest, BacktestError> {
     let run = RunMeta::read(dir).map_err(ReplayError::from)?;
-    let limits = *host.limits();
+    let limits = candidate.compiled.limits;
     let folder = tempfile::tempdir().map_err(BacktestError::Folder)?;
     let url = format!("sqlite://{}", folder.path().join("rows.sqlite").display());
     let store = runtime.block_on(Store::open(&url))?;

@@ -64,7 +64,7 @@ pub fn check(
     preparer: &Preparer,
     settings: &[(String, String)],
 ) -> (Sheet, Option<Candidate>) {
-    let limits = *preparer.host().limits();
+    let host = preparer.host();
     let mut sheet = Sheet {
         file: path.to_owned(),
         bytes: None,
@@ -72,10 +72,10 @@ pub fn check(
         shape: None,
         described: None,
         does_not_start: None,
-        limits,
+        limits: *host.limits(),
         problems: Vec::new(),
     };
-    let bytes = match read(path, limits.file_bytes) {
+    let bytes = match read(path, host.file_bytes_max()) {
         Ok((_, bytes)) => bytes,
         Err(error) => {
             sheet.problems.push(unreadable(path, &error));
@@ -83,6 +83,7 @@ pub fn check(
         }
     };
     sheet.bytes = Some((bytes.len() as u64, digest(&bytes)));
+    sheet.limits = host.limits_for(bytes.len());
     if bytes.is_empty() {
         let why = "it is empty. Build it again, or copy it again";
         sheet.problems.push(why.to_owned());
