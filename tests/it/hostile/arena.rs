@@ -140,10 +140,22 @@ impl Arena {
         }
     }
 
-    /// So many more events.
+    /// So many more events, and the rest of the message that the last of them is of: the pilot takes a
+    /// message as one, nothing comes between its parts.
     pub fn play(&mut self, count: usize) {
         for _ in 0..count.min(events().len() - self.at) {
             self.step();
+        }
+        while self.at < events().len() && self.amid_message() {
+            self.step();
+        }
+    }
+
+    fn amid_message(&self) -> bool {
+        match self.at.checked_sub(1).map(|last| &events()[last].event) {
+            Some(Event::Level(level)) => level.more,
+            Some(Event::Snapshot(snapshot)) => snapshot.more,
+            _ => false,
         }
     }
 
