@@ -27,11 +27,13 @@ mod native;
 mod platform;
 mod replay;
 mod socket;
+mod stage;
 mod store;
 mod store_bare;
 mod stream;
 mod swap;
 mod trader;
+mod trap;
 mod viewers;
 
 use measure::{Outcome, Row};
@@ -55,6 +57,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("socket", socket::measure),
     ("memory", memory::measure),
     ("swap", swap::measure),
+    ("trap", trap::measure),
     ("platform", platform::measure),
     ("store", store::measure),
     ("dashboard", dashboard::measure),
@@ -66,7 +69,10 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
 
 fn main() -> Outcome<()> {
     let own: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(done) = memory::task(&own).or_else(|| growth::task(&own)) {
+    let task = memory::task(&own)
+        .or_else(|| growth::task(&own))
+        .or_else(|| platform::task(&own));
+    if let Some(done) = task {
         return done;
     }
     let mut settings = Settings {

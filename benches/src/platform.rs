@@ -1,10 +1,11 @@
 //! Rows `platform`: what hosting a strategy costs besides calling it.
 //!
 //! *Prepare* is what the watcher does with new bytes (check, compile, probe, initialise), beside
-//! wasmtime's bare compile and instantiate of the same bytes. *Instances*: [`INSTANCES`] live ones in this
-//! process, over the resident memory before. *Hung*: one that loops for ever in a call, until the host has
-//! ended it: so long does a neighbour wait. *Save to live*: a pilot on the simulator, whose strategy's
-//! file is replaced, until it says that the new bytes run (the watcher waits for quiet first).
+//! wasmtime's bare compile and instantiate of the same bytes. *Instances*: [`INSTANCES`] live ones in a
+//! process of their own; what the host keeps for them lies in its heap, the rest are pages of their own
+//! memory. *Hung*: one that loops for ever in a call, until the host has ended it: so long does a neighbour
+//! wait. *Save to live*: a pilot on the simulator, whose strategy's file is replaced, until it says that the
+//! new bytes run (the watcher waits for quiet first).
 
 use crate::guest;
 use crate::measure::{Case, Goal, Outcome, Row, Times, interleave, nanos, quantile};
@@ -17,6 +18,7 @@ use pm_arb_core::strategy::{Output, Quote, Strategy};
 use pm_arb_core::units::{Price, Qty};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Store};
@@ -110,43 +112,85 @@ fn prepare(settings: &Settings, rows: &mut Vec<Row>) -> Outcome<()> {
     Ok(())
 }
 
-fn instances(rows: &mut Vec<Row>) -> Outcome<()> {
+/// The name of this program's own task of making instances.
+const INSTANCES_TASK: &str = "--instances";
+
+/// Does what `--instances` says; `None` for other arguments.
+pub fn task(args: &[String]) -> Option<Outcome<()>> {
+    match args {
+        [task] if task == INSTANCES_TASK => Some(count_instances()),
+        _ => None,
+    }
+}
+
+/// Prints KiB of one instance: of the host's heap, resident when idle, resident after a call. Of the second
+/// [`INSTANCES`] of a process that did nothing else: what is free in its heap is used up by the first.
+fn count_instances() -> Outcome<()> {
     let host = guest::host()?;
     let compiled = host.compile(&guest::bytes()?)?;
-    let mut warm = host.instantiate(&compiled, &[])?;
-    let now = Timestamp(stream::START);
-    warm.on_quote(now, &QUOTE, &mut Output::default())?;
-    let before = kib(ROLLUP, "Rss")?;
-    let mut live = Vec::with_capacity(INSTANCES);
-    for _ in 0..INSTANCES {
-        live.push(host.instantiate(&compiled, &[])?);
-    }
-    let idle = kib(ROLLUP, "Rss")?;
-    for strategy in &mut live {
-        strategy.on_quote(now, &QUOTE, &mut Output::default())?;
+    let mut live = Vec::with_capacity(2 * INSTANCES);
+    let more = |live: &mut Vec<_>| -> Outcome<()> {
+        for _ in 0..INSTANCES {
+            live.push(host.instantiate(&compiled, &[])?);
+        }
+        Ok(())
+    };
+    more(&mut live)?;
+    let (before, heap_before) = (kib(ROLLUP, "Rss")?, heap()?);
+    more(&mut live)?;
+    let (idle, heap_idle) = (kib(ROLLUP, "Rss")?, heap()?);
+    for strategy in live.iter_mut().skip(INSTANCES) {
+        strategy.on_quote(Timestamp(stream::START), &QUOTE, &mut Output::default())?;
     }
     let used = kib(ROLLUP, "Rss")?;
-    let count = INSTANCES as f64;
+    let each = |kib: f64| kib / INSTANCES as f64;
+    println!(
+        "{} {} {}",
+        each(heap_idle - heap_before),
+        each(idle - before),
+        each(used - before)
+    );
+    Ok(())
+}
+
+fn instances(rows: &mut Vec<Row>) -> Outcome<()> {
+    let answer = Command::new(std::env::current_exe()?)
+        .arg(INSTANCES_TASK)
+        .output()?;
+    let text = String::from_utf8(answer.stdout)?;
+    let figures: Vec<f64> = text
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [kept, idle, used] = figures.as_slice() else {
+        return Err(String::from_utf8_lossy(&answer.stderr).into());
+    };
+    let pages = format!("pages of its own: {:.1} KiB", idle - kept);
     for (what, each, most) in [
         (
-            "resident memory of an idle instance, of 1,000",
-            (idle - before) / count,
+            "what the host keeps for an instance of which no page was touched, of 1,000",
+            kept,
             16.0,
         ),
-        (
-            "the same after a call of each",
-            (used - before) / count,
-            40.0,
-        ),
+        ("resident memory of an initialised instance", idle, 40.0),
+        ("the same after a call", used, 40.0),
     ] {
         let goal = Goal::Within {
-            value: each,
+            value: *each,
             most,
             unit: "KiB",
         };
-        rows.push(Row::figure(what, format!("{each:.1} KiB"), "-", goal));
+        rows.push(Row::figure(what, format!("{each:.1} KiB"), &pages, goal));
     }
     Ok(())
+}
+
+/// Resident KiB of the heap that the host allocates from.
+fn heap() -> Outcome<f64> {
+    let maps = std::fs::read_to_string("/proc/self/smaps")?;
+    let mut lines = maps.lines().skip_while(|line| !line.ends_with("[heap]"));
+    let rss = lines.find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"));
+    Ok(rss.ok_or("no heap in /proc/self/smaps")?.trim().parse()?)
 }
 
 fn hung(rows: &mut Vec<Row>) -> Outcome<()> {

@@ -143,6 +143,22 @@ const fn key_of(side: BookSide, units: u32) -> u32 {
     }
 }
 
+/// The key of a level that can exist on a book of that grid.
+fn read_level(tick: u32, side: BookSide, price: Price, qty: Qty) -> Result<u32, Reason> {
+    if !price.is_tradable() {
+        return Err(Reason::PriceOutOfRange);
+    }
+    // Tradable prices are below 1e6: 32-bit division is several times faster than 64-bit.
+    let units = price.0 as u32;
+    if !units.is_multiple_of(tick) {
+        return Err(Reason::OffTick);
+    }
+    if qty.0 < 0 {
+        return Err(Reason::MalformedFrame);
+    }
+    Ok(key_of(side, units))
+}
+
 impl OrderBook {
     /// A book that has not been seen yet. A tick that is no price grid accepts no level at all.
     #[must_use]
@@ -345,20 +361,8 @@ impl OrderBook {
             .map(move |l| priced(side, *l))
     }
 
-    /// The key of a level that can exist on this book.
     fn read_level(&self, side: BookSide, price: Price, qty: Qty) -> Result<u32, Reason> {
-        if !price.is_tradable() {
-            return Err(Reason::PriceOutOfRange);
-        }
-        // Tradable prices are below 1e6: 32-bit division is several times faster than 64-bit.
-        let units = price.0 as u32;
-        if !units.is_multiple_of(self.tick) {
-            return Err(Reason::OffTick);
-        }
-        if qty.0 < 0 {
-            return Err(Reason::MalformedFrame);
-        }
-        Ok(key_of(side, units))
+        read_level(self.tick, side, price, qty)
     }
 
     /// Checks a side of a snapshot. `None` when it is already in order and can be copied as it is.

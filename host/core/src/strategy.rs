@@ -180,6 +180,21 @@ pub enum StrategyEvent<'a> {
     Timer,
 }
 
+impl StrategyEvent<'_> {
+    /// Whether somebody with these topics wants to hear it. What befell its own orders, everybody does.
+    #[must_use]
+    pub fn is_wanted(&self, topics: Topics) -> bool {
+        match self {
+            Self::Gap(_) => topics.quotes,
+            Self::MarketListed(_) | Self::MarketClosed(_) => topics.markets,
+            Self::OracleTick(_) => topics.oracle_ticks,
+            Self::Print(_) => topics.prints,
+            Self::Opportunity { seen, .. } => topics.wants(seen.kind),
+            Self::Filled(_) | Self::Refused(_) | Self::Settled(_) | Self::Timer => true,
+        }
+    }
+}
+
 /// A wish: all legs in equal shares, decided together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {

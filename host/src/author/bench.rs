@@ -6,8 +6,8 @@
 use super::canned::{self, Step};
 use super::native::Round;
 use super::tape::{self, Listener};
-use super::told::{KINDS, Told};
 use crate::meter::Meter;
+use crate::plugin::told::{KINDS, Told};
 use crate::plugin::{Candidate, ComponentStrategy, PluginError, PluginHost};
 use crate::replay::ReplayError;
 use pm_arb_core::config::EngineConfig;

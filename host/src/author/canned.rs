@@ -3,7 +3,7 @@
 //! They are the same in every version of this program that has them, and no opinion about trading: prices
 //! and edges are made up. What belongs to a strategy's own intents is made from what it wished.
 
-use super::told::Told;
+use crate::plugin::told::Told;
 use pm_arb_core::event::{OracleTick, Print};
 use pm_arb_core::ids::{
     InstrumentId, IntentId, MarketId, Nanos, OpportunityId, OracleId, Seq, Timestamp, Venue,
@@ -547,7 +547,7 @@ mod tests {
                 kinds.insert(told.name());
             }
         }
-        assert_eq!(kinds.len(), crate::author::told::KINDS.len(), "{kinds:?}");
+        assert_eq!(kinds.len(), crate::plugin::told::KINDS.len(), "{kinds:?}");
     }
 
     #[test]

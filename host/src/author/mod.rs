@@ -29,8 +29,6 @@ pub mod new;
 pub mod project;
 /// A recorded run, told to a strategy.
 pub mod tape;
-/// What a strategy is told, kept.
-pub mod told;
 /// Compilers of others, run within bounds.
 pub mod tool;
 /// Each language's way from sources to a component.

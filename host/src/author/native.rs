@@ -5,7 +5,7 @@
 //! sources are compiled where they lie, with the dependencies that its manifest names. Nothing here decides
 //! what a figure means.
 
-use super::told::Told;
+use crate::plugin::told::Told;
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::market::FeeSchedule;
 use pm_arb_core::units::{Rounding, div_round};

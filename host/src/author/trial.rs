@@ -6,8 +6,8 @@
 
 use super::canned::{self, Batch, Step};
 use super::tape::{self, Listener};
-use super::told::{self, Told};
 use crate::meter::Meter;
+use crate::plugin::told::Told;
 use crate::plugin::usage::LogLine;
 use crate::plugin::{Candidate, Compiled, ComponentStrategy, PluginError, PluginHost};
 use crate::replay::ReplayError;
@@ -449,7 +449,7 @@ fn quietly<T>(f: impl FnOnce() -> T) -> T {
 }
 
 fn answers(output: &Output) -> Vec<String> {
-    let mut all: Vec<String> = output.intents.iter().map(told::intent).collect();
+    let mut all: Vec<String> = output.intents.iter().map(super::words::intent).collect();
     all.extend(output.cancels.iter().map(|tag| format!("cancel tag {tag}")));
     let wake = output.wake_at.map(crate::report::text::instant);
     all.extend(wake.map(|at| format!("wake at {at}")));

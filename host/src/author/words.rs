@@ -5,7 +5,7 @@ use crate::plugin::limits::{
     CANCELS_PER_CALL, INTENTS_PER_CALL, LOG_LINE_BYTES, LOG_LINES_PER_CALL, LOG_LINES_PER_SECOND,
 };
 use pm_arb_core::capabilities::{Capabilities, Scope};
-use pm_arb_core::strategy::{MAX_LEGS, Topics};
+use pm_arb_core::strategy::{Intent, MAX_LEGS, Topics};
 
 /// A row of a list: what, and what of it.
 pub type Row = (&'static str, String);
@@ -24,6 +24,31 @@ pub fn topics(topics: Topics) -> Vec<&'static str> {
     ];
     let wanted = all.into_iter().filter(|(_, wanted)| *wanted);
     wanted.map(|(name, _)| name).collect()
+}
+
+/// An intent in a line.
+#[must_use]
+pub fn intent(intent: &Intent) -> String {
+    let legs: Vec<String> = intent
+        .legs
+        .iter()
+        .map(|leg| {
+            let side = if leg.buy { "buy" } else { "sell" };
+            format!("{side} instrument {} at {}", leg.instrument.0, leg.limit)
+        })
+        .collect();
+    let on = intent.opportunity.map_or_else(
+        || "its own idea".to_owned(),
+        |id| format!("opportunity {}.{}", id.seq.0, id.n),
+    );
+    format!(
+        "{} shares: {} · {} · tag {} · expects {} a share · {on}",
+        intent.qty,
+        legs.join(" and "),
+        intent.time_in_force.as_str(),
+        intent.tag,
+        intent.expected_edge
+    )
 }
 
 /// Capabilities, one row each; what is not narrowed is "all".

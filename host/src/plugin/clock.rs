@@ -70,6 +70,21 @@ impl Drop for Ticker {
     }
 }
 
+/// How long a call may take. Its ticks are counted once, not before every call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    time: Duration,
+    /// After so many the call is looked at.
+    pub(super) ticks: u64,
+}
+
+impl From<Duration> for Allowance {
+    fn from(time: Duration) -> Self {
+        let ticks = ticks(time);
+        Self { time, ticks }
+    }
+}
+
 /// The time of one call.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -79,11 +94,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// A call begins; returns the ticks after which it is looked at.
-    pub(super) fn begin(&mut self, limit: Duration) -> u64 {
-        self.limit = limit;
+    /// A call begins.
+    pub(super) fn begin(&mut self, may: Allowance) {
+        self.limit = may.time;
         self.noticed = None;
-        ticks(limit)
     }
 
     /// Its time is up by the wall clock.
@@ -126,7 +140,8 @@ mod tests {
     fn a_call_that_slept_has_its_time_once_more_and_again() {
         let mut watch = Watch::default();
         let limit = Duration::from_secs(3_600);
-        assert_eq!(watch.begin(limit), 3_600_001);
+        assert_eq!(Allowance::from(limit).ticks, 3_600_001);
+        watch.begin(limit.into());
         for _ in 0..3 {
             // The wall clock says that it is over; the processor's time says that it hardly ran.
             assert!(matches!(watch.look(), UpdateDeadline::Continue(n) if n > 3_500_000));
@@ -136,10 +151,10 @@ mod tests {
     #[test]
     fn a_call_that_ran_for_its_time_is_over() {
         let mut watch = Watch::default();
-        watch.begin(Duration::ZERO);
+        watch.begin(Duration::ZERO.into());
         assert!(matches!(watch.look(), UpdateDeadline::Continue(1)));
         assert!(matches!(watch.look(), UpdateDeadline::Interrupt));
-        watch.begin(Duration::ZERO);
+        watch.begin(Duration::ZERO.into());
         assert!(matches!(watch.look(), UpdateDeadline::Continue(_)));
     }
 }

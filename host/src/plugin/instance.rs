@@ -3,11 +3,13 @@
 //! One store per instance, made in one place with every limit set. Any error of a call ends the
 //! instance: it is never called again, and what it submitted in that call is void.
 
+use super::clock::Allowance;
 use super::describe::Described;
 use super::error::PluginError;
 use super::imports::{Guest, printable};
 use super::limits::{CROSSING_BYTES_MAX, HANDLES_MAX, Limits};
-use super::tape::{Tape, Told};
+use super::tape::Tape;
+use super::told::Told;
 use super::usage::Usage;
 use super::wire::{self, WireEvent, WireQuote, WireTimedQuote};
 use pm_arb_core::capabilities::Capabilities;
@@ -15,7 +17,7 @@ use pm_arb_core::ids::Timestamp;
 use pm_arb_core::strategy::{Output, Quote, Strategy, StrategyEvent, StrategyFault};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Error, Store, Trap};
 
@@ -98,14 +100,14 @@ fn new_store(pre: &InstancePre<Guest>, name: &str, limits: &Limits) -> Store<Gue
     // Fuel metering is on, so this does not fail; a store without fuel would trap at once.
     let _ = store.set_fuel(limits.setup_fuel);
     store.epoch_deadline_callback(|mut store| Ok(store.data_mut().watch.look()));
-    give_time(&mut store, limits.setup_time);
+    give_time(&mut store, limits.setup_time.into());
     store
 }
 
 /// The present call may take so long. Where the clock is no limit it never ticks.
-fn give_time(store: &mut Store<Guest>, time: Duration) {
-    let ticks = store.data_mut().watch.begin(time);
-    store.set_epoch_deadline(ticks);
+fn give_time(store: &mut Store<Guest>, may: Allowance) {
+    store.data_mut().watch.begin(may);
+    store.set_epoch_deadline(may.ticks);
 }
 
 fn setup_call<P, R>(
@@ -119,7 +121,7 @@ where
     R: ComponentNamedList + Lift,
 {
     store.data_mut().begin(false);
-    give_time(store, limits.setup_time);
+    give_time(store, limits.setup_time.into());
     store
         .set_fuel(limits.setup_fuel)
         .and_then(|()| function.call(&mut *store, params))
@@ -145,6 +147,7 @@ fn fault(guest: &Guest, error: &Error) -> StrategyFault {
 pub struct ComponentStrategy {
     store: Store<Guest>,
     limits: Limits,
+    call_time: Allowance,
     may: Capabilities,
     dead: bool,
     /// Events it was told.
@@ -187,6 +190,7 @@ impl ComponentStrategy {
             snapshot: instance.export("snapshot")?,
             restore: instance.export("restore")?,
             store: instance.store,
+            call_time: instance.limits.call_time.into(),
             limits: instance.limits,
             may,
             dead: false,
@@ -264,7 +268,7 @@ impl ComponentStrategy {
         guest.begin(true);
         guest.now.store(now.0, Ordering::Relaxed);
         self.began = guest.usage.is_timed().then(Instant::now);
-        give_time(&mut self.store, self.limits.call_time);
+        give_time(&mut self.store, self.call_time);
         self.store
             .set_fuel(self.limits.call_fuel)
             .map_err(|error| StrategyFault::Protocol(error.to_string()))
@@ -282,8 +286,11 @@ impl ComponentStrategy {
         let left = self.store.get_fuel().unwrap_or_default();
         let guest = self.store.data_mut();
         let fuel = self.limits.call_fuel.saturating_sub(left);
-        let told = told.max(1);
-        let (each, took) = (fuel / u64::from(told), took.map(|took| took / told));
+        // A division costs more than the rest of this.
+        let (each, took) = match told {
+            0 | 1 => (fuel, took),
+            told => (fuel / u64::from(told), took.map(|took| took / told)),
+        };
         guest.usage.called(each, guest.meter.memory(), took);
         guest.listening = false;
         match answer {
@@ -364,10 +371,8 @@ impl Strategy for ComponentStrategy {
         event: &StrategyEvent<'_>,
         out: &mut Output,
     ) -> Result<(), StrategyFault> {
-        if let Some(tape) = &mut self.tape
-            && let Some(told) = Told::of(event)
-        {
-            tape.push(now, told);
+        if let Some(tape) = &mut self.tape {
+            tape.push_event(now, event);
         }
         let Some(event) = WireEvent::new(event) else {
             return self.alive();

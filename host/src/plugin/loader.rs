@@ -55,7 +55,7 @@ pub const STRIKES: usize = 3;
 /// See [`STRIKES`].
 pub const STRIKE_WINDOW: Nanos = Nanos(600 * 1_000_000_000);
 /// A strategy that failed is started again after this long, and after its second strike.
-pub const RESTART_AFTER: [Nanos; STRIKES - 1] = [Nanos::from_ms(1_000), Nanos::from_ms(10_000)];
+pub const RESTART_AFTER: [Nanos; STRIKES - 1] = [Nanos(0), Nanos::from_ms(10_000)];
 /// News that are kept to be shown; the oldest goes first.
 pub const NEWS_MAX: usize = 16;
 /// Why one is taken out.

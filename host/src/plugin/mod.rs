@@ -40,6 +40,8 @@ pub mod settings;
 /// What `--strategies` names.
 pub mod sources;
 mod tape;
+/// What a strategy is told, kept.
+pub mod told;
 /// What an instance used.
 pub mod usage;
 mod wasi;

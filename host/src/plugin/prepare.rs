@@ -15,6 +15,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A strategy that is ready: the loader only has to hand it its predecessor's state.
 #[derive(Debug)]
@@ -71,6 +72,20 @@ pub(crate) struct Stamp {
     inode: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+}
+
+/// File systems stamp by a clock that stands still for up to ten milliseconds.
+const CLOCK_STEP: Duration = Duration::from_millis(100);
+
+impl Stamp {
+    /// To be remembered, if a further change of the file would show in it; else the file is to be read again
+    /// at the next look.
+    pub(super) fn settled(self) -> Option<Self> {
+        let (secs, nanos) = self.changed;
+        let since = Duration::new(secs.try_into().ok()?, nanos.try_into().ok()?);
+        let age = SystemTime::now().duration_since(UNIX_EPOCH + since).ok()?;
+        (age > CLOCK_STEP).then_some(self)
+    }
 }
 
 impl From<&Metadata> for Stamp {

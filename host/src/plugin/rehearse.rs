@@ -9,7 +9,7 @@ use super::error::PluginError;
 use super::policy::SwapPolicy;
 use super::prepare::Candidate;
 use super::sources::Params;
-use super::tape::{Tape, Told};
+use super::tape::Tape;
 use crate::input::{Input, InputSender};
 use pm_arb_core::ids::Timestamp;
 use pm_arb_core::market::MarketSpec;
@@ -169,7 +169,7 @@ impl Incumbent {
 
     fn told(&self, call: Option<usize>) -> String {
         let told = call.and_then(|call| self.tape.calls().nth(call));
-        told.map_or_else(|| "an open market".to_owned(), |(_, told)| told.to_string())
+        told.map_or_else(|| "an open market".to_owned(), |(_, told)| told.text())
     }
 
     /// The inner error says which call failed.
@@ -195,11 +195,11 @@ impl Incumbent {
         }
         let mut played = Played::default();
         for (n, (at, told)) in self.tape.calls().enumerate() {
-            if matches!(told, Told::Quote(_)) && !topics.quotes {
+            if !told.is_heard(topics) {
                 continue;
             }
             out.clear();
-            if let Err(fault) = told.tell(*at, &mut strategy, &mut out) {
+            if let Err(fault) = told.tell(&mut strategy, *at, &mut out) {
                 return Ok(Err((Some(n), fault)));
             }
             if !out.intents.is_empty() {

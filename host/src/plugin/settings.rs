@@ -69,6 +69,7 @@ impl Settings {
         self.stamp = stamp;
         match layers::read(Some(&self.file), environment()) {
             Ok(layered) => {
+                self.stamp = stamp.and_then(Stamp::settled);
                 let changed = changed(&self.config, &layered.config);
                 self.config = layered.config;
                 Some(Ok(changed))

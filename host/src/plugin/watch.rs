@@ -158,7 +158,7 @@ fn look(preparer: &Preparer, seen: &mut Seen, path: &Path, params: &Params) -> O
         Err(error) => return unread(seen, error),
     };
     let digest = digest(&bytes);
-    seen.stamp = Some(stamp);
+    seen.stamp = stamp.settled();
     seen.trouble = None;
     if seen.digest.replace(digest) == Some(digest) {
         return None;

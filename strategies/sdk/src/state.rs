@@ -61,7 +61,7 @@ pub fn read<'a>(
     let head = lines.next().unwrap_or_default();
     if head != format!("{name} {version}") {
         return Err(format!(
-            "the state says {head:?}; this version reads \"{name} {version}\""
+            "the state says \"{head}\"; this version reads \"{name} {version}\""
         ));
     }
     Ok(lines.map(|line| line.split(' ').collect()))
@@ -70,14 +70,14 @@ pub fn read<'a>(
 /// Reads one word as a number.
 pub fn number<T: FromStr>(word: &str) -> Result<T, String> {
     word.parse()
-        .map_err(|_| format!("the state holds {word:?} where a number belongs"))
+        .map_err(|_| format!("the state holds \"{word}\" where a number belongs"))
 }
 
 /// The error for a line nobody knows.
 #[must_use]
 pub fn unknown(words: &[&str]) -> String {
     format!(
-        "the state holds a line this version does not know: {:?}",
+        "the state holds a line this version does not know: \"{}\"",
         words.join(" ")
     )
 }

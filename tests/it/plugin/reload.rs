@@ -5,14 +5,14 @@ use super::fixtures::{Fixture, SUBMIT};
 use super::{host, quote};
 use pm_arb::agent::AgentContext;
 use pm_arb::input::{self, Input};
-use pm_arb::plugin::loader::{STRIKES, Status};
+use pm_arb::plugin::loader::Status;
 use pm_arb::plugin::{
     Loader, LoaderInput, LoaderPort, Outcome, PluginHost, PortError, Preparer, Sources, Tracker,
     digest, watch,
 };
 use pm_arb_core::engine::Standing;
 use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
-use pm_arb_core::ids::{StrategyId, Timestamp};
+use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
 use pm_arb_core::strategy::{Output, Strategy, StrategyFault};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -157,6 +157,24 @@ pub fn loaded(generation: u32, restored: bool) -> Outcome {
     }
 }
 
+/// A file that is written again within one step of the file system's clock, with as many bytes, has the same
+/// stamp as before.
+#[test]
+fn what_is_written_within_a_moment_of_what_was_seen_is_seen() {
+    let mut pilot = Pilot::new();
+    let file = pilot.folder.path().join("a.wasm");
+    for n in 0..50 {
+        for text in [format!("first {n:02}"), format!("again {n:02}")] {
+            std::fs::write(&file, text).unwrap();
+            let told = pilot.look();
+            assert!(
+                matches!(told.as_slice(), [Outcome::Refused { .. }]),
+                "{told:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn new_bytes_take_over_with_state_and_unchanged_ones_do_not() {
     let mut pilot = Pilot::new();
@@ -251,15 +269,19 @@ fn a_strategy_that_fails_is_restarted_and_the_third_time_quarantined() {
     pilot.put("a.wasm", &Fixture::on_quote("a", "unreachable").component());
     pilot.look();
     let mut now = Timestamp::from_secs(100);
-    for strike in 1..=STRIKES {
+    for pause in [Some(0), Some(10_000), None] {
         let fault = pilot.tell().unwrap_err();
         pilot.loader.failed(StrategyId(0), &fault, now);
-        pilot.loader.tick(now, &mut pilot.stage).unwrap();
-        if strike < STRIKES {
-            assert_eq!(pilot.stage.journal.len(), strike, "not before its time");
-            now = pilot.loader.next_due().unwrap();
-            pilot.loader.tick(now, &mut pilot.stage).unwrap();
+        let loads = pilot.stage.journal.len();
+        if let Some(pause) = pause {
+            now = now.plus(Nanos::from_ms(pause));
+            assert_eq!(pilot.loader.next_due(), Some(now));
+            let early = Timestamp(now.0 - 1);
+            pilot.loader.tick(early, &mut pilot.stage).unwrap();
+            assert_eq!(pilot.stage.journal.len(), loads, "not before its time");
         }
+        pilot.loader.tick(now, &mut pilot.stage).unwrap();
+        assert_eq!(pilot.stage.journal.len(), loads + 1);
     }
     assert_eq!(pilot.kinds(), ["loaded", "loaded", "loaded", "quarantined"]);
     assert_eq!(pilot.loader.next_due(), None);

@@ -2,7 +2,7 @@
 //!
 //! The same as `OnceASecond` in the measurements' `native.rs`; both must trade alike, and the
 //! measurements say so when they do not. `reach` (dollars beyond the ask) is a setting so that two
-//! loads of one file can differ; `hang` makes it loop for ever.
+//! loads of one file can differ; `hang` makes it loop for ever, `trap` fail at so many quotes.
 
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
@@ -15,6 +15,8 @@ const EDGE: i64 = 20_000;
 struct OnceASecond {
     reach: i64,
     hang: bool,
+    /// Quotes until it traps; never when it is 0.
+    trap: u32,
     second: u64,
     mids: i64,
 }
@@ -27,6 +29,7 @@ impl Strategy for OnceASecond {
         Ok(Self {
             reach: settings.decimal("reach", 10_000, 0..=100_000)?,
             hang: settings.decimal("hang", 0, 0..=pm_arb_sdk::money::ONE)? > 0,
+            trap: settings.whole("trap", 0, 0..=1_000_000)?,
             second: 0,
             mids: 0,
         })
@@ -35,6 +38,10 @@ impl Strategy for OnceASecond {
     fn on_quote(&mut self, now: Timestamp, quote: &Quote, host: &mut dyn Host) {
         while self.hang && quote.instrument > 0 {
             std::hint::black_box(&mut self.mids);
+        }
+        if quote.instrument == 0 && self.trap > 0 {
+            self.trap -= 1;
+            assert!(self.trap > 0, "as its settings say");
         }
         if quote.bid_qty == 0 || quote.ask_qty == 0 {
             return;

@@ -26,8 +26,6 @@ pub const AHEAD_QUOTES: usize = 64;
 pub const AHEAD_RECORDS: usize = 1_024;
 /// While no strategy can be told ahead, it is looked again after so many records.
 const AGAIN_AFTER: u64 = 16;
-/// With more orders under way than this it is not looked whose they are.
-const ORDERS_LOOKED_AT: usize = 64;
 
 /// A quote that a record will lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,12 +124,10 @@ impl Engine {
             && first > slot.heard.until
             && !slot.heard.is_ahead()
             && slot.runtime.as_deref().is_some_and(batches)
-            && self.orders.len() <= ORDERS_LOOKED_AT
-            && !self.orders.values().any(|o| o.plan.strategy == slot.id)
     }
 
     /// The quotes that the row of level changes at the front leads to, and its last record. It ends where
-    /// something else comes, or something falls due.
+    /// something else comes, something falls due, or the top of a book can not be told.
     fn foretell(&mut self, upcoming: &[Record]) -> Seq {
         let due = self.next_due.min(self.data.next_close());
         let Self { ahead, data, .. } = self;
@@ -147,14 +143,17 @@ impl Engine {
             if record.at >= due || ahead.quotes.len() >= AHEAD_QUOTES {
                 break;
             }
-            if let Some(book) = data.book(level.instrument) {
-                let used = ahead.books.get_mut(..ahead.in_use).unwrap_or_default();
-                let known = used.iter().position(|(one, _)| *one == level.instrument);
-                let at = known.unwrap_or_else(|| ahead.begin(level.instrument, book));
-                if let Some((_, top)) = ahead.books.get_mut(at)
-                    && top.apply(book, level)
-                    && !ahead.changed.contains(&level.instrument)
-                {
+            let used = ahead.books.get(..ahead.in_use).unwrap_or_default();
+            let known = used.iter().position(|(one, _)| *one == level.instrument);
+            let at = known.or_else(|| {
+                let book = data.book(level.instrument)?;
+                Some(ahead.begin(level.instrument, book))
+            });
+            if let Some((_, top)) = at.and_then(|at| ahead.books.get_mut(at)) {
+                let Some(changed) = top.apply(level) else {
+                    break;
+                };
+                if changed && !ahead.changed.contains(&level.instrument) {
                     ahead.changed.push(level.instrument);
                 }
             }

@@ -81,22 +81,10 @@ pub(super) enum Told<'a> {
 }
 
 impl Told<'_> {
-    /// Whether somebody with these topics wants to hear it. What befell its own orders, everybody does.
     pub(super) fn is_wanted(self, topics: Topics) -> bool {
         match self {
-            Told::Quote(_) | Told::Event(StrategyEvent::Gap(_)) => topics.quotes,
-            Told::Event(StrategyEvent::MarketListed(_) | StrategyEvent::MarketClosed(_)) => {
-                topics.markets
-            }
-            Told::Event(StrategyEvent::OracleTick(_)) => topics.oracle_ticks,
-            Told::Event(StrategyEvent::Print(_)) => topics.prints,
-            Told::Event(StrategyEvent::Opportunity { seen, .. }) => topics.wants(seen.kind),
-            Told::Event(
-                StrategyEvent::Filled(_)
-                | StrategyEvent::Refused(_)
-                | StrategyEvent::Settled(_)
-                | StrategyEvent::Timer,
-            ) => true,
+            Told::Quote(_) => topics.quotes,
+            Told::Event(event) => event.is_wanted(topics),
         }
     }
 

@@ -1,14 +1,14 @@
 //! What a strategy is told, kept: one call with everything that belongs to it.
 //!
-//! Canned and recorded events have this one form; whoever has a list of them can tell it again, to any
-//! strategy, as often as wanted.
+//! Canned and recorded events and the last calls of an instance have this one form; whoever has a list of
+//! them can tell it again, to any strategy, as often as wanted.
 
 use pm_arb_core::event::{OracleTick, Print};
 use pm_arb_core::ids::{InstrumentId, MarketId, Timestamp};
 use pm_arb_core::market::MarketSpec;
 use pm_arb_core::opportunity::Opportunity;
 use pm_arb_core::strategy::{
-    Filled, Intent, Output, Quote, Refused, Settled, Strategy, StrategyEvent, StrategyFault, Topics,
+    Filled, Output, Quote, Refused, Settled, Strategy, StrategyEvent, StrategyFault, Topics,
 };
 use pm_arb_core::units::Usd;
 
@@ -74,15 +74,10 @@ impl Told {
         }
     }
 
-    /// Tells it.
-    pub fn tell(
-        &self,
-        strategy: &mut dyn Strategy,
-        now: Timestamp,
-        out: &mut Output,
-    ) -> Result<(), StrategyFault> {
-        let event = match self {
-            Self::Quote(quote) => return strategy.on_quote(now, quote, out),
+    /// As it is told; none of a quote, which has a call of its own.
+    fn event(&self) -> Option<StrategyEvent<'_>> {
+        Some(match self {
+            Self::Quote(_) => return None,
             Self::MarketListed(spec) => StrategyEvent::MarketListed(spec),
             Self::MarketClosed(id) => StrategyEvent::MarketClosed(*id),
             Self::OracleTick(tick) => StrategyEvent::OracleTick(tick),
@@ -96,8 +91,21 @@ impl Told {
             Self::Settled(settled) => StrategyEvent::Settled(settled),
             Self::Gap(instrument) => StrategyEvent::Gap(*instrument),
             Self::Timer => StrategyEvent::Timer,
-        };
-        strategy.on_event(now, &event, out)
+        })
+    }
+
+    /// Tells it.
+    pub fn tell(
+        &self,
+        strategy: &mut dyn Strategy,
+        now: Timestamp,
+        out: &mut Output,
+    ) -> Result<(), StrategyFault> {
+        match (self, self.event()) {
+            (Self::Quote(quote), _) => strategy.on_quote(now, quote, out),
+            (_, Some(event)) => strategy.on_event(now, &event, out),
+            (_, None) => Ok(()),
+        }
     }
 
     /// Its place in [`KINDS`].
@@ -124,17 +132,11 @@ impl Told {
         KINDS.get(self.kind()).copied().unwrap_or_default()
     }
 
-    /// Whether a strategy with these topics hears it; of its own intents it always does.
+    /// Whether a strategy with these topics hears it.
     #[must_use]
     pub fn is_heard(&self, topics: Topics) -> bool {
-        match self {
-            Self::Quote(_) | Self::Gap(_) => topics.quotes,
-            Self::MarketListed(_) | Self::MarketClosed(_) => topics.markets,
-            Self::OracleTick(_) => topics.oracle_ticks,
-            Self::Print(_) => topics.prints,
-            Self::Opportunity(seen, _) => topics.wants(seen.kind),
-            Self::Filled(_) | Self::Refused(_) | Self::Settled(_) | Self::Timer => true,
-        }
+        self.event()
+            .map_or(topics.quotes, |event| event.is_wanted(topics))
     }
 
     /// In a few words, to find it again.
@@ -187,29 +189,4 @@ impl Told {
         };
         format!("{} {what}", self.name()).trim_end().to_owned()
     }
-}
-
-/// An intent in a line.
-#[must_use]
-pub fn intent(intent: &Intent) -> String {
-    let legs: Vec<String> = intent
-        .legs
-        .iter()
-        .map(|leg| {
-            let side = if leg.buy { "buy" } else { "sell" };
-            format!("{side} instrument {} at {}", leg.instrument.0, leg.limit)
-        })
-        .collect();
-    let on = intent.opportunity.map_or_else(
-        || "its own idea".to_owned(),
-        |id| format!("opportunity {}.{}", id.seq.0, id.n),
-    );
-    format!(
-        "{} shares: {} · {} · tag {} · expects {} a share · {on}",
-        intent.qty,
-        legs.join(" and "),
-        intent.time_in_force.as_str(),
-        intent.tag,
-        intent.expected_edge
-    )
 }
