@@ -1,10 +1,11 @@
-//! Every way of building a Rust strategy: each makes a component that the host loads, and that wishes the same.
+//! Every way of building a strategy that is not `strategy build`'s own: each makes a component that the host
+//! loads, and that wishes the same.
 
-use super::{NAME, SHAPE, canned, host, project, shape, workshop};
+use super::{NAME, OFFLINE, SHAPE, canned, host, project, shape, workshop};
 use pm_arb_core::strategy::Intent;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 /// One project for all routes; its sources are the same on each.
 fn sources() -> &'static PathBuf {
@@ -53,7 +54,10 @@ fn artifact(target: &str) -> PathBuf {
         .join(name)
 }
 
+/// One after the other: all routes write below the same names in one target folder.
 fn built(target: &str) -> Vec<u8> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
     let output = cargo(&["build", "--release", "--target", target]);
     assert!(
         output.status.success(),
@@ -75,7 +79,6 @@ fn uses_wasi(imports: &[String]) -> bool {
     imports.iter().any(|name| name.starts_with("wasi:"))
 }
 
-/// All routes write below the same names in one target folder: one after the other.
 #[test]
 fn every_rust_route_makes_a_component_that_the_host_takes() {
     let test = "every_rust_route_makes_a_component_that_the_host_takes";
@@ -125,4 +128,63 @@ fn every_rust_route_makes_a_component_that_the_host_takes() {
         );
     }
     println!("routes: {}", routes.join(" · "));
+}
+
+/// The version of `jco` whose `componentize` takes a world's folder on Node 20; later ones do not find it.
+const JCO: &str = "@bytecodealliance/jco@1.24.6";
+
+/// `jco componentize` takes one file: the two of a project in one.
+#[test]
+fn the_jco_command_makes_one_of_the_javascript_project() {
+    let test = "the_jco_command_makes_one_of_the_javascript_project";
+    let (dir, tools) = (project("js", "jco"), workshop().join("jco/tools"));
+    std::fs::create_dir_all(&tools).unwrap();
+    let run = |program: &Path, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(&tools).output()
+    };
+    let npm = ["install", "--no-audit", "--no-fund", "--prefix", ".", JCO];
+    let Ok(installed) = run(Path::new("npm"), &npm) else {
+        println!("SKIP {test}: there is no npm here");
+        return;
+    };
+    let said = String::from_utf8_lossy(&installed.stderr);
+    if !installed.status.success() {
+        let offline = OFFLINE.iter().any(|word| said.contains(word));
+        assert!(offline, "{said}");
+        println!("SKIP {test}: {said}");
+        return;
+    }
+    let read = |name: &str| std::fs::read_to_string(dir.join("src").join(name)).unwrap();
+    let component = read("component.js");
+    let lines = component
+        .lines()
+        .filter(|line| !line.contains("./strategy.js"));
+    let one = format!(
+        "{}{}",
+        read("strategy.js"),
+        lines.collect::<Vec<_>>().join("\n")
+    );
+    std::fs::write(tools.join("one.js"), one).unwrap();
+    let wit = dir.join("wit");
+    let args = [
+        "componentize",
+        "one.js",
+        "--wit",
+        wit.to_str().unwrap(),
+        "--world-name",
+        "strategy",
+        "--disable",
+        "all",
+        "--out",
+        "one.wasm",
+    ];
+    let made = run(&tools.join("node_modules/.bin/jco"), &args).unwrap();
+    let said = [made.stdout, made.stderr].concat();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&said));
+    let (imports, wished) = accepted(&std::fs::read(tools.join("one.wasm")).unwrap());
+    assert!(!uses_wasi(&imports), "{imports:?}");
+    let rust = built("wasm32-unknown-unknown");
+    let rust = componentize::componentize(&rust, Path::new("module.wasm")).unwrap();
+    assert_eq!(wished, accepted(&rust).1);
 }
