@@ -25,6 +25,7 @@ mod measure;
 mod memory;
 mod native;
 mod platform;
+mod refuse;
 mod replay;
 mod socket;
 mod stage;
@@ -59,6 +60,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("swap", swap::measure),
     ("trap", trap::measure),
     ("platform", platform::measure),
+    ("refuse", refuse::measure),
     ("store", store::measure),
     ("dashboard", dashboard::measure),
     ("viewers", viewers::measure),

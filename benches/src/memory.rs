@@ -146,17 +146,20 @@ impl Drop for Pilot {
     }
 }
 
+/// The program that is measured as a user has it: `PM_ARB_BIN`, or what `make build` leaves.
+pub fn pilot_program() -> PathBuf {
+    let built = || {
+        PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../target/release/pm-arb"
+        ))
+    };
+    std::env::var_os("PM_ARB_BIN").map_or_else(built, PathBuf::from)
+}
+
 /// A pilot on the simulator with that strategy.
 pub fn pilot_with(strategy: &Path, data: &Path) -> Outcome<Pilot> {
-    let binary = std::env::var_os("PM_ARB_BIN").map_or_else(
-        || {
-            PathBuf::from(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../target/release/pm-arb"
-            ))
-        },
-        PathBuf::from,
-    );
+    let binary = pilot_program();
     let child = Command::new(&binary)
         .arg("pilot")
         .args(["--feed", "sim", "--dashboard", "off", "--strategies"])

@@ -11,6 +11,7 @@
 
 use crate::Settings;
 use crate::measure::{Goal, Outcome, Row, Times, nanos, quantile};
+use crate::memory::pilot_program;
 use pm_arb::control::{self, Request};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -53,10 +54,7 @@ impl Drop for Pilot {
 impl Pilot {
     fn start(folder: &Path) -> Outcome<Self> {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-        let binary = std::env::var_os("PM_ARB_BIN").map_or_else(
-            || PathBuf::from(format!("{root}/target/release/pm-arb")),
-            PathBuf::from,
-        );
+        let binary = pilot_program();
         // Free now; nobody else asks for it in the moment until the pilot does.
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let data = folder.join("data");
