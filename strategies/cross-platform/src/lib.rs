@@ -2,7 +2,8 @@
 //!
 //! It acts on the host's cross-platform opportunities. The two venues read the same source, but not
 //! necessarily at the same instant or with the same rounding: the haircut is the price of that
-//! difference. Both legs in equal shares, each whole or not at all.
+//! difference. Both legs in equal shares, each whole or not at all. No pair of orders costs more than 1000
+//! dollars, which is all it asks to be allowed.
 //!
 //! | setting        | default | meaning                                                         |
 //! |----------------|---------|-----------------------------------------------------------------|
@@ -17,8 +18,11 @@ use pm_arb_sdk::money::{ONE, over_down, times_down};
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
     Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, OpportunityLeg, Settings,
-    Strategy, TimeInForce, Timestamp, Topics,
+    Strategy, TimeInForce, Timestamp, Topics, Wants,
 };
+
+/// No pair of orders costs more, whatever the settings: what it asks the host for.
+const ORDER_MAX: i64 = 1_000 * ONE;
 
 /// The settings of the table above, in millionths.
 struct Rules {
@@ -62,7 +66,7 @@ impl CrossPlatform {
             return None;
         }
         let (edge, cost) = edge_and_cost(&self.rules, a, b)?;
-        let stake = times_down(seen.free_capital.max(0), self.rules.stake_max)?;
+        let stake = times_down(seen.free_capital.max(0), self.rules.stake_max)?.min(ORDER_MAX);
         let wanted = over_down(stake, cost)?
             .min(self.room(a)?)
             .min(self.room(b)?)
@@ -92,6 +96,14 @@ impl CrossPlatform {
 impl Strategy for CrossPlatform {
     const NAME: &'static str = "cross-platform";
     const TOPICS: Topics = Topics::MARKETS.union(Topics::CROSS_PLATFORM);
+    // It needs both venues; what decides a market is the pair's business.
+    const WANTS: Wants = Wants {
+        venues: &["polymarket", "kalshi"],
+        order_max: Some(ORDER_MAX),
+        intents_per_second: Some(20),
+        memory_kib: Some(8_192),
+        ..Wants::ALL
+    };
 
     fn new(settings: &mut Settings) -> Result<Self, String> {
         Ok(Self {

@@ -113,3 +113,19 @@ fn stops_at_its_exposure_and_remembers_it_over_a_swap() {
     );
     assert!(new.restore(b"oracle-sniper 1\n").is_err());
 }
+
+#[test]
+fn no_pair_of_orders_costs_more_than_it_asked_to_be_allowed() {
+    let all = [("stake_max", "1"), ("exposure_max", "1000000")];
+    let mut rich = seen(1, 400_000, 400_000);
+    rich.free_capital = 1_000_000 * ONE;
+    rich.qty = 1_000_000 * ONE;
+    for leg in &mut rich.legs {
+        leg.qty = rich.qty;
+    }
+    let [intent] = &tell(&mut crosser(&all), 0, rich)[..] else {
+        panic!("one intent");
+    };
+    assert_eq!(intent.qty, 1_250 * ONE, "1000 dollars at 0.80");
+    assert_eq!(CrossPlatform::WANTS.order_max, Some(1_000 * ONE));
+}

@@ -8,7 +8,7 @@
 //! |---------------|---------|---------------------------------------------------------------|
 //! | `edge_min`    | 0.005   | least gain a set after fees, in dollars                       |
 //! | `stake_max`   | 0.2     | largest share of the free capital in one set of orders        |
-//! | `cost_max`    | 400     | dollars that one set of orders may cost                       |
+//! | `cost_max`    | 400     | dollars that one set of orders may cost, 1000 at most         |
 //! | `book_ms_max` | 1000    | no leg whose book is older than this many milliseconds        |
 
 use pm_arb_sdk::keep::{Grids, Taken, cost_and_payoff};
@@ -16,8 +16,11 @@ use pm_arb_sdk::money::{ONE, over_down, times_down};
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
     Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, Settings, Strategy, TimeInForce,
-    Timestamp, Topics,
+    Timestamp, Topics, Wants,
 };
+
+/// The most that a set of orders may be set to cost: what it asks the host for.
+const ORDER_MAX: i64 = 1_000 * ONE;
 
 /// The settings of the table above, in millionths.
 struct Rules {
@@ -75,13 +78,20 @@ fn buy_all(seen: &Opportunity) -> Vec<IntentLeg> {
 impl Strategy for MispricingHunter {
     const NAME: &'static str = "mispricing-hunter";
     const TOPICS: Topics = Topics::MARKETS.union(Topics::MISPRICING);
+    // Every family and venue: that outcomes pay together does not depend on who decides.
+    const WANTS: Wants = Wants {
+        order_max: Some(ORDER_MAX),
+        intents_per_second: Some(20),
+        memory_kib: Some(8_192),
+        ..Wants::ALL
+    };
 
     fn new(settings: &mut Settings) -> Result<Self, String> {
         Ok(Self {
             rules: Rules {
                 edge_min: settings.decimal("edge_min", 5_000, 0..=ONE)?,
                 stake_max: settings.decimal("stake_max", 200_000, 0..=ONE)?,
-                cost_max: settings.decimal("cost_max", 400 * ONE, 0..=1_000_000 * ONE)?,
+                cost_max: settings.decimal("cost_max", 400 * ONE, 0..=ORDER_MAX)?,
                 book_ms_max: settings.decimal("book_ms_max", 1_000 * ONE, 0..=60_000 * ONE)?,
             },
             grids: Grids::default(),

@@ -188,15 +188,7 @@ impl Strategy for OraclePatient {
         .union(Topics::ORACLE_LAG)
         .union(Topics::ORACLE_TICKS);
     const WANTS: Wants = Wants {
-        // Every family that an oracle decides.
-        families: &[
-            "up-down",
-            "up-down-mean",
-            "above",
-            "candle",
-            "touch",
-            "mean-above",
-        ],
+        families: Wants::ORACLE_FAMILIES,
         order_max: Some(ORDER_MAX),
         intents_per_second: Some(10),
         memory_kib: Some(8_192),

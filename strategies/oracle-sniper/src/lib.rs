@@ -2,7 +2,8 @@
 //!
 //! It acts on the host's oracle-lag opportunities. One entry each, at the ask it was seen at, when
 //! `fair − ask − fee − haircut ≥ edge_min`; sized by a fraction of Kelly, within what is offered, what
-//! is free and what one outcome may cost.
+//! is free and what one outcome may cost. No order costs more than 500 dollars, which is all it asks to be
+//! allowed.
 //!
 //! | setting          | default | meaning                                                          |
 //! |------------------|---------|------------------------------------------------------------------|
@@ -18,8 +19,11 @@ use pm_arb_sdk::money::{ONE, over_down, times_down};
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
     Event, Host, Intent, IntentLeg, Opportunity, OpportunityKind, Settings, Strategy, TimeInForce,
-    Timestamp, Topics,
+    Timestamp, Topics, Wants,
 };
+
+/// No order costs more, whatever the settings: what it asks the host for.
+const ORDER_MAX: i64 = 500 * ONE;
 
 /// The settings of the table above, in millionths.
 struct Rules {
@@ -68,7 +72,9 @@ impl OracleSniper {
         }
         let (edge, cost) = edge_and_cost(&self.rules, leg.fair?, leg.price, leg.fee)?;
         let room = self.rules.exposure_max - self.exposure.cost(leg.instrument);
-        let stake = stake(&self.rules, edge, cost, seen.free_capital)?.min(room);
+        let stake = stake(&self.rules, edge, cost, seen.free_capital)?
+            .min(room)
+            .min(ORDER_MAX);
         let wanted = over_down(stake, cost)?.min(seen.qty).min(leg.qty);
         Some(Intent {
             opportunity: Some(seen.id),
@@ -88,6 +94,14 @@ impl OracleSniper {
 impl Strategy for OracleSniper {
     const NAME: &'static str = "oracle-sniper";
     const TOPICS: Topics = Topics::MARKETS.union(Topics::ORACLE_LAG);
+    const WANTS: Wants = Wants {
+        families: Wants::ORACLE_FAMILIES,
+        order_max: Some(ORDER_MAX),
+        // Many markets of one asset may lag at once.
+        intents_per_second: Some(20),
+        memory_kib: Some(8_192),
+        ..Wants::ALL
+    };
 
     fn new(settings: &mut Settings) -> Result<Self, String> {
         Ok(Self {

@@ -145,3 +145,21 @@ fn state_survives_a_swap_and_foreign_state_is_refused() {
     assert!(refused(b"oracle-sniper 1\nmood good\n").contains("mood good"));
     assert!(refused(b"\xff\xfe").contains("not text"));
 }
+
+#[test]
+fn no_order_costs_more_than_it_asked_to_be_allowed() {
+    let all = [
+        ("stake_max", "1"),
+        ("kelly_fraction", "1"),
+        ("exposure_max", "1000000"),
+    ];
+    let mut rich = seen(1, 500_000, 990_000);
+    rich.free_capital = 1_000_000 * ONE;
+    rich.qty = 1_000_000 * ONE;
+    rich.legs[0].qty = rich.qty;
+    let [intent] = &tell(&mut sniper(&all), 0, rich)[..] else {
+        panic!("one intent");
+    };
+    assert_eq!(intent.qty, 1_000 * ONE, "500 dollars at 0.50");
+    assert_eq!(OracleSniper::WANTS.order_max, Some(500 * ONE));
+}

@@ -35,6 +35,16 @@ impl Wants {
         memory_kib: None,
         call_fuel: None,
     };
+
+    /// Every family that an oracle decides: where fair values, and so oracle lag, can be.
+    pub const ORACLE_FAMILIES: &'static [&'static str] = &[
+        "up-down",
+        "up-down-mean",
+        "above",
+        "candle",
+        "touch",
+        "mean-above",
+    ];
 }
 
 impl From<Wants> for wire::Wants {
