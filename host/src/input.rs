@@ -3,8 +3,7 @@
 //! Watchers, oracles, operators and the strategy loader send here; the runner stamps, journals and
 //! steps. Nothing else feeds the engine.
 
-use crate::plugin::sources::Params;
-use crate::plugin::{Done, Incumbent, Order, OrderError, Recipe};
+use crate::plugin::{Contender, Done, Incumbent, Order, OrderError, Recipe};
 use pm_arb_core::event::{Command, Event};
 use pm_arb_core::ids::{Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -48,12 +47,12 @@ pub enum Input {
         /// Told it.
         answer: oneshot::Sender<Result<Recipe, OrderError>>,
     },
-    /// What runs under a name, for the rehearsal of what is to take its place.
+    /// What runs under a name, for what is to take its place.
     Incumbent {
         /// Of which strategy.
         name: String,
-        /// By which bytes and settings, where it is known.
-        candidate: Option<([u8; 32], Params)>,
+        /// What is to take it; none to only look.
+        contender: Option<Contender>,
         /// Told it, if it runs.
         answer: oneshot::Sender<Option<Box<Incumbent>>>,
     },

@@ -10,5 +10,6 @@ mod calls;
 mod clock;
 mod compiling;
 mod files;
+pub mod money;
 mod ring;
 mod table;

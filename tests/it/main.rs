@@ -16,6 +16,7 @@ mod hostile;
 mod import;
 mod invariants;
 mod journal;
+mod lives;
 mod phantoms;
 mod pictures;
 mod pilot;

@@ -1,18 +1,19 @@
 //! Candidates beside what trades: the journal read while it is written, a real pilot with its shadows,
 //! and how often the test is wrong.
 
+mod promoted;
 mod trials;
 
-use crate::pilot::{Pilot, digest_in};
+use crate::pilot::Pilot;
 use crate::plugin::fixtures::Fixture;
-use crate::support::{json, run, stdout, strategies};
+use crate::strategy::{kinds, order, row, stop_and_compare};
+use crate::support::{stdout, strategies};
 use pm_arb::journal::{JournalReader, JournalWriter, RunMeta};
 use pm_arb::shadow::{Begin, Shadows};
-use pm_arb_core::event::{Event, StrategyChangeKind};
+use pm_arb_core::event::Event;
 use pm_arb_core::ids::{StrategyId, Timestamp};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Output;
 use uuid::Uuid;
 
 /// A busy machine makes prices old, and what is bought at those loses: neither hurts what is compared here.
@@ -26,58 +27,11 @@ fn shadow(pilot: &Pilot, name: &str) -> Option<Value> {
     serde_json::from_slice(&output.stdout).ok()
 }
 
-fn row(pilot: &Pilot, name: &str) -> Option<Value> {
-    let output = pilot.ask(&["strategy", "list", "--json"]);
-    let list: Value = serde_json::from_slice(&output.stdout).ok()?;
-    let mut rows = list.as_array()?.iter();
-    rows.find(|row| row["name"] == name).cloned()
-}
-
-fn order(pilot: &Pilot, args: &[&str]) -> Output {
-    let mut all = vec!["strategy"];
-    all.extend(args);
-    pilot.ask(&all)
-}
-
 /// Millionths of a dollar.
 fn micros(amount: &Value) -> i64 {
     pm_arb_core::units::Usd::parse(amount.as_str().unwrap())
         .unwrap()
         .0
-}
-
-/// What the journal says of candidates.
-fn kinds(run_dir: &Path) -> Vec<String> {
-    let mut reader = JournalReader::open(run_dir).unwrap();
-    let mut kinds = Vec::new();
-    while let Some(record) = reader.next().unwrap() {
-        if let Event::Strategy(change) = &record.event {
-            if change.kind == StrategyChangeKind::Asked {
-                continue;
-            }
-            kinds.push(match &change.kind {
-                StrategyChangeKind::Loaded { restored: true, .. } => "loaded with state".to_owned(),
-                StrategyChangeKind::Operator { action, note } => {
-                    format!("{} ({note})", action.as_str())
-                }
-                kind => kind.as_str().to_owned(),
-            });
-        }
-    }
-    kinds
-}
-
-fn stop_and_compare(pilot: &mut Pilot) {
-    pilot.signal("-TERM");
-    assert!(pilot.ended(), "{}", pilot.said());
-    let live = digest_in(&pilot.said());
-    let dir = pilot.run_dir();
-    let replayed = json(&run(&["replay", dir.to_str().unwrap(), "--json"]));
-    assert_eq!(
-        replayed["digest"],
-        live.as_str(),
-        "a replay is the same run"
-    );
 }
 
 /// A folder with one strategy to trade.

@@ -16,7 +16,7 @@ use crate::vitals::Sampler;
 use crate::web::app::App;
 use crate::web::{Door, server};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub fn relay_spec(relay: store::Relay) -> AgentSpec {
@@ -103,20 +103,25 @@ pub fn keep_in(run: PathBuf) -> Keep {
     })
 }
 
+/// `seen`: what looked at the files when the pilot started.
 pub fn watcher_spec(
+    seen: Tracker,
     sources: Sources,
     preparer: Preparer,
     settings: Option<Settings>,
     input: &InputSender,
 ) -> AgentSpec {
     let input = input.clone();
+    let seen = Mutex::new(Some(seen));
     AgentSpec {
         name: "strategy-watcher".into(),
         criticality: Criticality::Feed,
         start: Arc::new(move |context| -> AgentFuture {
-            // A fresh one tells of every file again; what runs already is recognised as such.
-            let tracker = Tracker::new(sources.clone(), preparer.clone());
-            let tracker = tracker.following(settings.clone());
+            // After a failure a fresh one, which tells of every file again: what runs already, or an
+            // operator chose other bytes for, is recognised as such.
+            let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let fresh = || Tracker::new(sources.clone(), preparer.clone());
+            let tracker = seen.unwrap_or_else(fresh).following(settings.clone());
             Box::pin(watch::run(context, tracker, input.clone()))
         }),
         on_down: Arc::new(|| {}),

@@ -323,7 +323,7 @@ pub fn run(options: &Options, runtime: &tokio::runtime::Runtime) -> Result<Ended
             }
             agents
                 .start(
-                    watcher_spec(sources, preparer, settings, &input),
+                    watcher_spec(tracker, sources, preparer, settings, &input),
                     READY_PATIENCE,
                 )
                 .await;

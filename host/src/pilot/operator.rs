@@ -8,7 +8,9 @@ use crate::control::StrategyAction;
 use crate::input::{Input, InputSender};
 use crate::journal::archive;
 use crate::plugin::sources::Params;
-use crate::plugin::{Candidate, Done, Order, OrderError, Preparer, Recipe, What, digest};
+use crate::plugin::{
+    Candidate, Contender, Done, Order, OrderError, Preparer, Recipe, What, digest,
+};
 use crate::plugin::{prepare, rehearse};
 use crate::shadow::Shadows;
 use std::collections::BTreeMap;
@@ -110,8 +112,8 @@ impl Operator {
         if candidate.compiled.described.manifest.name != name {
             return Ok(candidate);
         }
-        let host = self.preparer.host();
-        let rehearsed = rehearse::rehearsed(candidate, host, &self.input, fresh).await;
+        let (host, of) = (self.preparer.host(), Contender::Ordered);
+        let rehearsed = rehearse::rehearsed(candidate, of, host, &self.input, fresh).await;
         rehearsed.map_err(|unready| Unfit::of(unready.path, Some(unready.digest), unready.why))
     }
 

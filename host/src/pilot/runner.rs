@@ -189,7 +189,7 @@ impl Runner {
             }
             Input::Incumbent {
                 name,
-                candidate,
+                contender,
                 answer,
             } => {
                 let at = self.be_current()?;
@@ -197,7 +197,7 @@ impl Runner {
                     session: &mut self.session,
                     at,
                 };
-                let incumbent = self.loader.incumbent(&name, candidate.as_ref(), port)?;
+                let incumbent = self.loader.incumbent(&name, contender.as_ref(), port)?;
                 self.attend()?;
                 // Whoever asked may have gone.
                 let _ = answer.send(incumbent.map(Box::new));

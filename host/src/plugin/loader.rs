@@ -196,7 +196,8 @@ impl Loader {
         why: String,
         port: &mut dyn LoaderPort,
     ) -> Result<Outcome, LoaderError> {
-        tracing::error!(file = %path.display(), "strategy refused: {why}");
+        let strategy = known.as_deref();
+        tracing::error!(strategy, file = %path.display(), "strategy refused: {why}");
         let at = port.now();
         // The journal knows strategies, not files: a file that never was one leaves no record.
         let running = match known.and_then(|name| self.slots.get_mut(&name)) {

@@ -61,7 +61,7 @@ pub use loader::{Done, Loader, Order, OrderError, Recipe, What};
 pub use policy::{StatePolicy, SwapPolicy};
 pub use port::{LoaderError, LoaderInput, LoaderPort, Outcome, PortError};
 pub use prepare::{Candidate, Keep, Preparer};
-pub use rehearse::Incumbent;
+pub use rehearse::{Contender, Incumbent};
 pub use settings::Settings;
 pub use sources::{SourceError, Sources};
 pub use watch::Tracker;

@@ -17,6 +17,15 @@ use pm_arb_core::strategy::{Output, Strategy, StrategyEvent, StrategyFault};
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
+/// Bytes and settings that are to take the place of what runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contender {
+    /// Its file and the configuration say so now.
+    File([u8; 32], Params),
+    /// An operator does.
+    Ordered([u8; 32], Params),
+}
+
 /// What runs, as far as a rehearsal needs it.
 #[derive(Debug)]
 pub struct Incumbent {
@@ -24,9 +33,10 @@ pub struct Incumbent {
     pub(super) params: Params,
     /// Its file, while there is one.
     pub(super) path: Option<PathBuf>,
-    /// What it would hand over now.
+    /// What it would hand over now; none where nothing is rehearsed.
     pub(super) state: Option<Vec<u8>>,
     pub(super) markets: Vec<MarketSpec>,
+    /// What it was told lately; nothing where nothing is rehearsed.
     pub(super) tape: Tape,
     pub(super) policy: SwapPolicy,
 }
@@ -96,11 +106,6 @@ struct Played {
 }
 
 impl Incumbent {
-    /// Whether there is anything to rehearse on.
-    fn is_worth_it(&self) -> bool {
-        self.tape.len() > 0 && self.policy.rehearse
-    }
-
     /// Lets both play.
     pub fn rehearse(
         &self,
@@ -115,13 +120,10 @@ impl Incumbent {
             Some(state) if self.policy.state.carries(&compiled.described, form)? => Some(state),
             _ => None,
         };
-        if !self.is_worth_it() {
-            if let Some(state) = state {
-                host.instantiate(compiled, params)?.restore(state)?;
-            }
+        let calls = self.tape.len();
+        if calls == 0 {
             return Ok(());
         }
-        let calls = self.tape.len();
         let was = self.play(host, &self.compiled, &self.params, self.state.as_ref());
         let is = self.play(host, compiled, params, state)?;
         // Where what runs can not play it either there is nothing to compare with: some strategies insist
@@ -223,33 +225,36 @@ pub struct Unready {
     pub why: String,
 }
 
-/// What runs under that name now, if the engine's thread says so.
+/// What runs under that name now, if the engine's thread says so. Without a contender it is not asked for
+/// its state.
 pub async fn incumbent(
     name: &str,
-    candidate: Option<([u8; 32], Params)>,
+    contender: Option<Contender>,
     input: &InputSender,
 ) -> Option<Incumbent> {
     let (answer, answered) = oneshot::channel();
     let name = name.to_owned();
     let asked = Input::Incumbent {
         name,
-        candidate,
+        contender,
         answer,
     };
     input.send(asked).await.ok()?;
     answered.await.ok()?.map(|incumbent| *incumbent)
 }
 
-/// Rehearses a candidate against what runs under its name, if something does.
+/// Rehearses a candidate against what runs under its name, if something does. `of` says what it is: its
+/// file's, or an operator's choice.
 pub async fn rehearsed(
     candidate: Box<Candidate>,
+    of: fn([u8; 32], Params) -> Contender,
     host: &PluginHost,
     input: &InputSender,
     fresh: bool,
 ) -> Result<Box<Candidate>, Unready> {
     let name = candidate.compiled.described.manifest.name.clone();
-    let told = (candidate.compiled.digest, candidate.params.clone());
-    let Some(incumbent) = incumbent(&name, Some(told), input).await else {
+    let contender = of(candidate.compiled.digest, candidate.params.clone());
+    let Some(incumbent) = incumbent(&name, Some(contender), input).await else {
         return Ok(candidate);
     };
     let (path, digest) = (candidate.path.clone(), candidate.compiled.digest);

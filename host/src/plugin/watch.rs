@@ -6,7 +6,7 @@
 use super::engine::{PluginHost, digest};
 use super::port::LoaderInput;
 use super::prepare::{self, Preparer, ReadError, Stamp};
-use super::rehearse::{self, Incumbent, Unrehearsed};
+use super::rehearse::{self, Contender, Incumbent};
 use super::settings::Settings;
 use super::sources::{Params, Sources};
 use crate::agent::{AgentContext, AgentError};
@@ -14,7 +14,7 @@ use crate::causes::chain;
 use crate::input::{Input, InputSender};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,6 +42,8 @@ pub struct Tracker {
     preparer: Preparer,
     seen: BTreeMap<PathBuf, Seen>,
     settings: Option<Settings>,
+    /// Strategies with other settings than those they were started with, until they are known to run.
+    unsettled: BTreeSet<String>,
 }
 
 impl Tracker {
@@ -53,6 +55,7 @@ impl Tracker {
             preparer,
             seen: BTreeMap::new(),
             settings: None,
+            unsettled: BTreeSet::new(),
         }
     }
 
@@ -62,52 +65,48 @@ impl Tracker {
         Self { settings, ..self }
     }
 
-    /// Strategies that have other settings since the last look; new files are prepared with them.
-    fn reconfigured(&mut self) -> Vec<String> {
+    /// Takes note of strategies that have other settings since the last look; new files are prepared with
+    /// them.
+    fn reconfigure(&mut self) {
         let Some(settings) = &mut self.settings else {
-            return Vec::new();
+            return;
         };
         let file = settings.file().display().to_string();
         match settings.look() {
-            None => Vec::new(),
-            Some(Err(why)) => {
-                tracing::error!("the settings stay as they are: {why}");
-                Vec::new()
-            }
+            None => {}
+            Some(Err(why)) => tracing::error!("the settings stay as they are: {why}"),
             Some(Ok(changed)) => {
                 for section in changed.sections {
                     tracing::warn!("{file}: [{section}] changed; restart the pilot to apply it");
                 }
                 self.preparer.configure(changed.params);
-                changed.strategies
+                self.unsettled.extend(changed.strategies);
             }
         }
     }
 
-    /// What runs under that name, with the settings it is to have now.
+    /// What runs under that name, with the settings it is to have now, if those are others.
     fn resettled(&self, name: &str, incumbent: &Incumbent) -> Option<LoaderInput> {
-        let path = incumbent.path.clone().unwrap_or_default();
+        let Some(path) = incumbent.path.clone() else {
+            tracing::warn!(
+                strategy = name,
+                "its file is gone: new settings hold when it is there again"
+            );
+            return None;
+        };
         let given = self.sources.files().remove(&path).unwrap_or_default();
         let params = self.preparer.params(name, &given);
         if params == incumbent.params {
             return None;
         }
-        let (host, compiled) = (self.preparer.host(), incumbent.compiled.clone());
+        let compiled = incumbent.compiled.clone();
         let digest = compiled.digest;
-        let made = self.preparer.prepare_again(&path, compiled, params);
-        let ready = made.map_err(Unrehearsed::from).and_then(|made| {
-            incumbent.rehearse(host, &made.compiled, &made.params, false)?;
-            Ok(made)
-        });
-        Some(match ready {
+        Some(match self.preparer.prepare_again(&path, compiled, params) {
             Ok(candidate) => LoaderInput::Ready(Box::new(candidate)),
             Err(error) => LoaderInput::Refused {
                 path,
                 digest: Some(digest),
-                why: format!(
-                    "its new settings: {}",
-                    super::imports::printable(&chain(&error))
-                ),
+                why: error.story(),
             },
         })
     }
@@ -194,9 +193,10 @@ pub async fn run(
             // The sender may be gone when the system has no notifications: then the poll is all.
             _ = timeout(POLL, until_quiet(&mut nudged)) => {}
         }
-        let (returned, names, news) = tokio::task::spawn_blocking(move || {
-            let (names, news) = (tracker.reconfigured(), tracker.scan());
-            (tracker, names, news)
+        let (returned, news) = tokio::task::spawn_blocking(move || {
+            tracker.reconfigure();
+            let news = tracker.scan();
+            (tracker, news)
         })
         .await
         .map_err(|error| {
@@ -209,10 +209,12 @@ pub async fn run(
                 return Ok(());
             }
         }
-        for name in names {
+        for name in tracker.unsettled.clone() {
+            // One that does not run now is asked for again at the next look.
             let Some(incumbent) = rehearse::incumbent(&name, None, &input).await else {
                 continue;
             };
+            tracker.unsettled.remove(&name);
             let (returned, event) = tokio::task::spawn_blocking(move || {
                 let event = tracker.resettled(&name, &incumbent);
                 (tracker, event)
@@ -220,9 +222,12 @@ pub async fn run(
             .await
             .map_err(|error| AgentError::Failed(format!("new settings: {error}")))?;
             tracker = returned;
-            if let Some(event) = event
-                && input.send(Input::Strategies(event)).await.is_err()
-            {
+            let Some(event) = event else { continue };
+            let mut event = rehearse(event, tracker.preparer.host(), &input).await;
+            if let LoaderInput::Refused { why, .. } = &mut event {
+                *why = format!("its new settings: {why}");
+            }
+            if input.send(Input::Strategies(event)).await.is_err() {
                 return Ok(());
             }
         }
@@ -235,7 +240,7 @@ async fn rehearse(event: LoaderInput, host: &PluginHost, input: &InputSender) ->
     let LoaderInput::Ready(candidate) = event else {
         return event;
     };
-    match rehearse::rehearsed(candidate, host, input, false).await {
+    match rehearse::rehearsed(candidate, Contender::File, host, input, false).await {
         Ok(candidate) => LoaderInput::Ready(candidate),
         Err(unready) => LoaderInput::Refused {
             path: unready.path,

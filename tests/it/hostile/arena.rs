@@ -4,8 +4,8 @@ use super::ring::Ring;
 use crate::plugin::fixtures::Fixture;
 use crate::support::{run, stdout, strategies};
 use pm_arb::journal::JournalReader;
-use pm_arb::plugin::{Limits, Outcome, PluginHost, Preparer, Sources, Tracker};
-use pm_arb_core::effect::{Effect, Rejection};
+use pm_arb::plugin::{Grants, Limits, Outcome, PluginHost, Preparer, Sources, Tracker};
+use pm_arb_core::effect::{Effect, IntentRecord, Rejection};
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{IntentId, OpportunityId, Seq, TradeId};
 use pm_arb_core::units::Bps;
@@ -59,6 +59,9 @@ fn events() -> &'static [Record] {
                 Event::Configured(config) => {
                     config.allocation.share_max = Bps(2_000);
                     config.allocation.trades_min = u32::MAX;
+                    // Nor is trading halted for what one of them lost.
+                    config.risk.daily_loss = Bps(10_000);
+                    config.risk.drawdown = Bps(10_000);
                 }
                 _ => {}
             }
@@ -80,12 +83,21 @@ pub struct Arena {
     at: usize,
     places: BTreeMap<Seq, u64>,
     deeds: Deeds,
+    /// What the attacker wished, and how often it was filled.
+    spent: (Vec<IntentRecord>, usize),
 }
 
 impl Arena {
     /// The neighbours and one that does nothing have seen the first part of the events.
     pub fn new() -> Self {
-        let host = PluginHost::live(Limits::default(), None).unwrap();
+        Self::granting(Grants::default())
+    }
+
+    /// The same, where not everything is granted to everybody.
+    pub fn granting(grants: Grants) -> Self {
+        let host = PluginHost::live(Limits::default(), None)
+            .unwrap()
+            .granting(grants);
         host.go_live().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let sources = Sources::parse(&[folder.path().to_str().unwrap()]).unwrap();
@@ -97,6 +109,7 @@ impl Arena {
             at: 0,
             places: BTreeMap::new(),
             deeds: Vec::new(),
+            spent: (Vec::new(), 0),
         };
         arena.step();
         std::fs::write(arena.file(), Fixture::new(ATTACKER).component()).unwrap();
@@ -151,6 +164,17 @@ impl Arena {
         }
     }
 
+    /// Events that were not played yet.
+    pub fn left(&self) -> usize {
+        events().len() - self.at
+    }
+
+    /// What the attacker wished so far, and how often it was filled.
+    pub fn spent(&mut self) -> (Vec<IntentRecord>, usize) {
+        self.commit();
+        self.spent.clone()
+    }
+
     fn amid_message(&self) -> bool {
         match self.at.checked_sub(1).map(|last| &events()[last].event) {
             Some(Event::Level(level)) => level.more,
@@ -177,9 +201,19 @@ impl Arena {
             ring,
             deeds,
             places,
+            spent,
             ..
         } = self;
         for (seq, effect) in ring.session.commit().unwrap() {
+            match &effect {
+                Effect::RecordIntent(row) if row.strategy_name == ATTACKER => {
+                    spent.0.push(row.as_ref().clone());
+                }
+                Effect::RecordTrade(row) if row.strategy_name == ATTACKER && row.qty.0 > 0 => {
+                    spent.1 += 1;
+                }
+                _ => {}
+            }
             deeds.extend(deed(seq, &effect, places));
         }
     }

@@ -7,8 +7,8 @@ use pm_arb::journal::{JournalReader, JournalWriter, RunMeta};
 use pm_arb::pilot::{LoaderView, Session, attend};
 use pm_arb::plugin::loader::{Slot, Status};
 use pm_arb::plugin::{
-    Candidate, Done, Loader, LoaderInput, Order, OrderError, Outcome, PluginHost, Preparer,
-    StatePolicy, SwapPolicy, What,
+    Candidate, Contender, Done, Loader, LoaderInput, Order, OrderError, Outcome, PluginHost,
+    Preparer, StatePolicy, SwapPolicy, What,
 };
 use pm_arb::replay::{Cast, Replayed, replay};
 use pm_arb_core::config::EngineConfig;
@@ -457,6 +457,11 @@ fn new_settings_take_over_with_state_and_are_watched() {
     desk.replayed();
 }
 
+/// As an operator orders it.
+fn ordered(candidate: &Candidate) -> Contender {
+    Contender::Ordered(candidate.compiled.digest, candidate.params.clone())
+}
+
 #[test]
 fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
     // Making five intents costs fuel too.
@@ -491,7 +496,11 @@ fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
             session,
             at: desk.now,
         };
-        let incumbent = desk.loader.incumbent("a", None, view).unwrap().unwrap();
+        let incumbent = desk
+            .loader
+            .incumbent("a", Some(&ordered(&candidate)), view)
+            .unwrap()
+            .unwrap();
         let played = incumbent.rehearse(&desk.host, &candidate.compiled, &candidate.params, false);
         let said = played.unwrap_err().to_string();
         assert!(
@@ -505,7 +514,11 @@ fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
         session,
         at: desk.now,
     };
-    let incumbent = desk.loader.incumbent("a", None, view).unwrap().unwrap();
+    let incumbent = desk
+        .loader
+        .incumbent("a", Some(&ordered(&good)), view)
+        .unwrap()
+        .unwrap();
     incumbent
         .rehearse(&desk.host, &good.compiled, &good.params, false)
         .unwrap();

@@ -5,6 +5,7 @@
 use super::super::engine::Compiled;
 use super::super::limits::Limits;
 use super::super::prepare::Candidate;
+use super::super::rehearse::Contender;
 use super::super::sources::Params;
 use super::super::usage::Usage;
 use super::watched::{Before, Watch};
@@ -383,6 +384,22 @@ impl Slot {
             (None, Some(_)) => Some("pinned"),
             (None, None) => None,
         }
+    }
+
+    /// Whether that runs here already, or is its file's and was left for something else: by an operator's
+    /// choice, or rolled back.
+    pub(super) fn is_done_with(&self, contender: &Contender) -> bool {
+        let is = |known: &Option<([u8; 32], Params)>, digest: &[u8; 32], params: &Params| {
+            known
+                .as_ref()
+                .is_some_and(|(d, p)| d == digest && p == params)
+        };
+        let (Contender::File(digest, params) | Contender::Ordered(digest, params)) = contender;
+        if (&self.digest, &self.params) == (digest, params) {
+            return true;
+        }
+        matches!(contender, Contender::File(..))
+            && (is(&self.fallen, digest, params) || is(&self.file, digest, params))
     }
 
     /// Failures that count toward its quarantine.

@@ -7,8 +7,8 @@ use super::super::engine::Compiled;
 use super::super::error::PluginError;
 use super::super::instance::ComponentStrategy;
 use super::super::port::{LoaderError, LoaderPort};
-use super::super::rehearse::Incumbent;
-use super::super::sources::Params;
+use super::super::rehearse::{Contender, Incumbent};
+use super::super::tape::Tape;
 use super::slot::{Slot, Status};
 use super::{Loader, record};
 use pm_arb_core::event::StrategyChangeKind;
@@ -48,40 +48,40 @@ impl Loader {
         }
     }
 
-    /// What runs under a name, for a rehearsal of these bytes and settings; none when they are what runs, or
-    /// are not to be followed. It is asked for its state, which is recorded.
+    /// What runs under a name, for what is to take its place; none when that is what runs, or its file is not
+    /// followed there. Where a contender is rehearsed it is asked for its state, which is recorded.
     pub fn incumbent(
         &self,
         name: &str,
-        candidate: Option<&([u8; 32], Params)>,
+        contender: Option<&Contender>,
         port: &mut dyn LoaderPort,
     ) -> Result<Option<Incumbent>, LoaderError> {
         let running = |slot: &&Slot| {
-            let known = candidate.is_some_and(|told| {
-                (told.0, &told.1) == (slot.digest, &slot.params)
-                    || slot.fallen.as_ref() == Some(told)
-            });
-            slot.status == Status::Running && !known
+            slot.status == Status::Running && !contender.is_some_and(|it| slot.is_done_with(it))
         };
         let Some(slot) = self.slots.get(name).filter(running) else {
             return Ok(None);
         };
-        let markets = port.open_markets();
-        let Some(strategy) = port.strategy_mut(slot.id) else {
-            return Ok(None);
-        };
-        let state = strategy.snapshot().ok();
-        let tape = component(strategy).and_then(|own| own.tape().cloned());
-        self.was_asked(name, port)?;
-        Ok(Some(Incumbent {
+        let mut incumbent = Incumbent {
             compiled: slot.compiled.clone(),
             params: slot.params.clone(),
             path: slot.path.clone(),
-            state,
-            markets,
-            tape: tape.unwrap_or_default(),
+            state: None,
+            markets: Vec::new(),
+            tape: Tape::default(),
             policy: self.policy,
-        }))
+        };
+        let rehearsed = contender.is_some() && self.policy.rehearse;
+        if let Some(strategy) = port.strategy_mut(slot.id).filter(|_| rehearsed)
+            && let Some(tape) = component(strategy).and_then(|own| own.tape().cloned())
+            && tape.len() > 0
+        {
+            incumbent.tape = tape;
+            incumbent.state = strategy.snapshot().ok();
+            incumbent.markets = port.open_markets();
+            self.was_asked(name, port)?;
+        }
+        Ok(Some(incumbent))
     }
 
     /// A running strategy was asked for its state, and no load with that state follows.
