@@ -90,6 +90,18 @@ pub enum Event {
 }
 
 impl Event {
+    /// The call that the clock ended in the record before this one, if this says so: whose, and which.
+    #[must_use]
+    pub fn stopped(&self) -> Option<(StrategyId, u64)> {
+        match self {
+            Event::Strategy(change) => match change.kind {
+                StrategyChangeKind::Stopped { call } if call > 0 => Some((change.id, call)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What kind of fact it is, in a word or two.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -294,7 +306,8 @@ pub enum StrategyChangeKind {
     /// The wall clock ended a call of the running generation. Stands just after the record that it was
     /// told of, so that a replay can look ahead and end it there too.
     Stopped {
-        /// Which call of that generation, counted from 1.
+        /// Which call of that generation, counted from 1. Zero: it was asked for its state, and this
+        /// stands in the place of [`Asked`](Self::Asked).
         call: u64,
     },
     /// The running generation was asked for its state, for a successor that does not follow with a load.
@@ -302,7 +315,7 @@ pub enum StrategyChangeKind {
     /// Stands just after a load: the generation before stays ready, told of everything and not heard,
     /// until it is [`Committed`](Self::Committed) or [`Reverted`](Self::Reverted).
     Watched,
-    /// The watch ended well: the generation before is let go.
+    /// The watch ended well, or what stood by failed: the generation before is let go.
     Committed,
     /// The generation before took over again by itself, with the state it kept. A generation of its own.
     Reverted {

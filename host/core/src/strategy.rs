@@ -55,7 +55,8 @@ pub trait Strategy: Send {
     fn snapshot(&mut self) -> Result<Vec<u8>, StrategyFault>;
 
     /// A replay knows that the clock ended the call of that number (counted from 1, events only): it
-    /// ends there with [`StrategyFault::TooSlow`]. What knows no clock has nothing to do.
+    /// ends there with [`StrategyFault::TooSlow`]. Zero is no call of an event but one for its state, and
+    /// made already: it is dead from here on. What knows no clock has nothing to do.
     fn stop_at(&mut self, _call: u64) {}
 
     /// How many events it was told since it was made: the number of its last call. Only what the clock

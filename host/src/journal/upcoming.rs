@@ -5,7 +5,7 @@
 //! after it; all of that is always within view.
 
 use super::{JournalError, JournalReader};
-use pm_arb_core::event::{Event, Record, StrategyChangeKind};
+use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
 
 /// Records that are held at once.
@@ -62,7 +62,7 @@ impl Upcoming {
     pub fn stops(&self) -> impl Iterator<Item = (StrategyId, u64)> {
         let after = self.past.saturating_add(1)..self.full;
         let after = self.held.get(after).unwrap_or_default();
-        after.iter().map_while(stop)
+        after.iter().map_while(|record| record.event.stopped())
     }
 
     fn refill(&mut self) {
@@ -74,7 +74,7 @@ impl Upcoming {
         (self.full, self.past) = (left, 0);
         while self.error.is_none() {
             let last = self.full.checked_sub(1).and_then(|at| self.held.get(at));
-            let stopping = last.is_some_and(|record| stop(record).is_some());
+            let stopping = last.is_some_and(|record| record.event.stopped().is_some());
             if self.full >= HELD + STOPS || (self.full >= HELD && !stopping) {
                 return;
             }
@@ -97,16 +97,5 @@ impl Upcoming {
                 Err(error) => self.error = Some(error),
             }
         }
-    }
-}
-
-/// Whether that record says that the clock ended a call.
-fn stop(record: &Record) -> Option<(StrategyId, u64)> {
-    match &record.event {
-        Event::Strategy(change) => match change.kind {
-            StrategyChangeKind::Stopped { call } => Some((change.id, call)),
-            _ => None,
-        },
-        _ => None,
     }
 }

@@ -46,6 +46,8 @@ pub struct Session {
     wake_at: Option<Timestamp>,
     waiting: Vec<(Seq, Effect)>,
     failed: Vec<(StrategyId, StrategyFault)>,
+    /// What stood by for some strategy failed, and the loader has not been told.
+    standby_failed: bool,
     /// Calls that the clock ended, not recorded yet: whose, and which.
     stopped: VecDeque<(StrategyId, u64)>,
     effects: Vec<Effect>,
@@ -67,6 +69,7 @@ impl Session {
             wake_at: replayed.wake_at,
             waiting: Vec::new(),
             failed: Vec::new(),
+            standby_failed: false,
             stopped: VecDeque::new(),
             effects: Vec::new(),
             unflushed: false,
@@ -96,7 +99,9 @@ impl Session {
         self.effects.clear();
         let record = Record { seq, at, event };
         self.observer.before(&record, &self.engine);
+        let before = self.engine.standbys_failed();
         self.engine.step(&record, &mut self.effects);
+        self.standby_failed |= self.engine.standbys_failed() != before;
         self.observer.after(&self.engine);
         self.digest.update(seq, &self.effects)?;
         for effect in self.effects.drain(..) {
@@ -136,13 +141,14 @@ impl Session {
 
     /// Strategies that failed since this was asked last.
     pub fn take_failed(&mut self) -> Vec<(StrategyId, StrategyFault)> {
+        self.standby_failed = false;
         std::mem::take(&mut self.failed)
     }
 
-    /// Whether a strategy failed since [`take_failed`](Self::take_failed).
+    /// Whether a strategy, or what stood by for one, failed since [`take_failed`](Self::take_failed).
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        !self.failed.is_empty()
+        self.standby_failed || !self.failed.is_empty()
     }
 
     /// When the engine wants to be woken.
@@ -177,7 +183,7 @@ impl Session {
 }
 
 /// Tells the loader which strategies failed since it was told last. One that failed while it was watched is
-/// replaced at once: between the record that it failed at and the next.
+/// replaced at once, and a watch whose standby failed is over: between the record of it and the next.
 pub fn attend(
     session: &mut Session,
     loader: &mut Loader,

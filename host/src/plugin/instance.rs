@@ -406,6 +406,7 @@ impl Strategy for ComponentStrategy {
     }
 
     fn stop_at(&mut self, call: u64) {
+        self.dead |= call == 0;
         self.stop_at = call;
     }
 }

@@ -336,11 +336,9 @@ impl Loader {
         }
         let began = Instant::now();
         let mut strategy = candidate.strategy;
-        let mut asked = false;
+        let mut asked = None;
         let carried = self.carry_over(&candidate.compiled, &mut strategy, fresh, &mut asked, port);
-        if asked && !matches!(carried, Ok(true)) {
-            self.was_asked(&name, port)?;
-        }
+        self.was_asked(&name, asked, &carried, port)?;
         let restored = match carried {
             Ok(restored) => restored,
             Err(error) => {

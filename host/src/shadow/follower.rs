@@ -84,17 +84,6 @@ struct Fork {
     bytes: Option<Bytes>,
 }
 
-/// A call that the clock ended in the record before.
-fn is_stop(record: &Record) -> Option<(StrategyId, u64)> {
-    match &record.event {
-        Event::Strategy(change) => match change.kind {
-            StrategyChangeKind::Stopped { call } => Some((change.id, call)),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 impl Follower {
     /// Reads the run in `dir` from its first record.
     pub fn open(
@@ -126,7 +115,7 @@ impl Follower {
                 return Ok(Step::CaughtUp);
             };
             let next = next.clone();
-            let more = is_stop(&next).is_some();
+            let more = next.event.stopped().is_some();
             self.held.push_back(next);
             // What the clock ended in a record stands right behind it, one record a call.
             while !more && self.held.len() > 1 {
@@ -142,7 +131,7 @@ impl Follower {
         let Some(record) = self.held.pop_front() else {
             return Ok(None);
         };
-        let stops: Vec<_> = self.held.iter().map_while(is_stop).collect();
+        let stops: Vec<_> = self.held.iter().map_while(|r| r.event.stopped()).collect();
         for (id, call) in stops {
             self.twin.stop_at(id, call);
             // The clock says nothing of a candidate that it did not end.

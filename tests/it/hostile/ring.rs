@@ -2,7 +2,8 @@
 
 use crate::plugin::market;
 use pm_arb::journal::{JournalWriter, RunMeta};
-use pm_arb::pilot::{LoaderView, Session};
+use pm_arb::pilot::{LoaderView, Session, attend};
+use pm_arb::plugin::loader::Slot;
 use pm_arb::plugin::{Candidate, Limits, Loader, LoaderInput, Outcome, PluginHost, Preparer};
 use pm_arb::replay::{self, Cast, Replayed};
 use pm_arb_core::config::EngineConfig;
@@ -10,6 +11,7 @@ use pm_arb_core::event::{BookSnapshot, Event};
 use pm_arb_core::ids::{InstrumentId, Timestamp};
 use pm_arb_core::units::{Price, Qty};
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -53,23 +55,46 @@ impl Ring {
     /// What the watcher of files found, as the pilot's own thread takes it.
     pub fn handle(&mut self, at: Timestamp, input: LoaderInput) -> Outcome {
         let session = &mut self.session;
-        self.loader
+        let outcome = self
+            .loader
             .handle(input, &mut LoaderView { session, at })
-            .unwrap()
+            .unwrap();
+        attend(session, &mut self.loader, at).unwrap();
+        outcome
+    }
+
+    /// What runs under that name is asked for its state, as before a rehearsal.
+    pub fn ask(&mut self, at: Timestamp, name: &str) {
+        let session = &mut self.session;
+        let view = &mut LoaderView { session, at };
+        let asked = self.loader.incumbent(name, None, view).unwrap();
+        assert!(asked.is_some(), "{name} runs");
+        attend(session, &mut self.loader, at).unwrap();
     }
 
     /// A fact, and what is due then, as the pilot's own thread does it.
     pub fn record(&mut self, at: Timestamp, event: Event) {
         self.session.record(at, event).unwrap();
-        for (strategy, fault) in self.session.take_failed() {
-            self.loader.failed(strategy, &fault, self.session.last_at());
-        }
+        attend(&mut self.session, &mut self.loader, at).unwrap();
         if self.loader.next_due().is_some_and(|due| due <= at) {
             let session = &mut self.session;
             self.loader
                 .tick(at, &mut LoaderView { session, at })
                 .unwrap();
         }
+    }
+
+    /// A replay of the journal so far, which knows no clock, is the same run in the same state.
+    pub fn replays_alike(&mut self, limits: Limits) {
+        drop(self.session.commit().unwrap());
+        let host = PluginHost::new(limits).unwrap();
+        let ignore = &mut |_, _: &_| {};
+        let (state, loader) = replay::replay(&self.dir(), host, None, Cast::Own, ignore).unwrap();
+        assert_eq!(state.digest.hex(&state.engine), self.session.digest());
+        assert_eq!(state.engine.status(), self.session.engine.status());
+        let again: Vec<_> = loader.slots().map(standing).collect();
+        let live: Vec<_> = self.loader.slots().map(standing).collect();
+        assert_eq!(again, live);
     }
 
     /// A market whose book changes now and then: a quote of instrument 1 at each of these seconds.
@@ -93,6 +118,16 @@ impl Ring {
             );
         }
     }
+}
+
+/// What a replay must find of a strategy as it is live.
+fn standing(slot: &Slot) -> impl PartialEq + Debug {
+    (
+        (slot.id, slot.generation, slot.digest),
+        (slot.status.clone(), slot.strikes(), slot.fault.clone()),
+        slot.watch.as_ref().map(|w| (w.since, w.standby())),
+        slot.earlier().cloned(),
+    )
 }
 
 /// The digest of a run's effects when it is stepped again, by fuel alone.

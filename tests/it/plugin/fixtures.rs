@@ -19,6 +19,8 @@ pub struct Fixture {
     pub name: &'static str,
     /// The manifest's version: tells the bytes of two generations apart.
     pub version: &'static str,
+    /// What it hears: bits of the contract's `topics`, quotes first, markets second.
+    pub topics: u8,
     /// More imports of the core module; functions and tables of its own may follow them.
     pub imports: String,
     /// More exports of it.
@@ -47,6 +49,7 @@ impl Fixture {
             dependencies: Vec::new(),
             name,
             version: "1",
+            topics: 1,
             imports: String::new(),
             exports: "",
             init: "",
@@ -120,7 +123,7 @@ impl Fixture {
     (i32.store (i32.const 516) (i32.const {name_len}))
     (i32.store (i32.const 520) (i32.const 128))
     (i32.store (i32.const 524) (i32.const {version_len}))
-    (i32.store8 (i32.const 528) (i32.const 1))
+    (i32.store8 (i32.const 528) (i32.const {topics}))
     ;; wants: at 536, all zero; state at 608; reads at 612
     (i32.store (i32.const 608) (i32.const {state}))
     (i32.const 512))
@@ -144,6 +147,7 @@ impl Fixture {
     (i32.store (i32.const 40) (i32.const {restore_len}))
     (i32.const 32))
   {exports})"#,
+            topics = self.topics,
             imports = self.imports,
             exports = self.exports,
             init = self.init,

@@ -280,13 +280,19 @@ impl Engine {
             turn.reschedule = true;
             if !standby.tell(turn.at, Told::Event(&StrategyEvent::Timer)) {
                 slot.standby = None;
+                self.standbys_failed = self.standbys_failed.saturating_add(1);
             }
         }
     }
 
     /// Tells a slot: whoever stands by in it, and who runs.
     fn call(&mut self, at: usize, round: u8, turn: &mut Turn<'_>, told: Told<'_>) {
-        let Self { slots, data, .. } = self;
+        let Self {
+            slots,
+            data,
+            standbys_failed,
+            ..
+        } = self;
         let Some(slot) = slots.get_mut(at) else {
             return;
         };
@@ -299,6 +305,7 @@ impl Engine {
             turn.reschedule |= standby.timer != timer;
             if !lives {
                 slot.standby = None;
+                *standbys_failed = standbys_failed.saturating_add(1);
             }
         }
         if told.is_wanted(slot.topics) {

@@ -110,6 +110,8 @@ pub struct Engine {
 
     /// In order of their ids.
     slots: Vec<Slot>,
+    /// How many stood by and failed.
+    standbys_failed: u64,
     output: Output,
     ahead: ahead::Ahead,
     notices: VecDeque<Notice>,
@@ -186,6 +188,7 @@ impl Engine {
             found: Vec::new(),
             opportunities: BTreeMap::new(),
             slots: Vec::new(),
+            standbys_failed: 0,
             output: Output::default(),
             ahead: ahead::Ahead::default(),
             notices: VecDeque::new(),

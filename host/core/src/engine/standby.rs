@@ -48,6 +48,12 @@ impl Engine {
         });
     }
 
+    /// How many that stood by failed so far: whoever watches for one of them has reason to look.
+    #[must_use]
+    pub fn standbys_failed(&self) -> u64 {
+        self.standbys_failed
+    }
+
     /// Whether the generation before could take over again at this moment.
     #[must_use]
     pub fn has_standby(&self, id: StrategyId) -> bool {

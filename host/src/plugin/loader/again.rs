@@ -27,7 +27,10 @@ impl Loader {
             }
             return Ok(());
         }
-        self.passed(port);
+        // What the clock ended in a load stands between that and the word that it is watched.
+        if !matches!(change.kind, StrategyChangeKind::Stopped { .. }) {
+            self.passed(port);
+        }
         match &change.kind {
             StrategyChangeKind::Loaded {
                 manifest,
@@ -133,6 +136,12 @@ impl Loader {
             }
             StrategyChangeKind::Granted(may) => {
                 self.granted.insert(change.id, (**may).clone());
+            }
+            // The call for its state, which nobody makes again; others are ended where they are made.
+            StrategyChangeKind::Stopped { call: 0 } => {
+                if let Some(strategy) = port.strategy_mut(change.id) {
+                    strategy.stop_at(0);
+                }
             }
             StrategyChangeKind::Stopped { .. } | StrategyChangeKind::Watched => {}
             StrategyChangeKind::Shadowed {

@@ -65,11 +65,9 @@ impl Loader {
         let refused = match made {
             Ok((mut new, mut strategy)) => {
                 self.grant(name, &new.may, port)?;
-                let (compiled, mut asked) = (new.compiled.clone(), false);
+                let (compiled, mut asked) = (new.compiled.clone(), None);
                 let carried = self.carry_over(&compiled, &mut strategy, false, &mut asked, port);
-                if asked && !matches!(carried, Ok(true)) {
-                    self.was_asked(name, port)?;
-                }
+                self.was_asked(name, asked, &carried, port)?;
                 match carried {
                     Ok(restored) => {
                         new.restored = restored;

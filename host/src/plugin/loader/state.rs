@@ -1,7 +1,7 @@
 //! The state of what runs: handed to a successor, or shown to a rehearsal.
 //!
 //! Asking an instance may change it, so that every time is a record: the load that takes the state, or one
-//! of its own.
+//! of its own. Where the clock ended the call, that is what is recorded: a replay does not ask.
 
 use super::super::engine::Compiled;
 use super::super::error::PluginError;
@@ -12,17 +12,18 @@ use super::super::tape::Tape;
 use super::slot::{Slot, Status};
 use super::{Loader, record};
 use pm_arb_core::event::StrategyChangeKind;
-use pm_arb_core::strategy::Strategy;
+use pm_arb_core::strategy::{Strategy, StrategyFault};
 
 impl Loader {
     /// Hands the state of the running version over, if its form is to be. An error means: keep the
-    /// running version. `asked`: it was called for that.
+    /// running version. `asked`: it was called for that, and what is to be recorded of it when no load
+    /// with that state follows.
     pub(super) fn carry_over(
         &self,
         compiled: &Compiled,
         new: &mut ComponentStrategy,
         fresh: bool,
-        asked: &mut bool,
+        asked: &mut Option<StrategyChangeKind>,
         port: &mut dyn LoaderPort,
     ) -> Result<bool, PluginError> {
         let name = &compiled.described.manifest.name;
@@ -37,8 +38,9 @@ impl Loader {
         let Some(old) = port.strategy_mut(slot.id) else {
             return Ok(false);
         };
-        *asked = true;
-        match old.snapshot() {
+        let state = old.snapshot();
+        *asked = Some(asking(&state));
+        match state {
             Ok(state) => new.restore(&state).map(|()| true),
             Err(fault) => {
                 // Asking killed it, so there is nothing to keep.
@@ -76,24 +78,37 @@ impl Loader {
             && let Some(tape) = component(strategy).and_then(|own| own.tape().cloned())
             && tape.len() > 0
         {
+            let state = strategy.snapshot();
+            record(port, name, slot.id, asking(&state))?;
             incumbent.tape = tape;
-            incumbent.state = strategy.snapshot().ok();
+            incumbent.state = state.ok();
             incumbent.markets = port.open_markets();
-            self.was_asked(name, port)?;
         }
         Ok(Some(incumbent))
     }
 
-    /// A running strategy was asked for its state, and no load with that state follows.
+    /// Records that a running strategy was asked for its state, when no load with that state follows.
     pub(super) fn was_asked(
         &self,
         name: &str,
+        asked: Option<StrategyChangeKind>,
+        carried: &Result<bool, PluginError>,
         port: &mut dyn LoaderPort,
     ) -> Result<(), LoaderError> {
-        match self.slots.get(name) {
-            Some(slot) => record(port, name, slot.id, StrategyChangeKind::Asked),
-            None => Ok(()),
+        match (self.slots.get(name), asked) {
+            (Some(slot), Some(asked)) if !matches!(carried, Ok(true)) => {
+                record(port, name, slot.id, asked)
+            }
+            _ => Ok(()),
         }
+    }
+}
+
+/// What is to be recorded of a strategy's answer when it was asked for its state.
+fn asking(answer: &Result<Vec<u8>, StrategyFault>) -> StrategyChangeKind {
+    match answer {
+        Err(StrategyFault::TooSlow) => StrategyChangeKind::Stopped { call: 0 },
+        _ => StrategyChangeKind::Asked,
     }
 }
 

@@ -22,6 +22,8 @@ use pm_arb_core::units::Usd;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// Why a watch ends early. Strikes count as they always do from then on.
+const STANDBY_FAILED: &str = "the generation that stood by failed, so nothing can be put back";
 /// Parts of a whole in a basis-point share.
 const BPS: u64 = 10_000;
 
@@ -220,7 +222,8 @@ impl Loader {
         record(port, name, id, StrategyChangeKind::Committed)
     }
 
-    /// Judges every watch: after a failure at once, otherwise with every [`tick`](Self::tick).
+    /// Judges every watch: after a failure at once, otherwise with every [`tick`](Self::tick). One over
+    /// which nothing stands by is over; a replay, which knows no clock, learns of it by the same record.
     pub fn judge(&mut self, now: Timestamp, port: &mut dyn LoaderPort) -> Result<(), LoaderError> {
         let watched = self.slots.iter().filter(|(_, slot)| slot.watch.is_some());
         let watched: Vec<String> = watched.map(|(name, _)| name.clone()).collect();
@@ -234,9 +237,17 @@ impl Loader {
             };
             let standing = port.standing(slot.id);
             let limits = &slot.limits().within(&slot.may);
+            if !port.has_standby(slot.id) {
+                let text = format!(
+                    "{name} (gen {}) is watched no more: {STANDBY_FAILED}",
+                    slot.generation
+                );
+                self.tell(now, false, text);
+                self.commit(&name, STANDBY_FAILED, port)?;
+                continue;
+            }
             match watch.verdict(slot, standing, &self.policy, limits) {
-                Some(why) if port.has_standby(slot.id) => self.revert(&name, &why, port)?,
-                Some(why) => self.alone(&name, &why),
+                Some(why) => self.revert(&name, &why, port)?,
                 None if watch.since.plus(self.policy.watch) <= now => {
                     let calls = slot.usage.costs().calls;
                     let why = format!("{calls} calls in its watch went well");
@@ -248,17 +259,6 @@ impl Loader {
             }
         }
         Ok(())
-    }
-
-    /// Nothing stands by any more: strikes count as they always do, and figures are for people.
-    fn alone(&mut self, name: &str, why: &str) {
-        if let Some(slot) = self.slots.get_mut(name) {
-            tracing::warn!(
-                strategy = name,
-                "nothing stands by, it is not rolled back: {why}"
-            );
-            slot.watch = None;
-        }
     }
 
     /// The generation before takes over again, with the state that it kept.
