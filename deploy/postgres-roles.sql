@@ -24,7 +24,7 @@ $$;
 ALTER ROLE pm_ro SET default_transaction_read_only = on;
 
 -- Rows that stand as they were written, but for what is known only later.
-GRANT INSERT ON runs, paper_trades, paper_intents, paper_grades, paper_equity TO pm_app;
+GRANT INSERT ON runs, paper_trades, paper_intents, paper_grades, paper_equity, paper_alerts TO pm_app;
 GRANT UPDATE (persisted_seq) ON runs TO pm_app;
 GRANT UPDATE (status, remaining_quantity, exit_price, realized_pnl, fees, resolved_ns, settlement_evidence, updated_seq, tape)
     ON paper_trades TO pm_app;

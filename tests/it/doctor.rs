@@ -165,11 +165,10 @@ const FAULTS: [Fault; 18] = [
     (
         "database",
         |w| {
-            // As the program before the fifth migration left it.
+            // As the program before the sixth migration left it.
             sql(
                 w,
-                "DELETE FROM _sqlx_migrations WHERE version = 5; DROP INDEX paper_grades_market_id; \
-                DROP INDEX paper_intents_opportunity_id; DROP INDEX paper_markets_market_id;",
+                "DELETE FROM _sqlx_migrations WHERE version = 6; DROP TABLE paper_alerts;",
             )
         },
         "",

@@ -3,9 +3,12 @@
 
 use crate::pilot::Pilot;
 use crate::plugin::fixtures::Fixture;
+use crate::rebuild::same_as_journal;
 use crate::strategy::{idle, kinds, order, row, stop_and_compare};
 use crate::support::{stdout, strategies};
 use serde_json::Value;
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
 use std::path::{Path, PathBuf};
 
 /// A folder of strategies and the configuration beside it.
@@ -236,7 +239,7 @@ fn trapping(name: &'static str, version: &'static str, at: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_roll_back_and_a_quarantine_of_a_running_pilot_are_in_its_log_and_its_journal() {
+fn a_roll_back_and_a_quarantine_of_a_running_pilot_are_in_its_log_its_journal_and_its_database() {
     // A rehearsal would not let it come to that.
     let place = Place::new("[swap]\nwatch_secs = 86400\nrehearse = false\n");
     place.put("a.wasm", &idle("a", "1"));
@@ -275,4 +278,40 @@ fn a_roll_back_and_a_quarantine_of_a_running_pilot_are_in_its_log_and_its_journa
             "{kind}: {kinds:?}"
         );
     }
+    let rows = alerts(&pilot.data.join("pm-arb.sqlite"));
+    let of = |code: &str| {
+        let mut rows = rows.iter().filter(|(found, ..)| found == code);
+        let (Some((_, level, text)), None) = (rows.next(), rows.next()) else {
+            panic!("one row of {code}: {rows:?}");
+        };
+        (level.as_str(), text.as_str())
+    };
+    let (level, text) = of("STRATEGY_REVERTED");
+    assert_eq!(level, "warning");
+    assert!(
+        text.starts_with("a: generation 2 was rolled back (it trapped")
+            && text.ends_with("; generation 3 runs version 1"),
+        "{text}"
+    );
+    let (level, text) = of("STRATEGY_QUARANTINED");
+    assert_eq!(level, "critical");
+    assert!(text.starts_with("b: trapped"), "{text}");
+    // Row by row what the journal says.
+    same_as_journal(&pilot.run_dir(), &pilot.data.join("pm-arb.sqlite"));
+}
+
+/// Code, level and text of every alert that a database holds.
+pub fn alerts(database: &Path) -> Vec<(String, String, String)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite:{}", database.display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query_as("SELECT code, level, text FROM paper_alerts ORDER BY run_id, seq, code")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap()
+    })
 }

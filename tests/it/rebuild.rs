@@ -66,7 +66,7 @@ pub fn same_as_journal(dir: &Path, database: &Path) -> Rebuilt {
         let (own, anew) = (tables(database).await, tables(&rebuilt).await);
         assert_eq!(
             own.len(),
-            7,
+            8,
             "{:?}",
             own.iter().map(|t| &t.0).collect::<Vec<_>>()
         );

@@ -118,6 +118,7 @@ async fn a_pilot_can_not_rewrite_history() {
             "UPDATE paper_intents SET rejection_reason = NULL",
             "UPDATE paper_grades SET naive_fee = 0",
             "UPDATE paper_equity SET equity = 0",
+            "UPDATE paper_alerts SET text = ''",
             "UPDATE runs SET source = 'live'",
             "DROP TABLE paper_trades",
             "ALTER TABLE paper_trades DISABLE TRIGGER ALL",

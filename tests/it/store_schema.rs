@@ -40,7 +40,7 @@ async fn the_two_schemas_agree() {
     let of_pg = names(
         &mut c,
         "SELECT table_name || '.' || column_name FROM information_schema.columns
-         WHERE table_schema = current_schema() AND table_name IN ('runs', 'paper_trades', 'paper_intents', 'paper_grades', 'paper_denials', 'paper_markets', 'paper_counts', 'paper_equity') AND is_generated = 'NEVER'
+         WHERE table_schema = current_schema() AND table_name IN ('runs', 'paper_trades', 'paper_intents', 'paper_grades', 'paper_denials', 'paper_markets', 'paper_counts', 'paper_equity', 'paper_alerts') AND is_generated = 'NEVER'
          UNION SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename LIKE 'paper_%'
            AND indexname NOT LIKE '%pkey' AND indexname NOT LIKE '%one_row_per_effect'
          UNION SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text LIKE 'paper_%'
@@ -52,7 +52,7 @@ async fn the_two_schemas_agree() {
     let columns = names(
         &mut c,
         "SELECT m.name || '.' || replace(p.name, '_micro', '') FROM sqlite_schema m, pragma_table_info(m.name) p
-         WHERE m.name IN ('runs', 'paper_trades', 'paper_intents', 'paper_grades', 'paper_denials', 'paper_markets', 'paper_counts', 'paper_equity')
+         WHERE m.name IN ('runs', 'paper_trades', 'paper_intents', 'paper_grades', 'paper_denials', 'paper_markets', 'paper_counts', 'paper_equity', 'paper_alerts')
          UNION SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1",
     )
     .await;

@@ -2,6 +2,7 @@
 //! every row's states the newest. It talks to no database.
 
 use super::StoreError;
+use super::alerts::StoredAlert;
 use super::equity::StoredEquity;
 use super::grading::{
     CountKind, StoredCount, StoredDenials, StoredGrade, StoredIntent, StoredMarket,
@@ -27,6 +28,7 @@ pub(super) struct Batch {
     pub denials: Vec<StoredDenials>,
     pub counts: Vec<StoredCount>,
     pub equity: Vec<StoredEquity>,
+    pub alerts: Vec<StoredAlert>,
     /// What the tape says of rows, these ones or earlier ones.
     pub tapes: Vec<(Uuid, Tape)>,
 }
@@ -41,6 +43,7 @@ struct Draft {
     denials: BTreeMap<(String, Reason, Timestamp), StoredDenials>,
     counts: BTreeMap<(CountKind, String), StoredCount>,
     equity: BTreeMap<Timestamp, StoredEquity>,
+    alerts: BTreeMap<(Seq, Uuid), StoredAlert>,
     tapes: BTreeMap<Uuid, Tape>,
 }
 
@@ -64,6 +67,7 @@ impl Batch {
             denials: draft.denials.into_values().collect(),
             counts: draft.counts.into_values().collect(),
             equity: draft.equity.into_values().collect(),
+            alerts: draft.alerts.into_values().collect(),
             tapes: draft.tapes.into_iter().collect(),
         })
     }
@@ -122,6 +126,10 @@ impl Draft {
             StoreOp::Equity { cause, sample } => {
                 let row = StoredEquity::of(run_id, *cause, sample);
                 newest(&mut self.equity, sample.minute, row, |e| e.seq);
+            }
+            StoreOp::Alert { cause, alert } => {
+                let row = StoredAlert::of(run_id, *cause, alert);
+                self.alerts.entry((*cause, row.id)).or_insert(row);
             }
             StoreOp::Counts { cause, counts } => {
                 for (kind, name, count) in counts {

@@ -9,6 +9,7 @@
 //! may be sent again after any failure, and a contradiction is an error, never an overwrite.
 //! Nothing here decides about trades.
 
+mod alerts;
 /// What a report needs to know of many rows.
 pub mod analysis;
 mod ask;
@@ -34,6 +35,7 @@ pub mod view;
 pub mod why;
 mod writer;
 
+pub use alerts::StoredAlert;
 pub use equity::{EQUITY_POINTS_MAX, EquityPoint, StoredEquity};
 pub use error::StoreError;
 pub use field::{FieldError, Levels};

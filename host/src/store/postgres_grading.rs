@@ -1,4 +1,4 @@
-//! PostgreSQL's writing of what stands beside the trades: wishes, grades, markets, counts, the tape.
+//! PostgreSQL's writing of what stands beside the trades: wishes, grades, markets, counts, alerts, the tape.
 //!
 //! Part of the transaction that [`super::postgres`] opens and commits; one statement a table.
 
@@ -45,6 +45,9 @@ pub(super) async fn apply(
     let new = write(tx, &batch.equity).await.map_err(failed)?;
     applied.inserted += new;
     applied.duplicates += batch.equity.len() - new;
+    let new = write(tx, &batch.alerts).await.map_err(failed)?;
+    applied.inserted += new;
+    applied.duplicates += batch.alerts.len() - new;
     if !batch.tapes.is_empty() {
         corroborate(tx, batch, applied).await?;
     }

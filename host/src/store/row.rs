@@ -3,12 +3,12 @@
 //! Owns the list of that row's columns and the derived identities (row id, opportunity id, payload hash). It talks
 //! to no database.
 
-use super::StoreError;
 use super::field::{Levels, row};
 use super::grading::CountKind;
+use super::{StoreError, alerts};
 use pm_arb_core::effect::{
-    Corroboration, DenialCount, Effect, EquitySample, IntentRecord, MarketRecord, Tape,
-    TradeRecord, TradeStatus, TradeUpdate,
+    Alert, Corroboration, DenialCount, Effect, EquitySample, IntentRecord, MarketRecord, Message,
+    Tape, TradeRecord, TradeStatus, TradeUpdate,
 };
 use pm_arb_core::ids::{Nanos, OpportunityId, Seq, Timestamp, TradeId, Venue};
 use pm_arb_core::opportunity::OpportunityKind;
@@ -196,6 +196,13 @@ pub enum StoreOp {
         /// The amounts.
         sample: EquitySample,
     },
+    /// What people were told.
+    Alert {
+        /// The journal record that led to it.
+        cause: Seq,
+        /// What.
+        alert: Box<Alert>,
+    },
     /// How often what has no row of its own has happened in the run up to a record. Not an effect: the
     /// pilot looks at its engine now and then.
     Counts {
@@ -230,10 +237,14 @@ impl StoreOp {
                 cause,
                 count: count.clone(),
             }),
-            Effect::Publish(_)
-            | Effect::WakeAt(_)
-            | Effect::StrategyFailed { .. }
-            | Effect::Abort(_) => None,
+            Effect::Publish(message) => match message.as_ref() {
+                Message::Alert(alert) if alerts::is_kept(alert) => Some(StoreOp::Alert {
+                    cause,
+                    alert: Box::new(alert.clone()),
+                }),
+                _ => None,
+            },
+            Effect::WakeAt(_) | Effect::StrategyFailed { .. } | Effect::Abort(_) => None,
         }
     }
 }

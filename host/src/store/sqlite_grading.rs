@@ -1,4 +1,4 @@
-//! SQLite's writing of what stands beside the trades: wishes, grades, markets, counts, the tape.
+//! SQLite's writing of what stands beside the trades: wishes, grades, markets, counts, alerts, the tape.
 //!
 //! Part of the transaction that [`super::sqlite`] opens and commits.
 
@@ -41,10 +41,14 @@ pub(super) async fn apply(
         applied.updated += updated;
         applied.stale += changed.len() - updated;
     }
-    let new = write(tx, &batch.equity).await.map_err(failed)?;
-    let inserted = new.iter().filter(|new| **new).count();
-    applied.inserted += inserted;
-    applied.duplicates += new.len() - inserted;
+    for new in [
+        write(tx, &batch.equity).await.map_err(failed)?,
+        write(tx, &batch.alerts).await.map_err(failed)?,
+    ] {
+        let inserted = new.iter().filter(|new| **new).count();
+        applied.inserted += inserted;
+        applied.duplicates += new.len() - inserted;
+    }
     for (id, tape) in &batch.tapes {
         corroborate(tx, batch, *id, *tape, applied).await?;
     }

@@ -2,6 +2,7 @@
 
 use super::{folder_with, micros, shadow};
 use crate::hostile::money::{every, wish};
+use crate::lives::alerts;
 use crate::pilot::Pilot;
 use crate::plugin::fixtures::Fixture;
 use crate::strategy::{kinds, order, row, stop_and_compare};
@@ -91,6 +92,12 @@ fn a_candidate_that_loses_less_is_promoted_by_the_test_alone() {
     stop_and_compare(&mut pilot);
     let said = pilot.said();
     assert!(said.contains("by test: evidence"), "{said}");
+    let told = alerts(&pilot.data.join("pm-arb.sqlite"));
+    let told: Vec<&str> = told.iter().map(|(code, ..)| code.as_str()).collect();
+    assert!(
+        told.starts_with(&["STRATEGY_SHADOW", "STRATEGY_OPERATOR"]),
+        "{told:?}"
+    );
     let mut kinds = kinds(&pilot.run_dir());
     assert!(
         kinds[2].starts_with("promote (by test: evidence "),
