@@ -4,7 +4,8 @@
 //! has bytes that are new to it compiled by another process of the same program, under a deadline and with
 //! bounded memory. Only what came through that is compiled here, by the same compiler from the same bytes;
 //! machine code is never taken from outside. It is one compilation more, off the engine's thread, for the
-//! few times that a strategy's bytes change.
+//! few times that a strategy's bytes change. That one has no deadline of its own: it repeats, on the same
+//! processors, what was just done within one, so that a file takes its watcher about twice that time at most.
 
 use super::error::PluginError;
 use super::limits::Limits;

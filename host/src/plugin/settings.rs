@@ -136,5 +136,17 @@ mod tests {
             (told.strategies, told.sections),
             (vec!["a".to_owned()], vec![])
         );
+        // What strategies are granted needs a restart, and says so by its name, for one of them too.
+        for grants in ["venues = [\"kalshi\"]", "for.a = { order_max = \"5\" }"] {
+            write(&format!(
+                "[strategies.b]\ny = \"1\"\n[sim]\nspeed = 2.0\n[grants]\n{grants}\n"
+            ));
+            let told = settings.look().unwrap().unwrap();
+            assert_eq!(
+                (told.strategies, told.sections),
+                (vec![], vec!["grants".to_owned()]),
+                "{grants}"
+            );
+        }
     }
 }

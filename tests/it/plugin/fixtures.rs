@@ -21,6 +21,8 @@ pub struct Fixture {
     pub version: &'static str,
     /// What it hears: bits of the contract's `topics`, quotes first, markets second.
     pub topics: u8,
+    /// Pages of 64 KiB that its memory has.
+    pub pages: u32,
     /// More imports of the core module; functions and tables of its own may follow them.
     pub imports: String,
     /// More exports of it.
@@ -50,6 +52,7 @@ impl Fixture {
             name,
             version: "1",
             topics: 1,
+            pages: 2,
             imports: String::new(),
             exports: "",
             init: "",
@@ -105,7 +108,7 @@ impl Fixture {
   (import "{host}" "cancel" (func $cancel (param i64) (result i32)))
   (import "{host}" "wake-at" (func $wake_at (param i64)))
   {imports}
-  (memory (export "memory") 2)
+  (memory (export "memory") {pages})
   (global $free (mut i32) (i32.const 4096))
   (global $count (export "count") (mut i32) (i32.const 0))
   (data (i32.const 64) "{name}")
@@ -148,6 +151,7 @@ impl Fixture {
     (i32.const 32))
   {exports})"#,
             topics = self.topics,
+            pages = self.pages,
             imports = self.imports,
             exports = self.exports,
             init = self.init,

@@ -1,13 +1,19 @@
 //! What the operator grants: recorded before the load it holds for, enforced, and the same in a replay.
 
-use super::fixtures::{Fixture, times};
+use super::fixtures::{Fixture, SUBMIT, times};
 use super::host;
 use super::reload::{Pilot, loaded, version};
-use pm_arb::plugin::{Grants, Order, Outcome, PluginHost, What};
+use crate::pilot::{Pilot as Process, digest_in};
+use pm_arb::journal::JournalReader;
+use pm_arb::plugin::{Grants, Limits, Order, Outcome, PluginHost, What};
+use pm_arb::replay::{Cast, replay};
 use pm_arb_core::capabilities::{Capabilities, Scope};
-use pm_arb_core::event::StrategyChangeKind;
-use pm_arb_core::ids::{Timestamp, Venue};
+use pm_arb_core::effect::{Effect, Message};
+use pm_arb_core::event::{Event, StrategyChangeKind};
+use pm_arb_core::ids::{InstrumentId, Seq, Timestamp, Venue};
+use pm_arb_core::reason::Reason;
 use pm_arb_core::strategy::StrategyFault;
+use std::path::Path;
 
 fn granting(own: Capabilities) -> PluginHost {
     host().granting(Grants {
@@ -141,4 +147,97 @@ fn memory_and_fuel_are_the_lower_of_the_grant_and_the_host() {
         assert_eq!(pilot.look(), [loaded(1, false)]);
         assert_eq!(pilot.tell(), answer);
     }
+}
+
+/// Where every generation of a run's strategy was loaded, what each may when that is not everything, and
+/// the venue of an instrument.
+fn journalled(run: &Path, instrument: InstrumentId) -> (Vec<Seq>, Vec<Capabilities>, Venue) {
+    let mut reader = JournalReader::open(run).unwrap();
+    let (mut loads, mut granted, mut venue) = (Vec::new(), Vec::new(), None);
+    while let Some(record) = reader.next().unwrap() {
+        match &record.event {
+            Event::Strategy(change) => match &change.kind {
+                StrategyChangeKind::Loaded { .. } => loads.push(record.seq),
+                StrategyChangeKind::Granted(may) => granted.push((**may).clone()),
+                _ => {}
+            },
+            Event::MarketListed(spec)
+                if spec.outcomes.iter().any(|o| o.instrument == instrument) =>
+            {
+                venue = Some(spec.venue);
+            }
+            _ => {}
+        }
+    }
+    (loads, granted, venue.unwrap())
+}
+
+/// The whole way: the file changes under a running pilot, which says that it needs a restart; killed and
+/// started again, its run goes on under the new grants, which a replay finds in the journal.
+#[test]
+fn grants_that_change_under_a_pilot_are_told_and_hold_after_its_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("strategies");
+    std::fs::create_dir(&folder).unwrap();
+    let asks = Fixture::on_quote("a", SUBMIT).component();
+    std::fs::write(folder.join("a.wasm"), asks).unwrap();
+    let file = dir.path().join("pm-arb.toml");
+    std::fs::write(&file, "[grants]\n").unwrap();
+    let data = dir.path().join("data");
+    let mut options = vec!["--config", file.to_str().unwrap()];
+    let strategies = folder.to_str().unwrap();
+    let row = |p: &Process| {
+        let list = p.ask(&["strategy", "list", "--json"]).stdout;
+        let list: serde_json::Value = serde_json::from_slice(&list).ok()?;
+        Some(list[0].clone()).filter(|row| row["intents"].as_u64() > Some(3))
+    };
+    let mut pilot = Process::start_with(strategies, &data, &options);
+    pilot.wait_for("wishes", row);
+    let beside = dir.path().join("new.toml");
+    std::fs::write(&beside, "[grants.for.a]\nvenues = [\"kalshi\"]\n").unwrap();
+    std::fs::rename(&beside, &file).unwrap();
+    pilot.wait_for("the word that it needs a restart", |p| {
+        p.said()
+            .contains("[grants] changed; restart the pilot to apply it")
+            .then_some(())
+    });
+    let before = row(&pilot).unwrap();
+    assert_eq!(
+        (&before["generation"], &before["not_granted"]),
+        (&1.into(), &serde_json::json!([]))
+    );
+    pilot.signal("-KILL");
+    assert!(!pilot.ended());
+
+    options.extend(["--for", "4s"]);
+    let mut pilot = Process::start_with(strategies, &data, &options);
+    assert!(pilot.ended(), "{}", pilot.said());
+    let run = pilot.run_dir();
+    let (loads, granted, venue) = journalled(&run, InstrumentId(1));
+    assert_eq!(venue, Venue::Polymarket, "what it asks for is outside now");
+    assert_eq!((loads.len(), granted), (2, vec![kalshi()]));
+    let (mut free, mut outside, mut other) = (0, 0, 0);
+    let each = &mut |seq: Seq, effect: &Effect| {
+        let Effect::Publish(message) = effect else {
+            return;
+        };
+        let Message::Decision(decision) = message.as_ref() else {
+            return;
+        };
+        let refused = decision.verdict.as_ref().err().map(|why| why.reason);
+        match (seq < loads[1], refused) {
+            (true, Some(Reason::NotGranted)) => other += 1,
+            (true, _) => free += 1,
+            (false, Some(Reason::NotGranted)) => outside += 1,
+            // It asks at every quote: too often is said first.
+            (false, Some(Reason::RateLimit)) => {}
+            (false, _) => other += 1,
+        }
+    };
+    let host = PluginHost::new(Limits::default()).unwrap();
+    let (state, loader) = replay(&run, host, None, Cast::Own, each).unwrap();
+    assert_eq!(state.digest.hex(&state.engine), digest_in(&pilot.said()));
+    assert_eq!(loader.slots().next().unwrap().may, kalshi());
+    assert!(free > 3 && outside > 0, "{free} {outside}");
+    assert_eq!(other, 0, "from the new generation on, and not before");
 }
