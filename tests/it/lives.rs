@@ -165,6 +165,7 @@ fn new_settings_of_a_running_strategy_take_over_with_its_state_and_refused_ones_
     stop_and_compare(&mut pilot);
     let expected = [
         "loaded",
+        "granted",
         "loaded",
         "asked for its state",
         "loaded with state",

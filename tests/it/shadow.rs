@@ -157,6 +157,7 @@ fn the_same_bytes_earn_the_same_and_others_what_they_decide() {
     });
     stop_and_compare(&mut pilot);
     let expected = [
+        "granted",
         "loaded",
         "shadow begins",
         "promote (bob)",

@@ -195,6 +195,7 @@ fn every_order_changes_what_runs_is_journalled_and_replays() {
     let kinds = kinds(&pilot.run_dir());
     let expected = [
         "loaded",
+        "granted",
         "loaded",
         "asked for its state",
         "swap (ann)",

@@ -4,6 +4,7 @@ use crate::plugin::market;
 use pm_arb::journal::{JournalWriter, RunMeta};
 use pm_arb::pilot::{LoaderView, Session, attend};
 use pm_arb::plugin::loader::Slot;
+use pm_arb::plugin::rehearse::Contender;
 use pm_arb::plugin::{Candidate, Limits, Loader, LoaderInput, Outcome, PluginHost, Preparer};
 use pm_arb::replay::{self, Cast, Replayed};
 use pm_arb_core::config::EngineConfig;
@@ -67,7 +68,8 @@ impl Ring {
     pub fn ask(&mut self, at: Timestamp, name: &str) {
         let session = &mut self.session;
         let view = &mut LoaderView { session, at };
-        let asked = self.loader.incumbent(name, None, view).unwrap();
+        let other = Contender::Ordered([9; 32], Vec::new());
+        let asked = self.loader.incumbent(name, Some(&other), view).unwrap();
         assert!(asked.is_some(), "{name} runs");
         attend(session, &mut self.loader, at).unwrap();
     }
