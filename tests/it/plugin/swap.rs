@@ -463,6 +463,40 @@ fn ordered(candidate: &Candidate) -> Contender {
 }
 
 #[test]
+fn a_file_that_was_left_for_other_bytes_asks_nobody_for_their_state() {
+    let mut desk = Desk::new(SwapPolicy::default());
+    let first = counting("1.00", "");
+    desk.put(&first);
+    desk.quotes(10);
+    let candidate = desk.candidate(&counting("2.00", ""), &[]);
+    let fresh = false;
+    desk.order(What::Swap { candidate, fresh }).unwrap();
+    desk.quotes(10);
+    let left = desk.candidate(&first, &[]);
+    let of_file = Contender::File(left.compiled.digest, left.params.clone());
+    let runs = |desk: &mut Desk, contender: &Contender| {
+        let (at, session) = (desk.now, &mut desk.session);
+        let view = &mut LoaderView { session, at };
+        let found = desk.loader.incumbent("a", Some(contender), view).unwrap();
+        found.is_some()
+    };
+    let mut expected = vec!["loaded 1", "swap", "loaded 2", "watched"];
+    assert!(!runs(&mut desk, &of_file), "it is not followed there");
+    assert_eq!(desk.kinds(), expected);
+    assert!(runs(&mut desk, &ordered(&left)), "an operator may want it");
+    expected.push("asked for its state");
+    assert_eq!(desk.kinds(), expected);
+    desk.loader.govern(SwapPolicy {
+        rehearse: false,
+        ..SwapPolicy::default()
+    });
+    assert!(runs(&mut desk, &ordered(&left)), "nobody rehearses");
+    assert_eq!(desk.kinds(), expected);
+    desk.quotes(10);
+    desk.replayed();
+}
+
+#[test]
 fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
     // Making five intents costs fuel too.
     let mut desk = Desk::new(SwapPolicy {
