@@ -35,7 +35,7 @@ impl Loader {
         if !self.policy.state.carries(&compiled.described, found)? {
             return Ok(false);
         }
-        let Some(old) = port.strategy_mut(slot.id) else {
+        let Some(old) = port.engine_mut().strategy_mut(slot.id) else {
             return Ok(false);
         };
         let state = old.snapshot();
@@ -68,8 +68,10 @@ impl Loader {
         let Some(slot) = self.slots.get(name).filter(running) else {
             return Ok(None);
         };
-        let markets = port.open_markets();
-        let Some(strategy) = port.strategy_mut(slot.id) else {
+        let markets = port.engine().market_data().markets();
+        let open = markets.filter(|market| market.is_open());
+        let markets = open.map(|market| market.spec.clone()).collect();
+        let Some(strategy) = port.engine_mut().strategy_mut(slot.id) else {
             return Ok(None);
         };
         let state = strategy.snapshot();
