@@ -12,10 +12,10 @@ use crate::plugin::PortError;
 use crate::plugin::{Candidate, Loader, LoaderError, LoaderInput, LoaderPort, Outcome, PluginHost};
 use pm_arb_core::config::EngineConfig;
 use pm_arb_core::effect::{Effect, Message, TradeStatus};
-use pm_arb_core::engine::{Engine, Standing};
+use pm_arb_core::engine::Engine;
 use pm_arb_core::event::{Event, Record};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
-use pm_arb_core::strategy::{Strategy, StrategyFault};
+use pm_arb_core::strategy::StrategyFault;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -329,32 +329,12 @@ impl Stage<'_> {
 struct Slots<'a, 'b>(&'a mut Stage<'b>);
 
 impl LoaderPort for Slots<'_, '_> {
-    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
-        self.0.state.engine.strategy_mut(id)
+    fn engine(&self) -> &Engine {
+        &self.0.state.engine
     }
 
-    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
-        self.0.state.engine.install(id, new)
-    }
-
-    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
-        self.0.state.engine.stand_by(id, before);
-    }
-
-    fn has_standby(&self, id: StrategyId) -> bool {
-        self.0.state.engine.has_standby(id)
-    }
-
-    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        self.0.state.engine.revert(id)
-    }
-
-    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        self.0.state.engine.let_go(id)
-    }
-
-    fn standing(&self, id: StrategyId) -> Standing {
-        self.0.state.engine.standing(id)
+    fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.0.state.engine
     }
 
     fn archive(&mut self, _: &[u8; 32], _: &[u8]) -> Result<(), PortError> {

@@ -9,11 +9,10 @@ use crate::journal::{JournalError, JournalWriter, archive};
 use crate::plugin::{Loader, LoaderError, LoaderPort, PortError};
 use crate::replay::Replayed;
 use pm_arb_core::effect::Effect;
-use pm_arb_core::engine::{Engine, Standing};
+use pm_arb_core::engine::Engine;
 use pm_arb_core::event::{Event, Record, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Seq, StrategyId, Timestamp};
-use pm_arb_core::market::MarketSpec;
-use pm_arb_core::strategy::{Strategy, StrategyFault};
+use pm_arb_core::strategy::StrategyFault;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
@@ -204,38 +203,12 @@ pub struct LoaderView<'a> {
 }
 
 impl LoaderPort for LoaderView<'_> {
-    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
-        self.session.engine.strategy_mut(id)
+    fn engine(&self) -> &Engine {
+        &self.session.engine
     }
 
-    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
-        self.session.engine.install(id, new)
-    }
-
-    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
-        self.session.engine.stand_by(id, before);
-    }
-
-    fn has_standby(&self, id: StrategyId) -> bool {
-        self.session.engine.has_standby(id)
-    }
-
-    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        self.session.engine.revert(id)
-    }
-
-    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        self.session.engine.let_go(id)
-    }
-
-    fn open_markets(&self) -> Vec<MarketSpec> {
-        let markets = self.session.engine.market_data().markets();
-        let open = markets.filter(|market| market.is_open());
-        open.map(|market| market.spec.clone()).collect()
-    }
-
-    fn standing(&self, id: StrategyId) -> Standing {
-        self.session.engine.standing(id)
+    fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.session.engine
     }
 
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {

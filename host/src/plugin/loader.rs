@@ -397,10 +397,10 @@ impl Loader {
             strategy.keep_tape();
         }
         let before = self.occupy(id, generation, new, port);
-        let replaced = port.install(id, Box::new(strategy));
+        let replaced = port.engine_mut().install(id, Box::new(strategy));
         let before = before.filter(|_| watched && replaced.is_some());
         match replaced {
-            Some(old) if before.is_some() => port.stand_by(id, old),
+            Some(old) if before.is_some() => port.engine_mut().stand_by(id, old),
             old => self.drop_elsewhere(old),
         }
         record(port, &name, id, kind)?;
@@ -439,7 +439,7 @@ impl Loader {
     ) -> Option<Before> {
         match self.slots.get_mut(&new.compiled.described.manifest.name) {
             Some(slot) => {
-                let now = port.standing(id);
+                let now = port.engine().standing(id);
                 let before = (slot.status == Status::Running).then(|| Before::of(slot, now));
                 slot.succeed(generation, new);
                 slot.since = now;
@@ -486,7 +486,7 @@ impl Loader {
         left.iter().try_for_each(|name| self.unload(name, port))?;
         // Those that the journal brought back are live from here on.
         for slot in self.slots.values().filter(|_| self.policy.rehearse) {
-            if let Some(own) = port.strategy_mut(slot.id).and_then(component) {
+            if let Some(own) = port.engine_mut().strategy_mut(slot.id).and_then(component) {
                 own.keep_tape();
             }
         }

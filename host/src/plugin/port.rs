@@ -2,11 +2,9 @@
 
 use super::error::PluginError;
 use super::prepare::Candidate;
-use pm_arb_core::engine::Standing;
+use pm_arb_core::engine::Engine;
 use pm_arb_core::event::Event;
-use pm_arb_core::ids::{StrategyId, Timestamp};
-use pm_arb_core::market::MarketSpec;
-use pm_arb_core::strategy::Strategy;
+use pm_arb_core::ids::Timestamp;
 use std::path::PathBuf;
 
 /// What the loader is told.
@@ -75,25 +73,10 @@ pub type PortError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The loader's side of the runner: the engine's slots, the journal and the archive.
 pub trait LoaderPort {
-    /// The running strategy.
-    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)>;
-    /// Puts a strategy in its slot and returns the one that was there.
-    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>>;
-    /// Keeps what [`install`](Self::install) gave back beside the new one, told and not heard. Before the
-    /// load is recorded.
-    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>);
-    /// Whether one stands by and could take over.
-    fn has_standby(&self, id: StrategyId) -> bool;
-    /// The one that stands by takes over; returns the one that ran.
-    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>>;
-    /// Returns the one that stood by; it does so no more.
-    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>>;
-    /// The markets that are open, for who rehearses.
-    fn open_markets(&self) -> Vec<MarketSpec> {
-        Vec::new()
-    }
-    /// What all generations of a strategy came to.
-    fn standing(&self, id: StrategyId) -> Standing;
+    /// Whose slots the strategies sit in.
+    fn engine(&self) -> &Engine;
+    /// The same, to put them there. It is stepped by [`record`](Self::record) alone.
+    fn engine_mut(&mut self) -> &mut Engine;
     /// Keeps a component's bytes, durably, so that the run can be replayed.
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError>;
     /// Finds them again.

@@ -7,10 +7,10 @@ use crate::journal::archive;
 use crate::plugin::sources::Params;
 use crate::plugin::{Loader, LoaderPort, PluginHost, PortError};
 use pm_arb_core::effect::Effect;
-use pm_arb_core::engine::{Engine, Standing, StrategyStatus};
+use pm_arb_core::engine::{Engine, StrategyStatus};
 use pm_arb_core::event::{Event, Record, StrategyChange};
 use pm_arb_core::ids::{StrategyId, Timestamp};
-use pm_arb_core::strategy::{Strategy, StrategyFault};
+use pm_arb_core::strategy::StrategyFault;
 use std::path::{Path, PathBuf};
 
 /// Bytes by their SHA-256, and the settings they were handed.
@@ -118,32 +118,12 @@ impl World {
 }
 
 impl LoaderPort for Stage {
-    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
-        self.engine.strategy_mut(id)
+    fn engine(&self) -> &Engine {
+        &self.engine
     }
 
-    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
-        self.engine.install(id, new)
-    }
-
-    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
-        self.engine.stand_by(id, before);
-    }
-
-    fn has_standby(&self, id: StrategyId) -> bool {
-        self.engine.has_standby(id)
-    }
-
-    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        self.engine.revert(id)
-    }
-
-    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        self.engine.let_go(id)
-    }
-
-    fn standing(&self, id: StrategyId) -> Standing {
-        self.engine.standing(id)
+    fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
     fn archive(&mut self, _: &[u8; 32], _: &[u8]) -> Result<(), PortError> {

@@ -10,51 +10,29 @@ use pm_arb::plugin::{
     Loader, LoaderInput, LoaderPort, Outcome, PluginHost, PortError, Preparer, Sources, Tracker,
     digest, watch,
 };
-use pm_arb_core::engine::Standing;
+use pm_arb_core::engine::Engine;
 use pm_arb_core::event::{Event, StrategyChange, StrategyChangeKind};
 use pm_arb_core::ids::{Nanos, StrategyId, Timestamp};
-use pm_arb_core::strategy::{Output, Strategy, StrategyFault};
+use pm_arb_core::strategy::{Output, StrategyFault};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The engine's slots, the journal and the archive.
 #[derive(Default)]
 pub struct Stage {
-    slots: BTreeMap<StrategyId, Box<dyn Strategy>>,
-    standby: BTreeMap<StrategyId, Box<dyn Strategy>>,
+    engine: Engine,
     pub journal: Vec<StrategyChange>,
     pub archive: BTreeMap<[u8; 32], Vec<u8>>,
     now: Timestamp,
 }
 
 impl LoaderPort for Stage {
-    fn strategy_mut(&mut self, id: StrategyId) -> Option<&mut (dyn Strategy + 'static)> {
-        self.slots.get_mut(&id).map(|s| &mut **s)
+    fn engine(&self) -> &Engine {
+        &self.engine
     }
 
-    fn install(&mut self, id: StrategyId, new: Box<dyn Strategy>) -> Option<Box<dyn Strategy>> {
-        self.slots.insert(id, new)
-    }
-
-    fn stand_by(&mut self, id: StrategyId, before: Box<dyn Strategy>) {
-        self.standby.insert(id, before);
-    }
-
-    fn has_standby(&self, id: StrategyId) -> bool {
-        self.standby.contains_key(&id)
-    }
-
-    fn revert(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        let standby = self.standby.remove(&id)?;
-        self.slots.insert(id, standby)
-    }
-
-    fn let_go(&mut self, id: StrategyId) -> Option<Box<dyn Strategy>> {
-        self.standby.remove(&id)
-    }
-
-    fn standing(&self, _: StrategyId) -> Standing {
-        Standing::default()
+    fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
     fn archive(&mut self, digest: &[u8; 32], bytes: &[u8]) -> Result<(), PortError> {
@@ -123,7 +101,7 @@ impl Pilot {
     /// What strategy 0 does with a quote.
     pub fn tell(&mut self) -> Result<usize, StrategyFault> {
         let mut out = Output::default();
-        let strategy = self.stage.slots.get_mut(&StrategyId(0)).unwrap();
+        let strategy = self.stage.engine.strategy_mut(StrategyId(0)).unwrap();
         strategy
             .on_quote(Timestamp::from_secs(1), &quote(1), &mut out)
             .map(|()| out.intents.len())

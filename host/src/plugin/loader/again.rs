@@ -49,7 +49,7 @@ impl Loader {
                     .host
                     .instantiate_within(&compiled, params, &self.granted(change.id))
                     .map_err(again)?;
-                if *restored && let Some(old) = port.strategy_mut(change.id) {
+                if *restored && let Some(old) = port.engine_mut().strategy_mut(change.id) {
                     let failed = |fault| PluginError::Failed {
                         call: "snapshot",
                         fault,
@@ -70,14 +70,14 @@ impl Loader {
                     usage: strategy.usage(),
                     may: strategy.may().clone(),
                 };
-                let let_go = port.let_go(change.id);
+                let let_go = port.engine_mut().let_go(change.id);
                 self.drop_elsewhere(let_go);
                 let before = self.occupy(change.id, *generation, new, port);
-                let replaced = port.install(change.id, Box::new(strategy));
+                let replaced = port.engine_mut().install(change.id, Box::new(strategy));
                 match (before, replaced) {
                     // Were it watched, it hears of this record already.
                     (Some(before), Some(old)) => {
-                        port.stand_by(change.id, old);
+                        port.engine_mut().stand_by(change.id, old);
                         self.replaced = Some((change.id, before));
                     }
                     (_, old) => self.drop_elsewhere(old),
@@ -87,7 +87,7 @@ impl Loader {
                 generation, why, ..
             } => self.revert_again(change.id, *generation, why, at, port)?,
             StrategyChangeKind::Committed => {
-                let let_go = port.let_go(change.id);
+                let let_go = port.engine_mut().let_go(change.id);
                 self.drop_elsewhere(let_go);
                 if let Some(slot) = self.slots.values_mut().find(|s| s.id == change.id) {
                     slot.watch = None;
@@ -101,7 +101,7 @@ impl Loader {
             }
             // The answer went to nobody; asking may have changed it all the same.
             StrategyChangeKind::Asked => {
-                if let Some(strategy) = port.strategy_mut(change.id) {
+                if let Some(strategy) = port.engine_mut().strategy_mut(change.id) {
                     let _ = strategy.snapshot();
                 }
             }
@@ -139,7 +139,7 @@ impl Loader {
             }
             // The call for its state, which nobody makes again; others are ended where they are made.
             StrategyChangeKind::Stopped { call: 0 } => {
-                if let Some(strategy) = port.strategy_mut(change.id) {
+                if let Some(strategy) = port.engine_mut().strategy_mut(change.id) {
                     strategy.stop_at(0);
                 }
             }
@@ -165,7 +165,7 @@ impl Loader {
     /// What the last load replaced is not watched, else the record of it would have followed at once.
     pub fn passed(&mut self, port: &mut dyn LoaderPort) {
         if let Some((id, _)) = self.replaced.take() {
-            let let_go = port.let_go(id);
+            let let_go = port.engine_mut().let_go(id);
             self.drop_elsewhere(let_go);
         }
     }

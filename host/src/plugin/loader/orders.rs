@@ -345,7 +345,7 @@ impl Loader {
         self.slots.get(name).is_some_and(|slot| {
             let standby = slot.watch.as_ref().map(|watch| watch.standby());
             let earlier = slot.earlier().map(|past| past.generation);
-            standby.is_some() && standby == earlier && port.has_standby(slot.id)
+            standby.is_some() && standby == earlier && port.engine().has_standby(slot.id)
         })
     }
 

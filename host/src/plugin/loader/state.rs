@@ -35,7 +35,7 @@ impl Loader {
         if !self.policy.state.carries(&compiled.described, found)? {
             return Ok(false);
         }
-        let Some(old) = port.strategy_mut(slot.id) else {
+        let Some(old) = port.engine_mut().strategy_mut(slot.id) else {
             return Ok(false);
         };
         let state = old.snapshot();
@@ -74,7 +74,10 @@ impl Loader {
             policy: self.policy,
         };
         let rehearsed = contender.is_some() && self.policy.rehearse;
-        if let Some(strategy) = port.strategy_mut(slot.id).filter(|_| rehearsed)
+        if let Some(strategy) = port
+            .engine_mut()
+            .strategy_mut(slot.id)
+            .filter(|_| rehearsed)
             && let Some(tape) = component(strategy).and_then(|own| own.tape().cloned())
             && tape.len() > 0
         {
@@ -82,7 +85,9 @@ impl Loader {
             record(port, name, slot.id, asking(&state))?;
             incumbent.tape = tape;
             incumbent.state = state.ok();
-            incumbent.markets = port.open_markets();
+            let markets = port.engine().market_data().markets();
+            let open = markets.filter(|market| market.is_open());
+            incumbent.markets = open.map(|market| market.spec.clone()).collect();
         }
         Ok(Some(incumbent))
     }

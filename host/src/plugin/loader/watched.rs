@@ -217,7 +217,7 @@ impl Loader {
             why: why.to_owned(),
         });
         tracing::info!(strategy = name, version, generation, "committed: {why}");
-        let let_go = port.let_go(id);
+        let let_go = port.engine_mut().let_go(id);
         self.drop_elsewhere(let_go);
         record(port, name, id, StrategyChangeKind::Committed)
     }
@@ -235,9 +235,9 @@ impl Loader {
             else {
                 continue;
             };
-            let standing = port.standing(slot.id);
+            let standing = port.engine().standing(slot.id);
             let limits = &slot.limits().within(&slot.may);
-            if !port.has_standby(slot.id) {
+            if !port.engine().has_standby(slot.id) {
                 let text = format!(
                     "{name} (gen {}) is watched no more: {STANDBY_FAILED}",
                     slot.generation
@@ -278,8 +278,8 @@ impl Loader {
         let standby = watch.before.generation;
         let by_operator = slot.ordered.is_some();
         self.granted.insert(id, watch.before.may.clone());
-        let replaced = port.revert(id);
-        let (at, standing) = (port.now(), port.standing(id));
+        let replaced = port.engine_mut().revert(id);
+        let (at, standing) = (port.now(), port.engine().standing(id));
         slot.put_back(generation, watch.before, why, at, standing);
         let kind = StrategyChangeKind::Reverted {
             manifest: slot.manifest.clone(),
@@ -316,14 +316,14 @@ impl Loader {
             return Ok(());
         };
         let name = slot.manifest.name.clone();
-        let (Some(watch), true) = (slot.watch.take(), port.has_standby(id)) else {
+        let (Some(watch), true) = (slot.watch.take(), port.engine().has_standby(id)) else {
             let source: PortError = "none stands by at that record".into();
             let doing = "putting the generation before back as the journal tells";
             return Err(port_error(&name, doing, source));
         };
         self.granted.insert(id, watch.before.may.clone());
-        let replaced = port.revert(id);
-        let standing = port.standing(id);
+        let replaced = port.engine_mut().revert(id);
+        let standing = port.engine().standing(id);
         slot.put_back(generation, watch.before, why, at, standing);
         self.drop_elsewhere(replaced);
         Ok(())
