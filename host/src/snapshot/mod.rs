@@ -23,7 +23,7 @@ pub use funnel::Funnel;
 pub use risk::{Denials, Halt, LimitUse, Locked, NEAR_BPS, OrderLimit, Risk, Together};
 pub use strategies::{
     CapabilityRow, ChangeRow, Costs, Generation, Import, LogRow, NewsRow, Setting, State,
-    Strategies, StrategyRow,
+    Strategies, StrategyRow, WatchRow,
 };
 pub use system::{
     DatabaseRow, JournalRow, Problem, ProcessRow, ProgramRow, RedisRow, RefusedInputs, System,

@@ -308,7 +308,12 @@ fn in_use(status: &EngineStatus, engine: &Engine, look: &LimitsInUse) -> Vec<Lim
             used.capital,
             rule,
         ));
-        let (intents, limit) = (used.intents, limits.intents_per_second);
+        let (intents, limit) = (used.intents, used.intents_limit);
+        let rule = if used.intents_granted {
+            "within the last second; what it asks for and is granted"
+        } else {
+            "within the last second"
+        };
         all.push(LimitUse {
             code: Reason::RateLimit.code().to_owned(),
             name: "Intents of a strategy".to_owned(),
@@ -317,7 +322,7 @@ fn in_use(status: &EngineStatus, engine: &Engine, look: &LimitsInUse) -> Vec<Lim
             limit: limit.to_string(),
             unit: "intents".to_owned(),
             used_bps: used_bps(i64::try_from(intents).unwrap_or(i64::MAX), i64::from(limit)),
-            rule: "within the last second".to_owned(),
+            rule: rule.to_owned(),
         });
     }
     all

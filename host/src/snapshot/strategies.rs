@@ -130,6 +130,8 @@ pub struct WatchRow {
     pub ready: bool,
     /// Seconds of the run's time until the one before is let go.
     pub left_secs: u64,
+    /// When that is, in the run's time.
+    pub until: Instant,
 }
 
 /// A generation that could run again.
@@ -259,6 +261,7 @@ impl Strategies {
                 WatchRow {
                     standby: watch.standby(),
                     ready: own.is_some_and(|own| own.standby),
+                    until: Instant(ends),
                     left_secs: ends.since(status.now).0.div_ceil(1_000_000_000),
                 }
             });

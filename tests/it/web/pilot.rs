@@ -196,12 +196,37 @@ fn a_pilot_shows_itself_obeys_and_ends_with_viewers_attached() {
         wait(|| Some(pilot.get("/metrics").1).filter(|m| m.contains("pm_arb_feed_state{")));
     figures_are_documented_and_queried_ones_exist(&metrics.expect("feeds among the figures"));
 
+    watches_and_grants_are_drawn(&pilot);
+
     assert!(
         pilot.interrupt(),
         "it ends, and well, although a viewer is attached"
     );
     assert_eq!(lines.last().map(|_| ()), Some(()), "the stream ended");
     stands_alone(&data);
+}
+
+/// The page of a strategy tells what it asks for and may, and after a swap the watch.
+fn watches_and_grants_are_drawn(pilot: &Running) {
+    let path = "/strategies/cross-platform";
+    let (status, page) = pilot.get(path);
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("polymarket, kalshi"), "{page}");
+    assert!(!page.contains("stands by"), "nothing is watched yet");
+    // Other bytes of the same strategy: a custom section more, called "b".
+    let mut bytes = std::fs::read(strategies().join("cross-platform.wasm")).unwrap();
+    bytes.extend([0, 2, 1, b'b']);
+    let file = pilot.data.with_extension("wasm");
+    std::fs::write(&file, bytes).unwrap();
+    let order = serde_json::json!({"file": file, "note": "ann: the same once more"});
+    let kind = "application/json";
+    let swap = format!("/api/v1{path}/swap");
+    let (status, _, body) = pilot.order(&swap, kind, &order.to_string());
+    assert_eq!(status, 200, "{body}");
+    let page = wait(|| Some(pilot.get(path).1).filter(|page| page.contains("stands by")));
+    let page = page.expect("the watch, for five minutes");
+    assert!(page.contains("calls of generation 2 so far"), "{page}");
+    assert!(page.contains("Generation 1 stands by"), "{page}");
 }
 
 fn figures_are_documented_and_queried_ones_exist(metrics: &str) {

@@ -193,7 +193,8 @@ impl Engine {
             ledger: &self.ledger,
             allocator: &self.allocator,
         };
-        let strategies = self.slots.iter().map(|slot| slot.id);
+        let strategies = self.slots.iter();
+        let strategies = strategies.map(|slot| (slot.id, slot.grant.may()));
         self.guardian.in_use(look, strategies)
     }
 

@@ -22,7 +22,7 @@ pub use usage::{LimitsInUse, Loss, PlaceUse, StrategyUse};
 use crate::allocator::CapitalAllocator;
 use crate::book::OrderBook;
 use crate::capabilities::Capabilities;
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, RiskLimits};
 use crate::effect::Rejection;
 use crate::engine::Outside;
 use crate::ids::{InstrumentId, IntentId, MarketId, Nanos, OpportunityId, StrategyId, Timestamp};
@@ -125,6 +125,14 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
 }
 
 type Duplicate = (OpportunityId, InstrumentId, StrategyId, bool);
+
+/// Intents a second of a strategy that may this, and whether its grant is what limits them.
+fn rate_limit(limits: &RiskLimits, may: Option<&Capabilities>) -> (u32, bool) {
+    let common = limits.intents_per_second;
+    let own = may.and_then(|may| may.intents_per_second);
+    own.filter(|own| *own < common)
+        .map_or((common, false), |own| (own, true))
+}
 
 /// Remembers what limits over time need: rates, duplicates, the day's start, the high-water mark.
 #[derive(Debug, Clone, Default)]
@@ -235,11 +243,11 @@ impl RiskGuardian {
     }
 
     fn rate(&mut self, strategy: StrategyId, scene: &Scene<'_>) -> Result<(), Rejection> {
-        let common = scene.config.risk.intents_per_second;
-        let own = scene.may.and_then(|may| may.intents_per_second);
-        let (limit, whose) = match own.filter(|own| *own < common) {
-            Some(own) => (own, ", the grant of this strategy"),
-            None => (common, ""),
+        let (limit, granted) = rate_limit(&scene.config.risk, scene.may);
+        let whose = if granted {
+            ", the grant of this strategy"
+        } else {
+            ""
         };
         let times = self.rates.entry(strategy).or_default();
         while times.front().is_some_and(|at| !is_recent(*at, scene.now)) {

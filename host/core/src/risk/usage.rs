@@ -3,8 +3,9 @@
 //! The arithmetic is that of the checks, called and not copied; it changes nothing and decides nothing.
 
 use super::checks::position_limit;
-use super::{RiskGuardian, is_recent};
+use super::{RiskGuardian, is_recent, rate_limit};
 use crate::allocator::CapitalAllocator;
+use crate::capabilities::Capabilities;
 use crate::config::EngineConfig;
 use crate::ids::{MarketId, StrategyId, Timestamp, Venue};
 use crate::ledger::Ledger;
@@ -66,6 +67,10 @@ pub struct StrategyUse {
     pub free: Usd,
     /// Its intents within the last second.
     pub intents: u64,
+    /// So many it may have: the common limit, or its grant where that is less.
+    pub intents_limit: u32,
+    /// Whether it is its grant.
+    pub intents_granted: bool,
 }
 
 /// Every limit that fills up, with its present use.
@@ -105,10 +110,10 @@ pub(crate) struct Look<'a> {
 
 impl RiskGuardian {
     /// Every limit with its use.
-    pub(crate) fn in_use(
+    pub(crate) fn in_use<'a>(
         &self,
         look: Look<'_>,
-        strategies: impl Iterator<Item = StrategyId>,
+        strategies: impl Iterator<Item = (StrategyId, &'a Capabilities)>,
     ) -> LimitsInUse {
         let (limits, equity, ledger) = (&look.config.risk, look.equity, look.ledger);
         let mut markets: Vec<_> = ledger
@@ -132,11 +137,14 @@ impl RiskGuardian {
                     used: ledger.committed_on(place),
                 })
                 .collect(),
-            strategies: strategies.map(|id| self.strategy(look, id)).collect(),
+            strategies: strategies
+                .map(|(id, may)| self.strategy(look, id, may))
+                .collect(),
         }
     }
 
-    fn strategy(&self, look: Look<'_>, strategy: StrategyId) -> StrategyUse {
+    fn strategy(&self, look: Look<'_>, strategy: StrategyId, may: &Capabilities) -> StrategyUse {
+        let (intents_limit, intents_granted) = rate_limit(&look.config.risk, Some(may));
         let rules = &look.config.allocation;
         let (allocator, equity) = (look.allocator, look.equity);
         let recent = self.rates.get(&strategy).into_iter().flatten();
@@ -153,6 +161,8 @@ impl RiskGuardian {
                 .free(strategy, equity, look.ledger, rules)
                 .unwrap_or_default(),
             intents: u64::try_from(recent).unwrap_or(u64::MAX),
+            intents_limit,
+            intents_granted,
         }
     }
 }

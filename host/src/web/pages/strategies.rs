@@ -92,6 +92,7 @@ pub(super) fn state(row: &StrategyRow) -> Markup {
     html! {
         span class=(class) { (row.state.as_str()) }
         @if row.pinned.is_some() { " " span.chip { "pinned" } }
+        @if row.watch.is_some() { " " span.chip { "watched" } }
     }
 }
 

@@ -94,9 +94,31 @@ fn now(pilot: &Snapshot, row: &StrategyRow) -> Markup {
             } }
             div { dt { "Memory, KiB" } dd { (costs.memory / 1024) small { "of " (costs.memory_limit / 1024) } } }
         }
+        (watch(row))
         p { (used("memory", &row.name, costs.memory, costs.memory_limit)) }
         p { "Bytes: " code { (row.digest) } }
         p { "File: " @match &row.file { Some(file) => code { (file) }, None => (show::unknown("its file is gone, or no start named it")) } }
+    }
+}
+
+/// The watch over what took over, while it lasts; then how the last one ended.
+fn watch(row: &StrategyRow) -> Markup {
+    let ended = row.changes.iter().rev();
+    let mut ended = ended.filter(|change| matches!(change.what.as_str(), "committed" | "reverted"));
+    html! {
+        @if let Some(watch) = &row.watch {
+            p {
+                "Watched until " (time(watch.until)) " (run time), after " (row.costs.calls)
+                " calls of generation " (row.generation) " so far. "
+                @if watch.ready {
+                    "Generation " (watch.standby) " stands by and takes over again should this one do badly."
+                } @else {
+                    "Nothing stands by: a call of generation " (watch.standby) " failed too."
+                }
+            }
+        } @else if let Some(end) = ended.next() {
+            p.note { "The last watch, " (time(end.at)) ": " (end.what) ", " (end.why) }
+        }
     }
 }
 
@@ -254,7 +276,7 @@ pub mod tests {
     use super::*;
     use crate::orchestrator::HealthBoard;
     use crate::plugin::{Limits, Loader, PluginHost};
-    use crate::snapshot::{Costs, Import, Instant, LogRow, Money};
+    use crate::snapshot::{Costs, Import, Instant, LogRow, Money, WatchRow};
     use crate::snapshot::{Scene, Watcher};
     use pm_arb_core::engine::Engine;
     use pm_arb_core::ids::Seq;
@@ -359,6 +381,40 @@ pub mod tests {
             ..row("late")
         });
         assert!(!gone.contains("/api/v1/strategies/late/"));
+    }
+
+    #[test]
+    fn a_watch_and_how_it_ended_are_shown() {
+        let drawn = |row: StrategyRow| page(&view(vec![row]), "late").unwrap().into_string();
+        assert!(!drawn(row("late")).contains("watch"), "there was none");
+        let watched = |ready| StrategyRow {
+            watch: Some(WatchRow {
+                standby: 1,
+                ready,
+                left_secs: 60,
+                until: Instant(Timestamp::from_secs(60)),
+            }),
+            ..row("late")
+        };
+        let page = drawn(watched(true));
+        assert!(page.contains("1970-01-01T00:01:00"), "{page}");
+        assert!(page.contains("Generation 1 stands by"), "{page}");
+        assert!(drawn(watched(false)).contains("Nothing stands by"));
+        let mut over = row("late");
+        over.changes.push(ChangeRow {
+            at: Instant(Timestamp(0)),
+            what: "reverted".to_owned(),
+            from_generation: Some(2),
+            from_digest: None,
+            generation: Some(3),
+            version: None,
+            digest: None,
+            state_kept: Some(true),
+            pause_us: None,
+            why: "it <trapped>".to_owned(),
+        });
+        let page = drawn(over);
+        assert!(page.contains("reverted, it &lt;trapped&gt;"), "{page}");
     }
 
     #[test]

@@ -376,6 +376,22 @@ fn the_rate_is_the_lower_of_both() {
     let limit = "2 intents a second, the grant of this strategy".to_owned();
     let observed = "2 in the last second".to_owned();
     assert_eq!(refusal(&w), Some((Reason::RateLimit, limit, observed)));
+    let shown = w.engine.limits_in_use().strategies[0];
+    assert_eq!(
+        (shown.intents, shown.intents_limit, shown.intents_granted),
+        (2, 2, true),
+        "what is shown is what denied"
+    );
+
+    // A grant of more than everybody's limit is none.
+    let may = Capabilities {
+        intents_per_second: Some(1_000),
+        ..Capabilities::default()
+    };
+    let mut w = World::bare(crate::config::EngineConfig::default());
+    enter(&mut w, &may);
+    let shown = w.engine.limits_in_use().strategies[0];
+    assert_eq!((shown.intents_limit, shown.intents_granted), (20, false));
 }
 
 #[test]
