@@ -1,10 +1,13 @@
 //! The SDK counts money as the host does: the same products, quotients, grids and fees, over many values.
 
 use pm_arb_core::market::FeeSchedule;
-use pm_arb_core::units::{Price, Qty, Rounding, Usd, div_round};
+use pm_arb_core::units::{ONE, Price, Qty, Rounding, Usd, div_round};
 
 #[path = "../../strategies/sdk/src/money.rs"]
 mod money;
+
+#[path = "../../strategies/sdk/src/units.rs"]
+mod typed;
 
 /// Numbers of every size and sign, the same in every run: edges first, then a linear congruence.
 fn numbers(count: usize) -> Vec<i64> {
@@ -90,5 +93,93 @@ fn the_sdk_reads_decimals_as_the_host_does() {
             assert_eq!(money::parse(&money::show(units)), Some(units));
             assert_eq!(Price::parse(&money::show(units)), Ok(Price(units)));
         }
+    }
+}
+
+/// The types of the SDK against those of the host: every rounding, every sum, every text.
+#[test]
+fn the_sdks_units_are_the_hosts() {
+    let all = numbers(400);
+    let roundings = [
+        (typed::Rounding::Down, Rounding::Down),
+        (typed::Rounding::Up, Rounding::Up),
+        (typed::Rounding::TowardZero, Rounding::TowardZero),
+    ];
+    let (mut some, mut none) = (0, 0);
+    for &a in &all {
+        for &b in &all {
+            for (ours, theirs) in roundings {
+                let product = Price(a).times(Qty(b), theirs).map(|usd| usd.0);
+                let own = typed::Price(a).times(typed::Qty(b), ours);
+                assert_eq!(own.map(i64::from), product, "{a} × {b} {ours:?}");
+                let own = typed::Usd(a).part(b, ours);
+                assert_eq!(own.map(i64::from), product, "{b} of {a} {ours:?}");
+                let quotient = Usd(a).per(Qty(b), theirs).map(|price| price.0);
+                let own = typed::Usd(a).per(typed::Qty(b), ours);
+                assert_eq!(own.map(i64::from), quotient, "{a} ÷ {b} {ours:?}");
+                if product.is_some() {
+                    some += 1;
+                } else {
+                    none += 1;
+                }
+            }
+            let bought = typed::Usd(a).buys(typed::Price(b)).map(i64::from);
+            assert_eq!(bought, money::over_down(a, b), "{a} at {b}");
+            let sum = Usd(a).checked_add(Usd(b)).map(|usd| usd.0);
+            let own = typed::Usd(a).checked_add(typed::Usd(b));
+            assert_eq!(own.map(i64::from), sum, "{a} + {b}");
+            let difference = Usd(a).checked_sub(Usd(b)).map(|usd| usd.0);
+            let own = typed::Usd(a).checked_sub(typed::Usd(b));
+            assert_eq!(own.map(i64::from), difference, "{a} − {b}");
+            let cut = typed::Usd(a).saturating_add(typed::Usd(b));
+            assert_eq!(cut.0, a.saturating_add(b));
+            let cut = typed::Usd(a).saturating_sub(typed::Usd(b));
+            assert_eq!(cut.0, a.saturating_sub(b));
+            let on_tick = Price(a).is_on_tick(Price(b));
+            assert_eq!(typed::Price(a).is_on_tick(typed::Price(b)), on_tick);
+        }
+        let (own, theirs) = (typed::Price(a), Price(a));
+        assert_eq!(own.is_tradable(), theirs.is_tradable());
+        assert_eq!(own.complement().0, theirs.complement().0);
+        assert_eq!(own.to_string(), theirs.to_string());
+        assert_eq!(typed::Qty(a).to_string(), Qty(a).to_string());
+        assert_eq!(typed::Usd(a).to_string(), Usd(a).to_string());
+        assert_eq!(typed::Usd::parse(&own.to_string()), Ok(typed::Usd(a)));
+    }
+    assert!(some > 100_000 && none > 1_000, "{some} fit, {none} did not");
+    assert_eq!(typed::Price::DOLLAR.0, Price::DOLLAR.0);
+    assert_eq!((typed::Price::ZERO.0, typed::Usd::whole(3).0), (0, 3 * ONE));
+    assert_eq!(typed::Qty::ZERO, typed::Qty::whole(0));
+}
+
+#[test]
+fn the_sdks_units_are_read_from_the_same_texts() {
+    let texts = [
+        "0.48",
+        ".48",
+        "20415.67",
+        "-1.5",
+        "+7",
+        "7",
+        "7.",
+        "0.5000000",
+        "0.0000001",
+        "",
+        "-",
+        ".",
+        "1e3",
+        "0,5",
+        " 1",
+        "1.2.3",
+        "NaN",
+        "9223372036855",
+        "-9223372036854.775808",
+        "99999999999999999999999999999999999999999999",
+    ];
+    for text in texts {
+        let host = Price::parse(text).map_err(|why| format!("{why:?}"));
+        let own = text.parse::<typed::Price>();
+        let own = own.map(|price| Price(price.0));
+        assert_eq!(own.map_err(|why| format!("{why:?}")), host, "{text:?}");
     }
 }

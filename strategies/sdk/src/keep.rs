@@ -3,7 +3,7 @@
 //! Each is bounded, and each that must survive a swap writes itself into a snapshot.
 
 use crate::state::{self, Writer};
-use crate::{Event, EventId, Opportunity};
+use crate::{Event, EventId, Opportunity, Qty, Rounding, Usd};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Opportunities remembered as taken; the oldest is forgotten first.
@@ -26,6 +26,12 @@ impl Grids {
             }
             _ => {}
         }
+    }
+
+    /// The same as [`fit`](Self::fit), with its unit.
+    #[must_use]
+    pub fn size(&self, opportunity: &Opportunity, qty: Qty) -> Option<Qty> {
+        self.fit(opportunity, qty.0).map(Qty)
     }
 
     /// The most shares, no more than `qty`, that every leg's market takes; `None` when one takes
@@ -120,9 +126,9 @@ impl Exposure {
         match event {
             Event::Filled(fill) => {
                 let held = self.0.entry(fill.instrument).or_default();
-                let paid = crate::money::times_up(fill.price, fill.qty)
-                    .and_then(|cost| cost.checked_add(fill.fee))
-                    .unwrap_or(i64::MAX);
+                let paid = fill.price().times(fill.qty(), Rounding::Up);
+                let paid = paid.and_then(|cost| cost.checked_add(fill.fee()));
+                let Usd(paid) = paid.unwrap_or(Usd(i64::MAX));
                 if fill.bought {
                     held.qty = held.qty.saturating_add(fill.qty);
                     held.cost = held.cost.saturating_add(paid);

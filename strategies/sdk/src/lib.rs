@@ -12,7 +12,7 @@
 //! | know what happens and what you may answer     | [`Strategy`], [`Event`], [`Intent`], [`Host`] |
 //! | ask for no more than you need                 | [`Wants`]                                   |
 //! | be set up by an operator                      | [`Settings`]                                |
-//! | count money                                   | [`money`]                                   |
+//! | count money                                   | [`Price`], [`Qty`], [`Usd`]; [`money`]      |
 //! | know grids, fees and ends of markets          | [`markets`], [`keep::Grids`]                |
 //! | know what you hold and what is on its way     | [`keep::Exposure`], [`orders`], [`hold`]    |
 //! | act on an opportunity once                    | [`keep::Taken`]                             |
@@ -45,6 +45,8 @@ pub mod orders;
 pub mod settings;
 pub mod state;
 pub mod testing;
+mod typed;
+pub mod units;
 pub mod wants;
 
 pub use bindings::pm_arb::strategy::host::Level;
@@ -53,6 +55,7 @@ pub use bindings::pm_arb::strategy::types::{
     OpportunityLeg, OracleTick, Outcome, Print, Quote, Refusal, Settlement, TimeInForce, Topics,
 };
 pub use settings::Settings;
+pub use units::{Price, Qty, Rounding, Usd};
 pub use wants::Wants;
 
 /// Nanoseconds since the Unix epoch, UTC, as the host counts them.

@@ -13,8 +13,9 @@
 //! | a wish in shares            | a size an order may have       | [`to_lot`]                        |
 //! | a rate and a price          | the fee a share bears          | [`fee_of_share`]                  |
 //!
-//! The host computes the same on types that carry their unit. A test of the host holds both against each
-//! other over many values.
+//! The host computes the same on types that carry their unit, and so may you: `units` has them, and these
+//! are for what has no unit there, or more than one. A test of the host holds all of it against its own
+//! over many values.
 
 /// Millionths in one dollar or one share.
 pub const ONE: i64 = 1_000_000;

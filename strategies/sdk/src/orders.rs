@@ -3,9 +3,8 @@
 //! A tag is the time of its order, or one more than the last: two instances of a strategy never use the
 //! same one, so a fill of an order that an earlier instance left behind is not taken for one of these.
 
-use crate::money::times_up;
 use crate::state::{self, Writer};
-use crate::{Event, Host, Intent, IntentLeg, Timestamp};
+use crate::{Event, Host, Intent, IntentLeg, Price, Qty, Rounding, Timestamp};
 use std::collections::BTreeMap;
 
 /// An order whose end nobody told of is given up this long after its time.
@@ -132,8 +131,8 @@ impl Orders {
         let buys = self.open.values();
         let buys = buys.filter(|order| order.buy && order.instrument == instrument);
         buys.fold(0, |sum, order| {
-            let cost = times_up(order.limit, order.left).unwrap_or(i64::MAX);
-            sum.saturating_add(cost)
+            let cost = Price(order.limit).times(Qty(order.left), Rounding::Up);
+            sum.saturating_add(cost.map_or(i64::MAX, i64::from))
         })
     }
 

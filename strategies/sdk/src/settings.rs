@@ -47,6 +47,17 @@ impl Settings {
         Ok(value)
     }
 
+    /// The same with its unit: dollars, shares, or dollars a share.
+    pub fn money<M: From<i64> + Into<i64> + Copy>(
+        &mut self,
+        key: &'static str,
+        default: M,
+        range: RangeInclusive<M>,
+    ) -> Result<M, String> {
+        let range = (*range.start()).into()..=(*range.end()).into();
+        self.decimal(key, default.into(), range).map(M::from)
+    }
+
     /// A whole number (of orders, of seconds), or its default.
     pub fn whole(
         &mut self,

@@ -7,11 +7,11 @@
 //! | `stake`    | 10      | dollars of one purchase                              |
 
 use pm_arb_sdk::keep::{Grids, Taken};
-use pm_arb_sdk::money::{ONE, over_down};
+use pm_arb_sdk::money::ONE;
 use pm_arb_sdk::state::{self, Writer};
 use pm_arb_sdk::{
     Event, Host, Intent, IntentLeg, Opportunity, Settings, Strategy, TimeInForce, Timestamp,
-    Topics, Wants,
+    Topics, Usd, Wants,
 };
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ const WAITING_MAX: usize = 64;
 
 /// What it was told to do, and what it knows.
 pub struct SecondLook {
-    edge_min: i64,
+    edge_min: Usd,
     wait: u64,
-    stake: i64,
+    stake: Usd,
     grids: Grids,
     taken: Taken,
     /// When each was first seen, and how it was seen last.
@@ -35,23 +35,18 @@ impl SecondLook {
         let [leg] = seen.legs.as_slice() else {
             return None;
         };
-        if seen.edge < self.edge_min || self.taken.contains(seen.id) {
+        if seen.edge() < self.edge_min || self.taken.contains(seen.id) {
             return None;
         }
         // What a share costs with its fee; what the stake buys of that, rounded down.
-        let cost = leg.price.checked_add(leg.fee)?;
-        let stake = self.stake.min(seen.free_capital).max(0);
-        let wanted = over_down(stake, cost)?.min(seen.qty);
+        let stake = self.stake.min(seen.free_capital()).max(Usd::ZERO);
+        let wanted = stake.buys(leg.cost()?)?.min(seen.qty());
         Some(Intent {
             opportunity: Some(seen.id),
             tag: 0,
-            legs: vec![IntentLeg {
-                instrument: leg.instrument,
-                buy: true,
-                limit: leg.price,
-            }],
+            legs: vec![IntentLeg::buy(leg.instrument, leg.price())],
             // Cut to the market's lot; nothing below its smallest order.
-            qty: self.grids.fit(seen, wanted)?,
+            qty: self.grids.size(seen, wanted)?.0,
             time_in_force: TimeInForce::Fak,
             expected_edge: seen.edge,
         })
@@ -89,10 +84,10 @@ impl Strategy for SecondLook {
     fn new(settings: &mut Settings) -> Result<Self, String> {
         let wait = settings.decimal("wait", ONE / 2, 0..=60 * ONE)?;
         Ok(Self {
-            edge_min: settings.decimal("edge_min", 20_000, 0..=ONE)?,
+            edge_min: settings.money("edge_min", Usd(20_000), Usd::ZERO..=Usd::whole(1))?,
             // Millionths of a second to nanoseconds.
             wait: wait.unsigned_abs() * 1_000,
-            stake: settings.decimal("stake", 10 * ONE, ONE..=100 * ONE)?,
+            stake: settings.money("stake", Usd::whole(10), Usd::whole(1)..=Usd::whole(100))?,
             grids: Grids::default(),
             taken: Taken::default(),
             waiting: BTreeMap::new(),
