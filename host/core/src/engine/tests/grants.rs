@@ -7,6 +7,7 @@ use crate::event::{BookSide, Event, GapScope, LevelChange, StrategyChange, Strat
 use crate::ids::{InstrumentId, MarketId, OracleId, StrategyId, Timestamp, Venue};
 use crate::market::{OracleSpec, SettlementRule};
 use crate::reason::Reason;
+use crate::risk::StrategyUse;
 use crate::strategy::{
     Intent, Manifest, Output, Quote, Strategy, StrategyEvent, StrategyFault, Topics,
 };
@@ -356,6 +357,11 @@ fn a_wish_beyond_the_grant_is_denied_by_name() {
     }
 }
 
+fn in_use(w: &World) -> StrategyUse {
+    let all = w.engine.limits_in_use().strategies;
+    *all.iter().find(|one| one.strategy == EAR).unwrap()
+}
+
 #[test]
 fn the_rate_is_the_lower_of_both() {
     let may = Capabilities {
@@ -376,7 +382,7 @@ fn the_rate_is_the_lower_of_both() {
     let limit = "2 intents a second, the grant of this strategy".to_owned();
     let observed = "2 in the last second".to_owned();
     assert_eq!(refusal(&w), Some((Reason::RateLimit, limit, observed)));
-    let shown = w.engine.limits_in_use().strategies[0];
+    let shown = in_use(&w);
     assert_eq!(
         (shown.intents, shown.intents_limit, shown.intents_granted),
         (2, 2, true),
@@ -390,7 +396,7 @@ fn the_rate_is_the_lower_of_both() {
     };
     let mut w = World::bare(crate::config::EngineConfig::default());
     enter(&mut w, &may);
-    let shown = w.engine.limits_in_use().strategies[0];
+    let shown = in_use(&w);
     assert_eq!((shown.intents_limit, shown.intents_granted), (20, false));
 }
 
