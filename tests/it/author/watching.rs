@@ -82,7 +82,12 @@ fn what_is_saved_is_built_and_swapped_in() {
     std::fs::write(&source, format!("{text}\nbroken")).unwrap();
     let broken = watch.says("not built: ");
     assert!(broken.contains("cargo build failed"), "{broken}");
-    std::fs::write(&source, text.replace("10_000, 0..=ONE", "11_000, 0..=ONE")).unwrap();
+    let other = text.replace("Usd(10_000)", "Usd(11_000)");
+    assert_ne!(
+        other, text,
+        "the default of the template's setting is another one"
+    );
+    std::fs::write(&source, other).unwrap();
     let second = watch.says("built in");
     assert!(second.contains("after the save"), "{second}");
     let verdict = watch.says("the pilot");
