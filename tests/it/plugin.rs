@@ -5,6 +5,7 @@ pub mod fixtures;
 mod granted;
 mod hostile;
 mod operator;
+mod rehearsal;
 mod reload;
 mod shipped;
 mod swap;

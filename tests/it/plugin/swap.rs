@@ -7,8 +7,8 @@ use pm_arb::journal::{JournalReader, JournalWriter, RunMeta};
 use pm_arb::pilot::{LoaderView, Session, attend};
 use pm_arb::plugin::loader::{Slot, Status};
 use pm_arb::plugin::{
-    Candidate, Contender, Done, Loader, LoaderInput, Order, OrderError, Outcome, PluginHost,
-    Preparer, StatePolicy, SwapPolicy, What,
+    Candidate, Contender, Done, Incumbent, Loader, LoaderInput, Order, OrderError, Outcome,
+    PluginHost, Preparer, StatePolicy, SwapPolicy, What,
 };
 use pm_arb::replay::{Cast, Replayed, replay};
 use pm_arb_core::config::EngineConfig;
@@ -28,7 +28,7 @@ const IN_ORDER: &str = "(if (i32.eq (local.get $instrument) (i32.const 1)) (then
       (then unreachable))))
     (global.set $count (i32.wrap_i64 (i64.div_u (local.get 5) (i64.const 10000000))))))";
 /// Submits on every third quote.
-const NOW_AND_THEN: &str =
+pub const NOW_AND_THEN: &str =
     "(if (i32.eqz (i32.rem_u (global.get $count) (i32.const 3))) (then SUBMIT))";
 /// The count is the state.
 const KEEP: &str = "(i32.store (i32.const 128) (global.get $count))";
@@ -67,7 +67,7 @@ fn from(count: u32, body: &str) -> String {
 /// A pilot without its thread: session, loader, and quotes in order.
 pub struct Desk {
     folder: tempfile::TempDir,
-    host: PluginHost,
+    pub host: PluginHost,
     pub loader: Loader,
     pub session: Session,
     quotes: i64,
@@ -159,7 +159,7 @@ impl Desk {
         self.load(candidate)
     }
 
-    fn order(&mut self, what: What) -> Result<Done, OrderError> {
+    pub fn order(&mut self, what: What) -> Result<Done, OrderError> {
         let (at, session) = (self.now, &mut self.session);
         let order = Order {
             name: "a".to_owned(),
@@ -168,6 +168,13 @@ impl Desk {
         };
         let view = &mut LoaderView { session, at };
         self.loader.order(order, view).unwrap()
+    }
+
+    /// What runs, for a rehearsal of that.
+    pub fn incumbent(&mut self, contender: &Contender) -> Option<Incumbent> {
+        let (at, session) = (self.now, &mut self.session);
+        let view = &mut LoaderView { session, at };
+        self.loader.incumbent("a", Some(contender), view).unwrap()
     }
 
     pub fn slot(&self) -> &Slot {
@@ -220,7 +227,7 @@ impl Desk {
     }
 
     /// Quotes that it was told, and calls that failed. Nothing fills, so what else it is told of is denials.
-    fn calls(&self) -> (u64, u64) {
+    pub fn calls(&self) -> (u64, u64) {
         let status = self.session.engine.status();
         let one = &status.strategies[0];
         assert_eq!(one.fills, 0);
@@ -454,110 +461,6 @@ fn new_settings_take_over_with_state_and_are_watched() {
     desk.quotes(10);
     assert_eq!(desk.slot().watch.as_ref().unwrap().standby(), 1);
     assert_eq!(desk.calls(), (20, 0));
-    desk.replayed();
-}
-
-/// As an operator orders it.
-fn ordered(candidate: &Candidate) -> Contender {
-    Contender::Ordered(candidate.compiled.digest, candidate.params.clone())
-}
-
-#[test]
-fn a_file_that_was_left_for_other_bytes_asks_nobody_for_their_state() {
-    let mut desk = Desk::new(SwapPolicy::default());
-    let first = counting("1.00", "");
-    desk.put(&first);
-    desk.quotes(10);
-    let candidate = desk.candidate(&counting("2.00", ""), &[]);
-    let fresh = false;
-    desk.order(What::Swap { candidate, fresh }).unwrap();
-    desk.quotes(10);
-    let left = desk.candidate(&first, &[]);
-    let of_file = Contender::File(left.compiled.digest, left.params.clone());
-    let runs = |desk: &mut Desk, contender: &Contender| {
-        let (at, session) = (desk.now, &mut desk.session);
-        let view = &mut LoaderView { session, at };
-        let found = desk.loader.incumbent("a", Some(contender), view).unwrap();
-        found.is_some()
-    };
-    let mut expected = vec!["loaded 1", "swap", "loaded 2", "watched"];
-    assert!(!runs(&mut desk, &of_file), "it is not followed there");
-    assert_eq!(desk.kinds(), expected);
-    assert!(runs(&mut desk, &ordered(&left)), "an operator may want it");
-    expected.push("asked for its state");
-    assert_eq!(desk.kinds(), expected);
-    desk.loader.govern(SwapPolicy {
-        rehearse: false,
-        ..SwapPolicy::default()
-    });
-    assert!(runs(&mut desk, &ordered(&left)), "nobody rehearses");
-    assert_eq!(desk.kinds(), expected);
-    desk.quotes(10);
-    desk.replayed();
-}
-
-#[test]
-fn a_rehearsal_finds_what_would_fail_before_it_takes_over() {
-    // Making five intents costs fuel too.
-    let mut desk = Desk::new(SwapPolicy {
-        fuel_mean_pct: 3_000,
-        ..SwapPolicy::default()
-    });
-    // The tape is told again to what has counted beyond it: here nobody insists on order.
-    let then = NOW_AND_THEN.replace("SUBMIT", SUBMIT);
-    let count = "(global.set $count (i32.add (global.get $count) (i32.const 1)))";
-    desk.put(&Fixture {
-        on_quote: format!("(if (local.get $instrument) (then {count} {then}))"),
-        ..counting("1.00", "")
-    });
-    desk.quotes(400);
-    let spin = "(local.set $i (i32.const 0)) (loop $l (local.set $i (i32.add (local.get $i) (i32.const 1)))
-        (br_if $l (i32.lt_u (local.get $i) (i32.const 3000))))";
-    let never_mind = |more: &str| Fixture {
-        on_quote: format!("(if (local.get $instrument) (then {more}))"),
-        ..counting("2.00", "")
-    };
-    let cases = [
-        ("it trapped", never_mind("unreachable")),
-        ("used", never_mind(spin)),
-        ("intents, above 1000 %", never_mind(&SUBMIT.repeat(5))),
-    ];
-    let before = desk.calls();
-    for (why, fixture) in cases {
-        let candidate = desk.candidate(&fixture, &[]);
-        let session = &mut desk.session;
-        let view = &mut LoaderView {
-            session,
-            at: desk.now,
-        };
-        let incumbent = desk
-            .loader
-            .incumbent("a", Some(&ordered(&candidate)), view)
-            .unwrap()
-            .unwrap();
-        let played = incumbent.rehearse(&desk.host, &candidate.compiled, &candidate.params, false);
-        let said = played.unwrap_err().to_string();
-        assert!(
-            said.contains(why) && said.contains("calls"),
-            "{why}: {said}"
-        );
-    }
-    let good = desk.candidate(&never_mind(""), &[]);
-    let session = &mut desk.session;
-    let view = &mut LoaderView {
-        session,
-        at: desk.now,
-    };
-    let incumbent = desk
-        .loader
-        .incumbent("a", Some(&ordered(&good)), view)
-        .unwrap()
-        .unwrap();
-    incumbent
-        .rehearse(&desk.host, &good.compiled, &good.params, false)
-        .unwrap();
-    assert_eq!(desk.calls(), before, "what trades was not called");
-    desk.quotes(10);
     desk.replayed();
 }
 
